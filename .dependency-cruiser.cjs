@@ -1,0 +1,48 @@
+const pulumi = "^(node_modules/)?@pulumi/|node_modules/@pulumi/";
+
+/** The import rules of docs/ARCHITECTURE.md. */
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    {
+      name: "core-stands-alone",
+      comment: "The core knows neither the CLI nor Pulumi; of the agent it knows the protocol. The engine runner is the one door to Pulumi, and loads it lazily.",
+      severity: "error",
+      from: { path: "^src/core/", pathNot: ["^src/core/engine/", "\\.test\\.ts$"] },
+      to: { path: ["^src/(cli|provider|api)/", "^src/agent/(?!protocol\\.ts$)", "^(components|stacks)/", pulumi] },
+    },
+    {
+      name: "agent-without-pulumi",
+      severity: "error",
+      from: { path: "^src/agent/", pathNot: "\\.test\\.ts$" },
+      to: { path: ["^src/(cli|provider|api)/", "^(components|stacks)/", pulumi] },
+    },
+    {
+      name: "provider-knows-core-and-protocol",
+      severity: "error",
+      from: { path: "^src/provider/", pathNot: "\\.test\\.ts$" },
+      to: { path: ["^src/(cli|api)/", "^src/agent/(?!protocol\\.ts$)", "^(components|stacks)/"] },
+    },
+    {
+      name: "components-know-types",
+      severity: "error",
+      from: { path: "^components/", pathNot: "\\.test\\.ts$" },
+      to: { path: ["^src/(cli|provider|agent|api)/"] },
+    },
+    {
+      name: "cli-loads-pulumi-lazily",
+      comment: "Importing the SDK takes half a second; `ikoma status` must not pay for it.",
+      severity: "error",
+      from: { path: "^src/cli/", pathNot: "\\.test\\.ts$" },
+      to: { path: [pulumi, "^src/provider/", "^(components|stacks)/"], dynamic: false, dependencyTypesNot: ["type-only"] },
+    },
+    { name: "product-without-tests", severity: "error", from: { path: "^(src|components|stacks)/", pathNot: "\\.test\\.ts$" }, to: { path: "^test/" } },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(dist|examples)/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { extensions: [".ts", ".js", ".json"] },
+  },
+};

@@ -1,0 +1,257 @@
+import * as z from "zod";
+import { accessoriesSpec, appName, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
+
+/**
+ * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
+ * agent's unix socket (reached through SSH or on the host itself).
+ *
+ * Requests: the keys of {@link methods}. Notifications from the agent: `operation.event`.
+ */
+
+/** Raised when an older side could misread a newer one. */
+export const protocolVersion = 1;
+
+/** Where the agent listens, on the host. */
+export const agentSocketPath = "/var/lib/ikoma/run/agent.sock";
+
+/** A longer line is refused by both sides, in bytes. */
+export const maxMessageBytes = 4 * 1024 * 1024;
+
+/** Who asks: shown to whoever has to wait. The lease of a deploy belongs to the `id` (one per process). */
+export const holder = z.strictObject({ id: z.string().min(8).max(64), label: z.string().max(200) });
+export type Holder = z.infer<typeof holder>;
+
+/** Steps of `release.apply`, in order. The journal holds the last one that was entered. */
+export const releasePhases = [
+  "accepted",
+  "network",
+  "starting",
+  "gating",
+  "smoking",
+  "switching",
+  "switched",
+  "draining",
+  "stopping",
+] as const;
+export type ReleasePhase = (typeof releasePhases)[number];
+
+export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);
+export type OperationState = z.infer<typeof operationState>;
+
+/** What went wrong, as it travels. */
+export const wireError = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string(),
+  details: z.record(z.string(), z.unknown()).default({}),
+});
+export type WireError = z.infer<typeof wireError>;
+
+/** One thing that happened in an operation. `seq` counts from 1 without gaps. */
+export const operationEvent = z.strictObject({
+  seq: z.number().int().positive(),
+  /** Unix time, milliseconds, of the host. */
+  atMs: z.number(),
+  type: z.enum(["phase", "step", "log", "warning"]),
+  /** Phase or step name, or the service a log line is from. */
+  name: z.string(),
+  message: z.string(),
+});
+export type OperationEvent = z.infer<typeof operationEvent>;
+
+/** A drift: where, and what is different on the host. `path` is a property path of the resource. */
+export const drift = z.strictObject({ path: z.string(), message: z.string() });
+export type Drift = z.infer<typeof drift>;
+
+export const serviceStatus = z.strictObject({
+  kind: z.string(),
+  image: z.string(),
+  /** Container state of the engine (running, exited…), or `missing`. */
+  state: z.string(),
+  healthy: z.boolean(),
+  replicas: z.number().int(),
+});
+export type ServiceStatus = z.infer<typeof serviceStatus>;
+
+/** A deployment of the ledger. */
+export const deployment = z.strictObject({
+  number: z.number().int().positive(),
+  app: appName,
+  version: z.string(),
+  bundle: digest,
+  /** Keyed digest over the whole release; equal only for equal releases on the same host. */
+  digest: z.string(),
+  /** `current` serves; `good` served until a later one took over and can be rolled back to. */
+  status: z.enum(["started", "current", "good", "failed", "pruned"]),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().optional(),
+  /** Why it failed, or what it was (`rollback to #3`). */
+  note: z.string().optional(),
+  /** Who asked for it. */
+  by: z.string(),
+});
+export type Deployment = z.infer<typeof deployment>;
+
+/**
+ * What a rollback needs besides the release itself: the app's release configuration as the stack had it
+ * (bundle reference, env, health…). Free of secrets.
+ */
+export const releaseSource = z.record(z.string(), z.unknown());
+
+const none = z.strictObject({});
+
+/** Operations that change the host, each with its input and result. */
+export const operations = {
+  "bundle.stage": {
+    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1) }),
+    result: z.strictObject({ images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })) }),
+  },
+  "bundle.remove": { input: z.strictObject({ app: appName }), result: none },
+  "accessories.apply": {
+    input: accessoriesSpec,
+    result: z.strictObject({ unchanged: z.boolean(), services: z.record(z.string(), serviceStatus) }),
+  },
+  /** Stops and removes the containers; volumes stay. */
+  "accessories.remove": { input: z.strictObject({ app: appName }), result: none },
+  "release.apply": {
+    input: z.strictObject({
+      spec: releaseSpec,
+      source: releaseSource,
+      note: z.string().optional(),
+      /** Deploy although this bundle is on the withdrawn list. */
+      redeploy: z.boolean().default(false),
+      keep: z.number().int().min(1).max(50).default(5),
+    }),
+    result: z.strictObject({
+      number: z.number().int(),
+      digest: z.string(),
+      /** The same deployment served already: nothing was restarted. */
+      unchanged: z.boolean(),
+      services: z.record(z.string(), serviceStatus),
+    }),
+  },
+  "release.remove": { input: z.strictObject({ app: appName }), result: none },
+  "site.apply": { input: siteSpec, result: none },
+  "site.remove": { input: z.strictObject({ app: appName }), result: none },
+} as const;
+export type OperationKind = keyof typeof operations;
+export type OperationInput<K extends OperationKind> = z.infer<(typeof operations)[K]["input"]>;
+export type OperationResult<K extends OperationKind> = z.infer<(typeof operations)[K]["result"]>;
+export const operationKind = z.enum(Object.keys(operations) as [OperationKind, ...OperationKind[]]);
+
+/** The resource of an app that an operation changes; each has its own generation. */
+export const part = z.enum(["bundle", "accessories", "release", "site"]);
+export type Part = z.infer<typeof part>;
+
+export const handshakeResult = z.strictObject({
+  protocol: z.number().int(),
+  agentVersion: z.string(),
+  engineVersion: z.string(),
+  composeVersion: z.string(),
+  edgeVersion: z.string(),
+  phases: z.array(z.string()),
+  apps: z.array(z.string()),
+  diskFreeBytes: z.number(),
+  clockMs: z.number(),
+  memoryBytes: z.number(),
+});
+export type Handshake = z.infer<typeof handshakeResult>;
+
+const operationView = z.strictObject({
+  key: z.string(),
+  kind: operationKind,
+  app: appName,
+  state: operationState,
+  phase: z.string(),
+  /** Result by kind when succeeded; see {@link operations}. */
+  result: z.unknown().optional(),
+  error: wireError.optional(),
+  /** Generation of the part after the operation. */
+  generation: z.number().int().optional(),
+});
+export type OperationView = z.infer<typeof operationView>;
+
+/** What stands on the host for a part of an app, read from containers and edge, held against what the caller expects. */
+const partView = z.strictObject({
+  exists: z.boolean(),
+  generation: z.number().int(),
+  drift: z.array(drift),
+  services: z.record(z.string(), serviceStatus).default({}),
+  /** Release only: what the edge really serves, and its deployment number and digest. */
+  number: z.number().int().optional(),
+  digest: z.string().optional(),
+});
+export type PartView = z.infer<typeof partView>;
+
+/** Every request, with the schemas of what it takes and gives. */
+export const methods = {
+  handshake: {
+    params: z.strictObject({ protocol: z.number().int(), client: z.string() }),
+    result: handshakeResult,
+  },
+  /** Idempotent by `key`: a repeat attaches to the operation that is under way, or gets its result. */
+  "operation.start": {
+    params: z.strictObject({
+      key: z.string().min(16).max(128),
+      kind: operationKind,
+      input: z.unknown(),
+      /** Compare-and-swap; null only where the caller knows nothing (adoption). */
+      expectedGeneration: z.number().int().nullable(),
+      holder,
+    }),
+    result: operationView,
+  },
+  /** Events after `after` follow as notifications; answers when the operation has ended. */
+  "operation.attach": {
+    params: z.strictObject({ key: z.string(), after: z.number().int().default(0) }),
+    result: operationView,
+  },
+  "operation.cancel": { params: z.strictObject({ key: z.string() }), result: none },
+  /** `expected` is the input that the caller believes in (schema by part); null reads without comparing. */
+  "part.read": {
+    params: z.strictObject({ app: appName, part, expected: z.unknown().nullable() }),
+    result: partView,
+  },
+  "app.history": {
+    params: z.strictObject({ app: appName, limit: z.number().int().min(1).max(500).default(20) }),
+    result: z.strictObject({ deployments: z.array(deployment) }),
+  },
+  /** What a rollback to this deployment needs. */
+  "app.deployment": {
+    params: z.strictObject({ app: appName, number: z.number().int() }),
+    result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  "app.status": {
+    params: none,
+    result: z.strictObject({
+      apps: z.array(
+        z.strictObject({
+          app: appName,
+          current: deployment.optional(),
+          services: z.record(z.string(), serviceStatus),
+          operation: z.strictObject({ kind: operationKind, phase: z.string(), by: z.string() }).optional(),
+        }),
+      ),
+    }),
+  },
+} as const;
+export type Method = keyof typeof methods;
+export type Params<M extends Method> = z.input<(typeof methods)[M]["params"]>;
+export type Result<M extends Method> = z.infer<(typeof methods)[M]["result"]>;
+
+/** Sent by the agent to whoever is attached to the operation. */
+export const eventNotification = z.strictObject({ key: z.string(), event: operationEvent });
+export type EventNotification = z.infer<typeof eventNotification>;
+
+export const rpcRequest = z.strictObject({
+  jsonrpc: z.literal("2.0"),
+  id: z.number().int(),
+  method: z.string(),
+  params: z.unknown(),
+});
+export const rpcMessage = z.union([
+  z.strictObject({ jsonrpc: z.literal("2.0"), id: z.number().int(), result: z.unknown() }),
+  z.strictObject({ jsonrpc: z.literal("2.0"), id: z.number().int(), error: z.strictObject({ code: z.number().int(), message: z.string(), data: wireError.optional() }) }),
+  z.strictObject({ jsonrpc: z.literal("2.0"), method: z.literal("operation.event"), params: eventNotification }),
+]);
+export type RpcMessage = z.infer<typeof rpcMessage>;

@@ -1,0 +1,93 @@
+import * as z from "zod";
+
+/** App and service names end up in compose project names and HAProxy identifiers, hence lower case. */
+export const appName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, "lower-case letters, digits and hyphens, starting with a letter, at most 40");
+
+export const serviceName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, "lower-case letters, digits, '_', '.' and '-', at most 63");
+
+/** `sha256:` and 64 hex digits. */
+export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hex digits");
+
+/** What a service of a compose file is to the Bridge. `accessory` lives on across releases (databases, caches). */
+export const serviceKind = z.enum(["web", "worker", "job", "accessory"]);
+export type ServiceKind = z.infer<typeof serviceKind>;
+
+/** One service, fully resolved: the fields of a compose service (environment always as a map) and its kind. */
+export const serviceSpec = z.looseObject({
+  kind: serviceKind,
+  /** By digest: `repository@sha256:…`. */
+  image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest (name@sha256:…)"),
+  environment: z.record(z.string(), z.string()).default({}),
+});
+export type ServiceSpec = z.infer<typeof serviceSpec>;
+
+/** Requests whose path starts with `path` go to `port` of `service`; the hosts are those of the app's site. */
+export const route = z.strictObject({
+  path: z.string().startsWith("/").default("/"),
+  service: serviceName,
+  port: z.number().int().min(1).max(65535),
+});
+export type Route = z.infer<typeof route>;
+
+/** One request that must be answered as expected, through the edge, before and after the switch. */
+export const smokeCheck = z.strictObject({
+  path: z.string().startsWith("/"),
+  /** Accepted status codes, inclusive range. */
+  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
+  /** Text that the body must contain. */
+  contains: z.string().optional(),
+  timeoutSeconds: z.number().positive().max(120).default(5),
+});
+export type SmokeCheck = z.infer<typeof smokeCheck>;
+
+/** How the agent tells that a web service is ready, where its compose file has no health check. */
+export const healthProbe = z.strictObject({
+  path: z.string().startsWith("/").default("/"),
+  /** Accepted status codes, inclusive range. */
+  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
+  /** How long all services together may take to become healthy, in seconds. */
+  timeoutSeconds: z.number().positive().max(3600).default(30),
+});
+export type HealthProbe = z.infer<typeof healthProbe>;
+
+/** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
+export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });
+export type VolumeSpec = z.infer<typeof volumeSpec>;
+
+/** Everything that a release is, resolved for one environment: what the agent runs, compares and records. */
+export const releaseSpec = z.strictObject({
+  app: appName,
+  /** The version label of the bundle, for people. */
+  version: z.string().min(1).max(128),
+  /** Digest of the bundle that it was made from. */
+  bundle: digest,
+  services: z.record(serviceName, serviceSpec),
+  volumes: z.record(z.string(), volumeSpec).default({}),
+  routes: z.array(route).default([]),
+  smoke: z.array(smokeCheck).default([]),
+  health: healthProbe.default({ path: "/", status: [200, 399], timeoutSeconds: 30 }),
+  /** How long old connections may live on after the switch, in seconds. */
+  drainSeconds: z.number().min(0).max(3600).default(30),
+});
+export type ReleaseSpec = z.infer<typeof releaseSpec>;
+
+/** The long-lived services of an app. */
+export const accessoriesSpec = z.strictObject({
+  app: appName,
+  services: z.record(serviceName, serviceSpec),
+  volumes: z.record(z.string(), volumeSpec).default({}),
+});
+export type AccessoriesSpec = z.infer<typeof accessoriesSpec>;
+
+/** What the edge needs to know of an app besides its release. No domain means: every host name. */
+export const siteSpec = z.strictObject({
+  app: appName,
+  domains: z.array(z.string().regex(/^(\*\.)?[a-z0-9.-]+$/, "a lower-case host name")).default([]),
+  /** PEM certificate chain and private key for the domains; a secret. */
+  certificatePem: z.string().optional(),
+});
+export type SiteSpec = z.infer<typeof siteSpec>;
