@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools keeps the command that scripts/setup builds in go.mod.
+package tools
+
+import _ "github.com/distribution/distribution/v3/cmd/registry"
