@@ -1,0 +1,223 @@
+import { spawn } from "node:child_process";
+import { open, readFile, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { removeControlGroups } from "./control-groups.ts";
+import { sourceFolder } from "./lab-folders.ts";
+import { identityFileOf, makeDisk, readHostPublicKey } from "./machine-disk.ts";
+import {
+  addressOf,
+  connectNetwork,
+  cutNetwork,
+  namespaceOf,
+  removeNetwork,
+  restoreNetwork,
+  unplugNetwork,
+} from "./machine-network.ts";
+import {
+  claimName,
+  claimSubnet,
+  machineFolder,
+  readRecord,
+  releaseSubnet,
+  writeRecord,
+  type MachineKind,
+  type MachineRecord,
+} from "./machine-record.ts";
+import { endProcess, identify, identifySelf, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { prepareRootFileSystem } from "./root-file-system.ts";
+import { runCommand, type CommandResult } from "./run-command.ts";
+import { waitUntil } from "./wait-until.ts";
+
+/** A machine of the lab: own file system, processes, network, sshd and (by kind) Docker engine. */
+export interface Vps {
+  readonly name: string;
+  readonly kind: MachineKind;
+  /** 10.77.N.2; answers from this host and from the other machines. */
+  readonly address: string;
+  readonly sshPort: number;
+  /** `ssh-ed25519 AAAA…`, to be pinned. */
+  readonly hostPublicKey: string;
+  /** Private key that root and `deploy` accept. */
+  readonly identityFile: string;
+  readonly user: string;
+  /** Runs a shell command inside as root, by way of the kernel and not of ssh; any exit code is a result. */
+  exec(command: string, options?: { stdin?: string; timeoutMs?: number }): Promise<CommandResult>;
+  /** All its processes die at once; its disk stays. (What was not yet synced survives here, unlike for real.) */
+  powerLoss(): Promise<void>;
+  /** Power on, after {@link powerLoss}; done when sshd and the engine answer. */
+  boot(): Promise<void>;
+  /** From now on every packet from and to it is lost, without a word; {@link exec} still works. */
+  cutNetwork(): Promise<void>;
+  restoreNetwork(): Promise<void>;
+  /** Removes it with its disk. */
+  destroy(): Promise<void>;
+}
+
+export interface VpsOptions {
+  /** Letters, digits and dashes; also its host name. */
+  readonly name: string;
+  readonly kind: MachineKind;
+  /** It outlives this process, and `destroyLeftovers` spares it. @default false */
+  readonly keep?: boolean;
+}
+
+const sshPort = 22;
+
+const speaksSsh = (address: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host: address, port: sshPort });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(1_000, () => settle(false));
+    socket.on("error", () => settle(false));
+    socket.on("data", (data: Buffer) => settle(data.toString("latin1").startsWith("SSH-")));
+  });
+
+const engineAnswers = (init: ProcessIdentity): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socketPath = `/proc/${init.pid}/root/run/docker.sock`;
+    const ping = request({ socketPath, path: "/_ping", timeout: 1_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    ping.on("timeout", () => ping.destroy());
+    ping.on("error", () => resolve(false));
+    ping.end();
+  });
+
+/** Starts the machine's PID 1, detached from this process, and says which it is. */
+const startInit = async ({ name, rootFileSystem }: MachineRecord): Promise<ProcessIdentity> => {
+  const folder = machineFolder(name);
+  const pidFile = join(folder, "init.pid");
+  await rm(pidFile, { force: true });
+  const console = await open(join(folder, "console.log"), "a");
+  const enter = ["--net=/run/netns/" + namespaceOf(name), "unshare", "--mount", "--pid", "--uts", "--ipc", "--fork"];
+  const boot = ["bash", join(sourceFolder, "machine-boot.sh"), folder, rootFileSystem, name];
+  const child = spawn("nsenter", [...enter, ...boot], { detached: true, stdio: ["ignore", console.fd, console.fd] });
+  child.unref();
+  await console.close();
+  return waitUntil(`machine ${name} has a PID 1`, async () => identify(Number(await readFile(pidFile, "utf8"))));
+};
+
+const waitUntilReady = async ({ name, kind, subnet }: MachineRecord, init: ProcessIdentity): Promise<void> => {
+  const mustLive = async (): Promise<void> => {
+    if (isAlive(init)) return;
+    throw new Error(`machine ${name} died:\n${await readFile(join(machineFolder(name), "console.log"), "utf8")}`);
+  };
+  await waitUntil(`machine ${name} answers`, async () => {
+    if (!isAlive(init)) return true; // told apart below: waiting longer would be no use
+    return (await speaksSsh(addressOf(subnet))) && (kind === "bare" || (await engineAnswers(init)));
+  }, { deadlineMs: 60_000 });
+  await mustLive();
+};
+
+class LabMachine implements Vps {
+  readonly sshPort = sshPort;
+  readonly user = "root";
+  readonly name: string;
+  readonly kind: MachineKind;
+  readonly address: string;
+  readonly identityFile: string;
+  readonly hostPublicKey: string;
+  readonly #record: MachineRecord;
+  #init: ProcessIdentity | undefined;
+
+  constructor(record: MachineRecord, hostPublicKey: string) {
+    this.#record = record;
+    this.#init = record.init;
+    this.name = record.name;
+    this.kind = record.kind;
+    this.address = addressOf(record.subnet);
+    this.identityFile = identityFileOf(record.name);
+    this.hostPublicKey = hostPublicKey;
+  }
+
+  async exec(command: string, options: { stdin?: string; timeoutMs?: number } = {}): Promise<CommandResult> {
+    if (this.#init === undefined || !isAlive(this.#init)) throw new Error(`machine ${this.name} has no power`);
+    const enter = ["--target", String(this.#init.pid), "--mount", "--uts", "--ipc", "--net", "--pid"];
+    const env = { HOME: "/root", PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" };
+    return runCommand("nsenter", [...enter, "bash", "-c", `cd /root\n${command}`], { ...options, env });
+  }
+
+  async powerLoss(): Promise<void> {
+    // The kernel kills all else in the pid namespace before its PID 1 is gone.
+    if (this.#init !== undefined) await endProcess(this.#init, "SIGKILL");
+    await unplugNetwork(this.#record);
+    await this.#setInit(undefined);
+  }
+
+  async boot(): Promise<void> {
+    if (this.#init !== undefined && isAlive(this.#init)) throw new Error(`machine ${this.name} is running`);
+    await unplugNetwork(this.#record);
+    await connectNetwork(this.#record);
+    const init = await startInit(this.#record);
+    await this.#setInit(init);
+    await waitUntilReady(this.#record, init);
+  }
+
+  cutNetwork(): Promise<void> {
+    return cutNetwork(this.#record);
+  }
+
+  restoreNetwork(): Promise<void> {
+    return restoreNetwork(this.#record);
+  }
+
+  destroy(): Promise<void> {
+    return destroyMachine({ ...this.#record, ...(this.#init && { init: this.#init }) });
+  }
+
+  async #setInit(init: ProcessIdentity | undefined): Promise<void> {
+    this.#init = init;
+    const { init: _, ...record } = this.#record;
+    await writeRecord(init === undefined ? record : { ...record, init });
+  }
+}
+
+/** The PID 1 that the boot script noted, in case its starter died before the record was written. */
+const notedInit = async (name: string): Promise<ProcessIdentity | undefined> => {
+  const pid = Number(await readFile(join(machineFolder(name), "init.pid"), "utf8").catch(() => ""));
+  const identity = pid > 0 ? identify(pid) : undefined;
+  if (identity === undefined) return undefined;
+  const commandLine = await readFile(`/proc/${pid}/environ`, "utf8").catch(() => "");
+  return commandLine.includes(`IKOMA_LAB_MACHINE=${name}\0`) ? identity : undefined;
+};
+
+/** Removes a machine in whatever state a crash left it. */
+export const destroyMachine = async (record: MachineRecord): Promise<void> => {
+  const init = record.init ?? (await notedInit(record.name));
+  if (init !== undefined) await endProcess(init, "SIGKILL");
+  await removeNetwork(record);
+  await removeControlGroups(record.name);
+  await rm(machineFolder(record.name), { recursive: true, force: true });
+  await releaseSubnet(record.subnet);
+};
+
+/** Makes a machine and starts it; done when its sshd (and engine) answer. Needs root. */
+export const createVps = async ({ name, kind, keep = false }: VpsOptions): Promise<Vps> => {
+  if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) throw new Error(`"${name}" is no host name`);
+  const rootFileSystem = await prepareRootFileSystem(kind);
+  await claimName(name);
+  const subnet = await claimSubnet(name);
+  const record: MachineRecord = { name, kind, subnet, rootFileSystem, owner: identifySelf(), keep };
+  try {
+    await writeRecord(record);
+    await makeDisk(name);
+    const machine = new LabMachine(record, await readHostPublicKey(name));
+    await machine.boot();
+    return machine;
+  } catch (error) {
+    await destroyMachine((await readRecord(name)) ?? record);
+    throw error;
+  }
+};
+
+/** A machine that exists, made by this or another process. `undefined` when there is none of that name. */
+export const openVps = async (name: string): Promise<Vps | undefined> => {
+  const record = await readRecord(name);
+  return record && new LabMachine(record, await readHostPublicKey(name));
+};
