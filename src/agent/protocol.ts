@@ -100,6 +100,9 @@ export const releaseSource = z.record(z.string(), z.unknown());
 
 const none = z.strictObject({});
 
+/** Secret values that must not appear in log lines, probe answers or errors. */
+const redact = z.array(z.string()).default([]);
+
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
@@ -108,7 +111,7 @@ export const operations = {
   },
   "bundle.remove": { input: z.strictObject({ app: appName }), result: none },
   "accessories.apply": {
-    input: accessoriesSpec,
+    input: z.strictObject({ spec: accessoriesSpec, redact }),
     result: z.strictObject({ unchanged: z.boolean(), services: z.record(z.string(), serviceStatus) }),
   },
   /** Stops and removes the containers; volumes stay. */
@@ -121,6 +124,7 @@ export const operations = {
       /** Deploy although this bundle is on the withdrawn list. */
       redeploy: z.boolean().default(false),
       keep: z.number().int().min(1).max(50).default(5),
+      redact,
     }),
     result: z.strictObject({
       number: z.number().int(),

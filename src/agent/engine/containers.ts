@@ -1,0 +1,127 @@
+import * as z from "zod";
+import { EngineRefusal, labelFilter } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+
+/** Labels by which the agent knows its own containers and networks. */
+export const labels = {
+  app: "dev.ikoma.app",
+  part: "dev.ikoma.part",
+  deployment: "dev.ikoma.deployment",
+  service: "dev.ikoma.service",
+} as const;
+
+const containerSummary = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullable() });
+
+const attachedNetwork = z.object({
+  IPAddress: z.string().default(""),
+  Aliases: z.array(z.string()).nullable().optional(),
+});
+
+const containerDetails = z.object({
+  Id: z.string(),
+  Name: z.string(),
+  Image: z.string(),
+  RestartCount: z.number().default(0),
+  State: z.object({
+    Status: z.string(),
+    Running: z.boolean(),
+    Restarting: z.boolean(),
+    OOMKilled: z.boolean(),
+    ExitCode: z.number(),
+    Error: z.string().default(""),
+  }),
+  Config: z.object({
+    Image: z.string(),
+    Env: z.array(z.string()).nullable().default([]),
+    Cmd: z.array(z.string()).nullable().optional(),
+    Labels: z.record(z.string(), z.string()).nullable(),
+    Healthcheck: z.object({ Test: z.array(z.string()).nullable().optional() }).nullable().optional(),
+  }),
+  NetworkSettings: z.object({ Networks: z.record(z.string(), attachedNetwork) }),
+});
+
+/** A container as the engine describes it. */
+export type Container = z.infer<typeof containerDetails>;
+
+/** The containers of the host, as the agent needs them. */
+export class Containers {
+  readonly #engine: EngineApi;
+
+  constructor(engine: EngineApi) {
+    this.#engine = engine;
+  }
+
+  /** All containers with these labels, stopped ones too. */
+  async list(wanted: Record<string, string>): Promise<Container[]> {
+    const found = await this.#engine.json(z.array(containerSummary), {
+      path: `/containers/json?all=true&${labelFilter(wanted)}`,
+    });
+    const details = await Promise.all(found.map((each) => this.inspect(each.Id)));
+    return details.filter((each) => each !== undefined);
+  }
+
+  async inspect(idOrName: string): Promise<Container | undefined> {
+    return this.#engine.find(containerDetails, `/containers/${encodeURIComponent(idOrName)}/json`);
+  }
+
+  /** Stops (SIGTERM, then SIGKILL after the container's own grace period) and removes. Volumes stay. */
+  async stopAndRemove(id: string): Promise<void> {
+    await ignoring([304, 404], () =>
+      this.#engine.raw({ method: "POST", path: `/containers/${id}/stop`, timeoutMs: 600_000 }),
+    );
+    await ignoring([404, 409], () => this.#engine.raw({ method: "DELETE", path: `/containers/${id}?force=true` }));
+  }
+
+  async start(id: string): Promise<void> {
+    await ignoring([304], () => this.#engine.raw({ method: "POST", path: `/containers/${id}/start` }));
+  }
+
+  /** The last lines that the container wrote, standard output and error together, oldest first. */
+  async lastLines(id: string, count: number): Promise<string[]> {
+    const bytes = await this.#engine.raw({ path: `/containers/${id}/logs?stdout=true&stderr=true&tail=${count}` });
+    return splitStream(bytes)
+      .split("\n")
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== "")
+      .slice(-count);
+  }
+
+  /** Runs a command inside and gives its exit code and output. */
+  async exec(id: string, command: string[], timeoutMs: number): Promise<{ code: number; output: string }> {
+    const created = await this.#engine.json(z.object({ Id: z.string() }), {
+      method: "POST",
+      path: `/containers/${id}/exec`,
+      body: { Cmd: command, AttachStdout: true, AttachStderr: true },
+    });
+    const output = await this.#engine.raw({
+      method: "POST",
+      path: `/exec/${created.Id}/start`,
+      body: { Detach: false, Tty: false },
+      timeoutMs,
+    });
+    const ended = await this.#engine.json(z.object({ ExitCode: z.number().nullable() }), { path: `/exec/${created.Id}/json` });
+    return { code: ended.ExitCode ?? -1, output: splitStream(output).trim() };
+  }
+}
+
+/** Takes the engine's framing (8 bytes: stream, length) off a multiplexed output. */
+function splitStream(bytes: Buffer): string {
+  const parts: string[] = [];
+  let at = 0;
+  while (at + 8 <= bytes.length) {
+    const length = bytes.readUInt32BE(at + 4);
+    parts.push(bytes.subarray(at + 8, at + 8 + length).toString("utf8"));
+    at += 8 + length;
+  }
+  return parts.join("");
+}
+
+/** Takes these HTTP statuses of the engine for success: what was asked for is so already. */
+export async function ignoring(statuses: readonly number[], action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (error instanceof EngineRefusal && statuses.includes(error.status)) return;
+    throw error;
+  }
+}

@@ -1,0 +1,124 @@
+import { request } from "node:http";
+import type { IncomingMessage } from "node:http";
+import * as z from "zod";
+import { IkomaError } from "../../core/errors.ts";
+
+/** The engine's answer to a request that it refused: `status` is its HTTP status. */
+export class EngineRefusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = "EngineRefusal";
+    this.status = status;
+  }
+}
+
+/** What a request to the engine may carry. */
+export interface EngineRequest {
+  method?: "GET" | "POST" | "DELETE" | "HEAD";
+  /** With query string, without version prefix. */
+  path: string;
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** Default 30 s. */
+  timeoutMs?: number;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Bounds what a chatty container can make the agent hold, in bytes. */
+const maxAnswerBytes = 16 * 1024 * 1024;
+
+/**
+ * The Docker Engine API over its unix socket. Plain HTTP, so no client library: the usual one brings
+ * gRPC, protobuf and an SSH client into an agent that should stay small.
+ */
+export class EngineApi {
+  readonly socketPath: string;
+
+  constructor(socketPath = "/var/run/docker.sock") {
+    this.socketPath = socketPath;
+  }
+
+  /** The parsed JSON answer, held against `schema`. */
+  async json<S extends z.ZodType>(schema: S, what: EngineRequest): Promise<z.infer<S>> {
+    const text = (await this.raw(what)).toString("utf8");
+    return schema.parse(text === "" ? {} : JSON.parse(text));
+  }
+
+  /** The answer's body. Throws {@link EngineRefusal} on 4xx and 5xx. */
+  async raw(what: EngineRequest): Promise<Buffer> {
+    const response = await this.stream(what);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of response) {
+      const bytes = chunk as Buffer;
+      size += bytes.length;
+      if (size > maxAnswerBytes) {
+        response.destroy();
+        break;
+      }
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks);
+  }
+
+  /** Like {@link raw}, but undefined where the engine says 404. */
+  async find<S extends z.ZodType>(schema: S, path: string): Promise<z.infer<S> | undefined> {
+    try {
+      return await this.json(schema, { path });
+    } catch (error) {
+      if (error instanceof EngineRefusal && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** The answer as a stream, for pulls and logs. */
+  async stream(what: EngineRequest): Promise<IncomingMessage> {
+    const response = await this.#send(what);
+    const status = response.statusCode ?? 0;
+    if (status < 400) return response;
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    throw new EngineRefusal(status, refusalMessage(Buffer.concat(chunks).toString("utf8"), status));
+  }
+
+  #send(what: EngineRequest): Promise<IncomingMessage> {
+    const body = what.body === undefined ? undefined : JSON.stringify(what.body);
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          socketPath: this.socketPath,
+          method: what.method ?? "GET",
+          path: what.path,
+          headers: {
+            ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+            ...what.headers,
+          },
+          timeout: what.timeoutMs ?? defaultTimeoutMs,
+        },
+        resolve,
+      );
+      outgoing.on("timeout", () => outgoing.destroy(new Error(`the engine did not answer ${what.path} in time`)));
+      outgoing.on("error", (error) => {
+        reject(new IkomaError("HOST_NOT_READY", `The Docker engine does not answer: ${error.message}`, { cause: error }));
+      });
+      outgoing.end(body);
+    });
+  }
+}
+
+const refusalBody = z.object({ message: z.string() });
+
+function refusalMessage(body: string, status: number): string {
+  try {
+    return refusalBody.parse(JSON.parse(body)).message;
+  } catch {
+    return body.trim() || `HTTP status ${status}`;
+  }
+}
+
+/** The `filters` query parameter for labels (`name=value`). */
+export function labelFilter(labels: Record<string, string>): string {
+  const label = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  return `filters=${encodeURIComponent(JSON.stringify({ label }))}`;
+}

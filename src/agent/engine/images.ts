@@ -1,0 +1,88 @@
+import { readFile } from "node:fs/promises";
+import * as z from "zod";
+import { IkomaError } from "../../core/errors.ts";
+import { ignoring } from "./containers.ts";
+import { EngineRefusal } from "./engine-api.ts";
+import type { EngineApi } from "./engine-api.ts";
+
+const image = z.object({
+  Id: z.string(),
+  Architecture: z.string(),
+  Os: z.string(),
+  Size: z.number(),
+  Config: z.object({ Env: z.array(z.string()).nullable().optional(), Cmd: z.array(z.string()).nullable().optional() }).nullable().optional(),
+});
+/** An image of the engine. */
+export type Image = z.infer<typeof image>;
+
+const pullProgress = z.object({ error: z.string().optional() });
+const dockerConfig = z.object({ auths: z.record(z.string(), z.object({ auth: z.string().optional() })).default({}) });
+
+/** The images of the host. References are always by digest. */
+export class Images {
+  readonly #engine: EngineApi;
+  readonly #dockerConfigPath: string;
+
+  /** `dockerConfigPath`: the registry log-ins, in the form of `docker login`. */
+  constructor(engine: EngineApi, dockerConfigPath: string) {
+    this.#engine = engine;
+    this.#dockerConfigPath = dockerConfigPath;
+  }
+
+  async inspect(reference: string): Promise<Image | undefined> {
+    return this.#engine.find(image, `/images/${reference}/json`);
+  }
+
+  /** Pulls by digest. Throws IMAGE_PULL_FAILED with the engine's reason. */
+  async pull(reference: string): Promise<void> {
+    const auth = await this.#authFor(reference);
+    try {
+      const answer = await this.#engine.raw({
+        method: "POST",
+        path: `/images/create?fromImage=${encodeURIComponent(reference)}`,
+        headers: auth === undefined ? {} : { "x-registry-auth": auth },
+        timeoutMs: 15 * 60_000,
+      });
+      failOnProgressError(reference, answer.toString("utf8"));
+    } catch (error) {
+      if (!(error instanceof EngineRefusal)) throw error;
+      throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error.message}`, { cause: error });
+    }
+  }
+
+  /** Removes a reference; an image that a container uses, or that has other names, stays. */
+  async remove(reference: string): Promise<void> {
+    await ignoring([404, 409], () => this.#engine.raw({ method: "DELETE", path: `/images/${reference}` }));
+  }
+
+  async #authFor(reference: string): Promise<string | undefined> {
+    let text: string;
+    try {
+      text = await readFile(this.#dockerConfigPath, "utf8");
+    } catch {
+      return undefined; // Nobody logged this host in: public images only.
+    }
+    const { auths } = dockerConfig.parse(JSON.parse(text));
+    const registry = registryOf(reference);
+    const known = auths[registry] ?? auths[`https://${registry}`];
+    if (known?.auth === undefined) return undefined;
+    const [username = "", ...rest] = Buffer.from(known.auth, "base64").toString("utf8").split(":");
+    const credentials = { username, password: rest.join(":"), serveraddress: registry };
+    return Buffer.from(JSON.stringify(credentials)).toString("base64url");
+  }
+}
+
+/** The registry of a reference; Docker Hub's old name where there is none, as `docker login` writes it. */
+export function registryOf(reference: string): string {
+  const [first = ""] = reference.split("/");
+  const named = reference.includes("/") && (first.includes(".") || first.includes(":") || first === "localhost");
+  return named ? first : "https://index.docker.io/v1/";
+}
+
+function failOnProgressError(reference: string, progress: string): void {
+  for (const line of progress.split("\n")) {
+    if (line.trim() === "") continue;
+    const { error } = pullProgress.parse(JSON.parse(line));
+    if (error !== undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error}`);
+  }
+}

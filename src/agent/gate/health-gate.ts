@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
+import { IkomaError } from "../../core/errors.ts";
+import type { HealthProbe } from "../../core/deployer/release-spec.ts";
+import type { Container, Containers } from "../engine/containers.ts";
+import type { OperationContext } from "../host.ts";
+import { describeAnswer, isAccepted, probe } from "./http-probe.ts";
+
+/** A container that must become healthy. */
+export interface GateTarget {
+  service: string;
+  containerId: string;
+  /** Port of its HTTP probe; without one, and without a health check of its own, it must merely stay up. */
+  http?: { address: string; port: number; host: string };
+  /** The compose file's `healthcheck`, run by the agent itself: Docker's first run comes after a whole interval. */
+  healthcheck: unknown;
+}
+
+const pollMs = 50;
+const probeTimeoutMs = 2_000;
+/** How long a container without any check must run before it counts as up. */
+const settleMs = 400;
+const logLines = 20;
+
+/** Waits until all targets are healthy. A container that exits or restarts fails at once, not at the time-out. */
+export async function waitUntilHealthy(
+  containers: Containers,
+  targets: readonly GateTarget[],
+  health: HealthProbe,
+  op: OperationContext,
+): Promise<void> {
+  const deadline = Date.now() + health.timeoutSeconds * 1000;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([op.signal, stop.signal]);
+  try {
+    await Promise.all(targets.map((target) => waitForOne(containers, target, health, deadline, signal, op)));
+  } finally {
+    stop.abort();
+  }
+}
+
+async function waitForOne(
+  containers: Containers,
+  target: GateTarget,
+  health: HealthProbe,
+  deadline: number,
+  signal: AbortSignal,
+  op: OperationContext,
+): Promise<void> {
+  const check = checkOf(containers, target, health);
+  for (;;) {
+    signal.throwIfAborted();
+    const container = await containers.inspect(target.containerId);
+    if (container === undefined || hasFallen(container)) throw await crashError(containers, target, container, op);
+    const verdict = await check();
+    if (verdict === undefined) return;
+    if (Date.now() > deadline) throw await unhealthyError(containers, target, health, verdict, op);
+    await sleep(pollMs, undefined, { signal });
+  }
+}
+
+/** A check gives undefined when the target is healthy, else why not. */
+type Check = () => Promise<string | undefined>;
+
+function checkOf(containers: Containers, target: GateTarget, health: HealthProbe): Check {
+  const command = healthCommand(target.healthcheck);
+  if (command !== undefined) return commandCheck(containers, target, command);
+  if (target.http !== undefined) return httpCheck(target.http, health);
+  const since = Date.now();
+  return () => Promise.resolve(Date.now() - since >= settleMs ? undefined : "it has only just started");
+}
+
+function commandCheck(containers: Containers, target: GateTarget, command: string[]): Check {
+  return async () => {
+    const { code, output } = await containers.exec(target.containerId, command, 30_000).catch((error: unknown) => {
+      // The container may have gone while the command ran; the next look at it says so.
+      return { code: -1, output: error instanceof Error ? error.message : String(error) };
+    });
+    return code === 0 ? undefined : `its health check ended with ${code}${output === "" ? "" : `: ${output.slice(-200)}`}`;
+  };
+}
+
+function httpCheck(http: { address: string; port: number; host: string }, health: HealthProbe): Check {
+  return async () => {
+    const answer = await probe(http, health.path, http.host, probeTimeoutMs);
+    return isAccepted(answer, health.status) ? undefined : `GET ${health.path} on port ${http.port}: ${describeAnswer(answer)}`;
+  };
+}
+
+const composeHealthcheck = z.object({ test: z.union([z.string(), z.array(z.string())]).optional(), disable: z.boolean().optional() });
+
+/** The command of a compose health check; undefined where there is none or it is switched off. */
+export function healthCommand(healthcheck: unknown): string[] | undefined {
+  const parsed = composeHealthcheck.safeParse(healthcheck);
+  if (!parsed.success || parsed.data.disable === true || parsed.data.test === undefined) return undefined;
+  const { test } = parsed.data;
+  if (typeof test === "string") return ["/bin/sh", "-c", test];
+  const [kind, ...rest] = test;
+  if (kind === "CMD-SHELL") return ["/bin/sh", "-c", rest.join(" ")];
+  return kind === "CMD" && rest.length > 0 ? rest : undefined;
+}
+
+function hasFallen(container: Container): boolean {
+  const { Status, Restarting } = container.State;
+  return Restarting || container.RestartCount > 0 || Status === "exited" || Status === "dead" || Status === "removing";
+}
+
+async function crashError(
+  containers: Containers,
+  target: GateTarget,
+  container: Container | undefined,
+  op: OperationContext,
+): Promise<IkomaError> {
+  if (container === undefined) {
+    return new IkomaError("RELEASE_CRASHED", `The container of service ${target.service} was removed while it started.`);
+  }
+  const lines = await tellLastLines(containers, target, op);
+  const { ExitCode, OOMKilled, Error: engineError } = container.State;
+  const why = OOMKilled ? "it ran out of memory" : engineError === "" ? `exit code ${ExitCode}` : op.redact(engineError);
+  const last = lines.at(-1);
+  return new IkomaError("RELEASE_CRASHED", `The service ${target.service} stopped while it started (${why})${last === undefined ? "." : `; its last line: ${last}`}`, {
+    details: { service: target.service, exitCode: ExitCode, outOfMemory: OOMKilled, log: lines },
+  });
+}
+
+async function unhealthyError(
+  containers: Containers,
+  target: GateTarget,
+  health: HealthProbe,
+  verdict: string,
+  op: OperationContext,
+): Promise<IkomaError> {
+  const lines = await tellLastLines(containers, target, op);
+  return new IkomaError(
+    "RELEASE_UNHEALTHY",
+    `The service ${target.service} did not become healthy within ${health.timeoutSeconds} s: ${op.redact(verdict)}`,
+    { details: { service: target.service, probe: op.redact(verdict), log: lines } },
+  );
+}
+
+async function tellLastLines(containers: Containers, target: GateTarget, op: OperationContext): Promise<string[]> {
+  const lines = (await containers.lastLines(target.containerId, logLines)).map(op.redact);
+  for (const line of lines) op.log(target.service, line);
+  return lines;
+}

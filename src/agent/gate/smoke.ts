@@ -1,0 +1,25 @@
+import { IkomaError } from "../../core/errors.ts";
+import type { SmokeCheck } from "../../core/deployer/release-spec.ts";
+import type { OperationContext } from "../host.ts";
+import { describeAnswer, isAccepted, probe } from "./http-probe.ts";
+import type { ProbeTarget } from "./http-probe.ts";
+
+/** Asks each check once, in order; throws RELEASE_SMOKE_FAILED at the first wrong answer. `where` is for the message. */
+export async function runSmokeChecks(
+  checks: readonly SmokeCheck[],
+  target: ProbeTarget,
+  host: string,
+  where: string,
+  op: OperationContext,
+): Promise<void> {
+  for (const check of checks) {
+    const answer = await probe(target, check.path, host, check.timeoutSeconds * 1000, op.signal);
+    const missesText = "body" in answer && check.contains !== undefined && !answer.body.includes(check.contains);
+    if (isAccepted(answer, check.status) && !missesText) continue;
+    const wanted = missesText ? `a body with ${JSON.stringify(check.contains)}` : `a status of ${check.status.join("-")}`;
+    const said = op.redact(describeAnswer(answer));
+    throw new IkomaError("RELEASE_SMOKE_FAILED", `The smoke check GET ${check.path} ${where} wanted ${wanted} and got ${said}`, {
+      details: { path: check.path, answer: said, where },
+    });
+  }
+}

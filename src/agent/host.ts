@@ -1,0 +1,55 @@
+import type { Logger } from "pino";
+import type { Compose } from "./engine/compose.ts";
+import type { Containers } from "./engine/containers.ts";
+import type { EngineApi } from "./engine/engine-api.ts";
+import type { Images } from "./engine/images.ts";
+import type { Networks } from "./engine/networks.ts";
+import type { Volumes } from "./engine/volumes.ts";
+import type { Edge } from "./edge/edge.ts";
+import type { Deployments } from "./ledger/deployments.ts";
+import type { ImageUse } from "./ledger/image-use.ts";
+import type { Journal } from "./ledger/journal.ts";
+import type { Parts } from "./ledger/parts.ts";
+import type { Subnets } from "./ledger/subnets.ts";
+import type { Vault } from "./ledger/vault.ts";
+import type { AgentPaths, AgentSettings } from "./settings.ts";
+
+/** Everything that an operation works with: the engine, the edge, the ledger. */
+export interface Host {
+  settings: AgentSettings;
+  paths: AgentPaths;
+  log: Logger;
+  engine: EngineApi;
+  containers: Containers;
+  networks: Networks;
+  images: Images;
+  volumes: Volumes;
+  compose: Compose;
+  edge: Edge;
+  vault: Vault;
+  deployments: Deployments;
+  journal: Journal;
+  parts: Parts;
+  subnets: Subnets;
+  imageUse: ImageUse;
+  /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
+  underway: Set<string>;
+  /** Clean-ups under way, by `app/number`. */
+  retiring: Map<string, Promise<void>>;
+}
+
+/** What a running operation can tell and must heed. */
+export interface OperationContext {
+  key: string;
+  /** Who asked for it. */
+  by: string;
+  signal: AbortSignal;
+  /** Puts the phase on disk before anything of it is done. */
+  enter(phase: string): Promise<void>;
+  /** Something worth telling a waiting person. */
+  step(name: string, message: string): void;
+  /** A line that a container wrote. */
+  log(service: string, line: string): void;
+  /** Takes secret values out of a text that will leave the host. */
+  redact(text: string): string;
+}

@@ -1,0 +1,152 @@
+import type { DatabaseSync } from "node:sqlite";
+import * as z from "zod";
+import type { EdgeServer } from "../edge/edge.ts";
+import { operations } from "../protocol.ts";
+import type { Deployment } from "../protocol.ts";
+import { transaction } from "./database.ts";
+import type { Vault } from "./vault.ts";
+
+const releaseInput = operations["release.apply"].input;
+/** What `release.apply` was given. */
+export type ReleaseInput = z.infer<typeof releaseInput>;
+
+const row = z.object({
+  app: z.string(),
+  number: z.number(),
+  version: z.string(),
+  bundle: z.string(),
+  digest: z.string(),
+  status: z.enum(["started", "current", "good", "failed", "pruned"]),
+  started_ms: z.number(),
+  ended_ms: z.number().nullable(),
+  note: z.string().nullable(),
+  by: z.string(),
+  subnet: z.string().nullable(),
+  servers: z.string(),
+});
+type Row = z.infer<typeof row>;
+
+const servers = z.array(z.strictObject({ name: z.string(), service: z.string(), address: z.string(), port: z.number() }));
+
+/** A deployment with what the agent alone knows of it. */
+export interface LedgerDeployment extends Deployment {
+  subnet: string | undefined;
+  servers: EdgeServer[];
+}
+
+/** What was deployed in which order and how it ended: the truth about "current" and "last good". */
+export class Deployments {
+  readonly #database: DatabaseSync;
+  readonly #vault: Vault;
+
+  constructor(database: DatabaseSync, vault: Vault) {
+    this.#database = database;
+    this.#vault = vault;
+  }
+
+  /** Enters a new deployment under the app's next number. */
+  begin(input: ReleaseInput, digest: string, by: string): LedgerDeployment {
+    const { app, version, bundle } = input.spec;
+    const next = this.#database.prepare("SELECT COALESCE(MAX(number), 0) + 1 AS next FROM deployments WHERE app = ?").get(app);
+    const number = z.object({ next: z.number() }).parse(next).next;
+    this.#database
+      .prepare(
+        "INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, by, sealed) VALUES (?, ?, ?, ?, ?, 'started', ?, ?, ?, ?)",
+      )
+      .run(app, number, version, bundle, digest, Date.now(), input.note ?? null, by, this.#vault.seal(input));
+    return this.require(app, number);
+  }
+
+  /** Keeps where the deployment's containers are, so that the edge can be rendered without asking the engine. */
+  place(app: string, number: number, subnet: string, placed: EdgeServer[]): void {
+    this.#database
+      .prepare("UPDATE deployments SET subnet = ?, servers = ? WHERE app = ? AND number = ?")
+      .run(subnet, JSON.stringify(placed), app, number);
+  }
+
+  /** The switch, as far as the ledger goes: one transaction makes this deployment the current one. */
+  makeCurrent(app: string, number: number): void {
+    transaction(this.#database, () => {
+      const now = Date.now();
+      this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
+      this.#database
+        .prepare("UPDATE deployments SET status = 'current', ended_ms = ? WHERE app = ? AND number = ?")
+        .run(now, app, number);
+    });
+  }
+
+  /** Ends a deployment that never came to serve. */
+  fail(app: string, number: number, why: string): void {
+    this.#database
+      .prepare("UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE app = ? AND number = ? AND status = 'started'")
+      .run(Date.now(), why, app, number);
+  }
+
+  /** Forgets the current deployment's serving state when an app is removed; its entry stays as good. */
+  retireCurrent(app: string): void {
+    this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
+  }
+
+  /** Marks good deployments beyond the newest `keep` as no longer available, and gives them. */
+  prune(app: string, keep: number): LedgerDeployment[] {
+    const beyond = this.#select("WHERE app = ? AND status = 'good' ORDER BY number DESC LIMIT -1 OFFSET ?", app, keep);
+    const mark = this.#database.prepare("UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ?");
+    for (const each of beyond) mark.run(app, each.number);
+    return beyond;
+  }
+
+  current(app: string): LedgerDeployment | undefined {
+    return this.#select("WHERE app = ? AND status = 'current'", app)[0];
+  }
+
+  find(app: string, number: number): LedgerDeployment | undefined {
+    return this.#select("WHERE app = ? AND number = ?", app, number)[0];
+  }
+
+  require(app: string, number: number): LedgerDeployment {
+    const found = this.find(app, number);
+    if (found === undefined) throw new Error(`deployment ${app} #${number} is not in the ledger`);
+    return found;
+  }
+
+  /** Newest first. */
+  history(app: string, limit: number): LedgerDeployment[] {
+    return this.#select("WHERE app = ? ORDER BY number DESC LIMIT ?", app, limit);
+  }
+
+  /** What a deployment was given, secrets included; undefined once it was pruned. */
+  input(app: string, number: number): ReleaseInput | undefined {
+    const found = this.#database.prepare("SELECT sealed FROM deployments WHERE app = ? AND number = ?").get(app, number);
+    const sealed = found?.["sealed"];
+    if (!(sealed instanceof Uint8Array) || sealed.length === 0) return undefined;
+    return releaseInput.parse(this.#vault.unseal(sealed));
+  }
+
+  #select(where: string, ...values: (string | number)[]): LedgerDeployment[] {
+    const rows = this.#database.prepare(`SELECT * FROM deployments ${where}`).all(...values);
+    return rows.map((each) => fromRow(row.parse(each)));
+  }
+}
+
+/** The deployment as callers may see it. */
+export function publicView(deployment: LedgerDeployment): Deployment {
+  const { subnet: _subnet, servers: _servers, ...rest } = deployment;
+  return rest;
+}
+
+function fromRow(found: Row): LedgerDeployment {
+  return {
+    app: found.app,
+    number: found.number,
+    version: found.version,
+    bundle: found.bundle,
+    digest: found.digest,
+    status: found.status,
+    startedAtMs: found.started_ms,
+    ...(found.ended_ms === null ? {} : { endedAtMs: found.ended_ms }),
+    ...(found.note === null ? {} : { note: found.note }),
+    by: found.by,
+    subnet: found.subnet ?? undefined,
+    servers: servers.parse(JSON.parse(found.servers)),
+  };
+}

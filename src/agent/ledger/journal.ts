@@ -1,0 +1,124 @@
+import type { DatabaseSync } from "node:sqlite";
+import * as z from "zod";
+import { operationEvent, operationKind, operationState, wireError } from "../protocol.ts";
+import type { OperationEvent, OperationKind, OperationState, OperationView, WireError } from "../protocol.ts";
+
+const row = z.object({
+  key: z.string(),
+  kind: operationKind,
+  app: z.string(),
+  by: z.string(),
+  state: operationState,
+  phase: z.string(),
+  number: z.number().nullable(),
+  result: z.string().nullable(),
+  error: z.string().nullable(),
+  generation: z.number().nullable(),
+});
+
+/** An operation as the journal has it. */
+export interface JournalEntry {
+  key: string;
+  kind: OperationKind;
+  app: string;
+  by: string;
+  state: OperationState;
+  phase: string;
+  /** The deployment that a `release.apply` made. */
+  number: number | undefined;
+  view: OperationView;
+}
+
+/** Ended operations (with their events) that are kept for a repeated or late call. */
+const keptOperations = 200;
+
+/** Every operation with the phase it is in, on disk before the phase is acted on. */
+export class Journal {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  begin(key: string, kind: OperationKind, app: string, by: string): void {
+    this.#database
+      .prepare("INSERT INTO operations (key, kind, app, by, state, phase, started_ms) VALUES (?, ?, ?, ?, 'running', 'accepted', ?)")
+      .run(key, kind, app, by, Date.now());
+  }
+
+  enter(key: string, phase: string): void {
+    this.#database.prepare("UPDATE operations SET phase = ? WHERE key = ?").run(phase, key);
+  }
+
+  setNumber(key: string, number: number): void {
+    this.#database.prepare("UPDATE operations SET number = ? WHERE key = ?").run(number, key);
+  }
+
+  succeed(key: string, result: unknown, generation: number): void {
+    this.#database
+      .prepare("UPDATE operations SET state = 'succeeded', result = ?, generation = ?, ended_ms = ? WHERE key = ?")
+      .run(JSON.stringify(result), generation, Date.now(), key);
+  }
+
+  fail(key: string, state: "failed" | "cancelled", error: WireError, generation: number): void {
+    this.#database
+      .prepare("UPDATE operations SET state = ?, error = ?, generation = ?, ended_ms = ? WHERE key = ?")
+      .run(state, JSON.stringify(error), generation, Date.now(), key);
+  }
+
+  find(key: string): JournalEntry | undefined {
+    const found = this.#database.prepare("SELECT * FROM operations WHERE key = ?").get(key);
+    return found === undefined ? undefined : fromRow(row.parse(found));
+  }
+
+  /** Operations that had not ended: after a restart, those that the crash cut off. */
+  running(): JournalEntry[] {
+    const rows = this.#database.prepare("SELECT * FROM operations WHERE state = 'running' ORDER BY started_ms").all();
+    return rows.map((each) => fromRow(row.parse(each)));
+  }
+
+  addEvent(key: string, event: OperationEvent): void {
+    this.#database
+      .prepare("INSERT INTO events (key, seq, at_ms, type, name, message) VALUES (?, ?, ?, ?, ?, ?)")
+      .run(key, event.seq, event.atMs, event.type, event.name, event.message);
+  }
+
+  events(key: string, after: number): OperationEvent[] {
+    const rows = this.#database
+      .prepare("SELECT seq, at_ms AS atMs, type, name, message FROM events WHERE key = ? AND seq > ? ORDER BY seq")
+      .all(key, after);
+    // The driver's rows have no prototype, which a strict schema takes for no object of its own.
+    return rows.map((each) => operationEvent.parse({ ...each }));
+  }
+
+  /** Drops the oldest ended operations beyond what is kept. */
+  trim(): void {
+    this.#database.exec(`
+      DELETE FROM operations WHERE state <> 'running' AND key NOT IN
+        (SELECT key FROM operations ORDER BY started_ms DESC LIMIT ${keptOperations});
+      DELETE FROM events WHERE key NOT IN (SELECT key FROM operations)`);
+  }
+}
+
+function fromRow(found: z.infer<typeof row>): JournalEntry {
+  const { key, kind, app, by, state, phase } = found;
+  return {
+    key,
+    kind,
+    app,
+    by,
+    state,
+    phase,
+    number: found.number ?? undefined,
+    view: {
+      key,
+      kind,
+      app,
+      state,
+      phase,
+      ...(found.result === null ? {} : { result: JSON.parse(found.result) as unknown }),
+      ...(found.error === null ? {} : { error: wireError.parse(JSON.parse(found.error)) }),
+      ...(found.generation === null ? {} : { generation: found.generation }),
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import type { DatabaseSync } from "node:sqlite";
+import * as z from "zod";
+import type { Part } from "../protocol.ts";
+import type { Vault } from "./vault.ts";
+
+/** What was last accepted for the long-lived parts of an app, and how often each part was changed. */
+export class Parts {
+  readonly #database: DatabaseSync;
+  readonly #vault: Vault;
+
+  constructor(database: DatabaseSync, vault: Vault) {
+    this.#database = database;
+    this.#vault = vault;
+  }
+
+  /** 0 for a part that nothing was ever done to. */
+  generation(app: string, part: Part): number {
+    const found = this.#database.prepare("SELECT generation FROM generations WHERE app = ? AND part = ?").get(app, part);
+    return found === undefined ? 0 : z.object({ generation: z.number() }).parse(found).generation;
+  }
+
+  /** Counts one more change, good or failed, and gives the new generation. */
+  advance(app: string, part: Part): number {
+    this.#database
+      .prepare("INSERT INTO generations VALUES (?, ?, 1) ON CONFLICT (app, part) DO UPDATE SET generation = generation + 1")
+      .run(app, part);
+    return this.generation(app, part);
+  }
+
+  set(app: string, part: Part, value: unknown): void {
+    this.#database
+      .prepare("INSERT INTO parts VALUES (?, ?, ?) ON CONFLICT (app, part) DO UPDATE SET sealed = excluded.sealed")
+      .run(app, part, this.#vault.seal(value));
+  }
+
+  get<S extends z.ZodType>(app: string, part: Part, schema: S): z.infer<S> | undefined {
+    const found = this.#database.prepare("SELECT sealed FROM parts WHERE app = ? AND part = ?").get(app, part);
+    const sealed = found?.["sealed"];
+    return sealed instanceof Uint8Array ? schema.parse(this.#vault.unseal(sealed)) : undefined;
+  }
+
+  remove(app: string, part: Part): void {
+    this.#database.prepare("DELETE FROM parts WHERE app = ? AND part = ?").run(app, part);
+  }
+
+  /** Every app that has a part or a current deployment on this host. */
+  apps(): string[] {
+    const rows = this.#database
+      .prepare("SELECT app FROM parts UNION SELECT app FROM deployments WHERE status IN ('current', 'started') ORDER BY app")
+      .all();
+    return rows.map((each) => z.object({ app: z.string() }).parse(each).app);
+  }
+}

@@ -1,0 +1,73 @@
+import type { DatabaseSync } from "node:sqlite";
+import * as z from "zod";
+import { IkomaError } from "../../core/errors.ts";
+
+const prefixBits = 26;
+const subnetSize = 2 ** (32 - prefixBits);
+
+/**
+ * Gives out /26 networks of the host's pool. The one that was released longest ago comes first, so an
+ * address is quiet for as long as possible before another release gets it: a late packet, or an edge
+ * that was not told yet, reaches nobody rather than the wrong app.
+ */
+export class Subnets {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync, pool: string) {
+    this.#database = database;
+    const add = this.#database.prepare("INSERT OR IGNORE INTO subnets (subnet) VALUES (?)");
+    for (const each of subnetsOf(pool)) add.run(each);
+  }
+
+  /** A subnet for `owner` that overlaps none of `inUse`; the one it has already, if it has one. Throws NETWORKS_EXHAUSTED. */
+  allocate(owner: string, inUse: readonly string[]): string {
+    const held = this.#database.prepare("SELECT subnet FROM subnets WHERE owner = ?").get(owner);
+    if (held !== undefined) return subnetOf(held);
+    const free = this.#database.prepare("SELECT subnet FROM subnets WHERE owner IS NULL ORDER BY released_ms, rowid").all();
+    const chosen = free.map(subnetOf).find((each) => !inUse.some((other) => overlaps(each, other)));
+    if (chosen === undefined) throw new IkomaError("NETWORKS_EXHAUSTED", "Every network of this host's pool is in use.");
+    this.#database.prepare("UPDATE subnets SET owner = ? WHERE subnet = ?").run(owner, chosen);
+    return chosen;
+  }
+
+  release(owner: string): void {
+    this.#database.prepare("UPDATE subnets SET owner = NULL, released_ms = ? WHERE owner = ?").run(Date.now(), owner);
+  }
+
+  /** Owners that hold a subnet, for the clean-up of what nothing uses. */
+  owners(): string[] {
+    const rows = this.#database.prepare("SELECT owner FROM subnets WHERE owner IS NOT NULL").all();
+    return rows.map((each) => z.object({ owner: z.string() }).parse(each).owner);
+  }
+}
+
+/** The nth usable address of a subnet; 1 is the gateway. */
+export function addressIn(subnet: string, index: number): string {
+  if (index < 1 || index >= subnetSize - 1) throw new IkomaError("NETWORKS_EXHAUSTED", `A release has at most ${subnetSize - 3} containers.`);
+  return format(base(subnet) + index);
+}
+
+function subnetsOf(pool: string): string[] {
+  const bits = Number(pool.split("/")[1]);
+  const count = Math.min(1024, 2 ** Math.max(0, prefixBits - bits));
+  return Array.from({ length: count }, (_, index) => `${format(base(pool) + index * subnetSize)}/${prefixBits}`);
+}
+
+function overlaps(a: string, b: string): boolean {
+  if (!b.includes(".")) return false; // IPv6
+  const sizeOf = (cidr: string): number => 2 ** (32 - Number(cidr.split("/")[1] ?? 32));
+  return base(a) < base(b) + sizeOf(b) && base(b) < base(a) + sizeOf(a);
+}
+
+function base(cidr: string): number {
+  const [address = ""] = cidr.split("/");
+  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+}
+
+function format(value: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join(".");
+}
+
+function subnetOf(found: unknown): string {
+  return z.object({ subnet: z.string() }).parse(found).subnet;
+}

@@ -1,0 +1,78 @@
+import { releaseSpec } from "../../core/deployer/release-spec.ts";
+import { IkomaError } from "../../core/errors.ts";
+import { ownLabels } from "../engine/networks.ts";
+import { volumeName } from "../engine/volumes.ts";
+import { waitUntilHealthy } from "../gate/health-gate.ts";
+import type { Host, OperationContext } from "../host.ts";
+import type { OperationInput, OperationResult } from "../protocol.ts";
+import { readAccessories } from "../reading/read-parts.ts";
+import { reattachToCurrent } from "./accessory-networks.ts";
+import { accessoriesProject, place, renderAccessories } from "./compose-project.ts";
+
+const defaultHealth = releaseSpec.shape.health.parse(undefined);
+/** A database's first start initialises its files. */
+const accessoryTimeoutSeconds = 120;
+
+/** Brings the long-lived services to what is asked for; compose recreates only those whose definition changed. */
+export async function applyAccessories(
+  host: Host,
+  { spec }: OperationInput<"accessories.apply">,
+  op: OperationContext,
+): Promise<OperationResult<"accessories.apply">> {
+  const before = await readAccessories(host, spec.app, spec);
+  const known = host.parts.get(spec.app, "accessories", releaseSpec.pick({ app: true, services: true, volumes: true }));
+  const isKnown = known !== undefined && host.vault.keyedDigest(known) === host.vault.keyedDigest(spec);
+  if (isKnown && before.drift.length === 0) return { unchanged: true, services: before.services };
+
+  host.parts.set(spec.app, "accessories", spec);
+  const project = accessoriesProject(spec.app);
+  await op.enter("network");
+  const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
+  await host.networks.create(project, subnet, ownLabels(spec.app, "accessories"));
+  for (const [name, volume] of Object.entries(spec.volumes)) await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
+
+  await op.enter("starting");
+  const placements = place(spec.services, subnet);
+  const names = placements.map((each) => each.key);
+  op.step("start", names.join(", "));
+  await removeDropped(host, spec.app, names);
+  await host.compose.up(renderAccessories(spec, placements), names, op.signal);
+
+  await op.enter("gating");
+  await gate(host, spec.app, spec.services, op);
+  await reattachToCurrent(host, spec.app);
+  op.step("healthy", names.join(", "));
+  const after = await readAccessories(host, spec.app, undefined);
+  return { unchanged: false, services: after.services };
+}
+
+/** Stops and removes the containers and their network. Volumes stay: data is only ever removed by a purge that names it. */
+export async function removeAccessories(host: Host, { app }: OperationInput<"accessories.remove">, op: OperationContext): Promise<Record<string, never>> {
+  await op.enter("stopping");
+  await removeDropped(host, app, []);
+  const project = accessoriesProject(app);
+  await host.networks.remove(project);
+  host.subnets.release(project);
+  host.parts.remove(app, "accessories");
+  return {};
+}
+
+async function removeDropped(host: Host, app: string, keep: readonly string[]): Promise<void> {
+  const containers = await host.containers.list(ownLabels(app, "accessories"));
+  const dropped = containers.filter((each) => !keep.includes(each.Config.Labels?.["com.docker.compose.service"] ?? ""));
+  await Promise.all(dropped.map((each) => host.containers.stopAndRemove(each.Id)));
+}
+
+async function gate(host: Host, app: string, services: OperationInput<"accessories.apply">["spec"]["services"], op: OperationContext): Promise<void> {
+  const containers = await host.containers.list(ownLabels(app, "accessories"));
+  const targets = containers.map((each) => {
+    const service = each.Config.Labels?.["com.docker.compose.service"] ?? "";
+    return { service, containerId: each.Id, healthcheck: services[service]?.["healthcheck"] };
+  });
+  try {
+    await waitUntilHealthy(host.containers, targets, { ...defaultHealth, timeoutSeconds: accessoryTimeoutSeconds }, op);
+  } catch (error) {
+    if (!(error instanceof IkomaError)) throw error;
+    throw new IkomaError("ACCESSORY_FAILED", error.message, { details: error.details, cause: error });
+  }
+}

@@ -1,0 +1,64 @@
+import { siteSpec } from "../../core/deployer/release-spec.ts";
+import { edgeApp, edgeView } from "../edge-view.ts";
+import type { Host, OperationContext } from "../host.ts";
+import { operations } from "../protocol.ts";
+import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
+import { applyAccessories, removeAccessories } from "./accessories.ts";
+import { stageBundle } from "./bundle-stage.ts";
+import { retireOthers } from "./converge.ts";
+import { applyRelease } from "./release-apply.ts";
+
+type Handler<K extends OperationKind> = (host: Host, input: OperationInput<K>, op: OperationContext) => Promise<OperationResult<K>>;
+
+const handlers: { [K in OperationKind]: Handler<K> } = {
+  "bundle.stage": stageBundle,
+  "bundle.remove": (host, { app }) => {
+    host.parts.remove(app, "bundle");
+    return Promise.resolve({});
+  },
+  "accessories.apply": applyAccessories,
+  "accessories.remove": removeAccessories,
+  "release.apply": applyRelease,
+  "release.remove": async (host, { app }) => {
+    host.deployments.retireCurrent(app);
+    await host.edge.switchTo(edgeApp(host, app), () => edgeView(host));
+    await retireOthers(host, app);
+    return {};
+  },
+  "site.apply": async (host, input) => {
+    host.parts.set(input.app, "site", siteSpec.parse(input));
+    await host.edge.ensure(() => edgeView(host));
+    return {};
+  },
+  "site.remove": async (host, { app }) => {
+    host.parts.remove(app, "site");
+    await host.edge.ensure(() => edgeView(host));
+    return {};
+  },
+};
+
+/** Checks the input against the operation's schema and runs it. */
+export async function runOperation<K extends OperationKind>(host: Host, kind: K, input: unknown, op: OperationContext): Promise<OperationResult<K>> {
+  const parsed = operations[kind].input.parse(input) as OperationInput<K>;
+  return handlers[kind](host, parsed, op);
+}
+
+/** The app that an operation's input names. */
+export function appOf(kind: OperationKind, input: unknown): string {
+  const parsed = operations[kind].input.parse(input);
+  return "spec" in parsed ? parsed.spec.app : parsed.app;
+}
+
+/** The part that an operation changes. */
+export function partOf(kind: OperationKind): Part {
+  const [part] = kind.split(".") as [Part];
+  return part;
+}
+
+/** Secret values that an operation's input brings along. */
+export function secretsOf(kind: OperationKind, input: unknown): string[] {
+  const parsed = operations[kind].input.parse(input);
+  if ("redact" in parsed) return parsed.redact;
+  const site = siteSpec.safeParse(parsed);
+  return site.success && site.data.certificatePem !== undefined ? [site.data.certificatePem] : [];
+}

@@ -1,0 +1,135 @@
+import type { AccessoriesSpec, ReleaseSpec, ServiceSpec, VolumeSpec } from "../../core/deployer/release-spec.ts";
+import type { ComposeProject } from "../engine/compose.ts";
+import { labels } from "../engine/containers.ts";
+import { ownLabels } from "../engine/networks.ts";
+import { volumeName } from "../engine/volumes.ts";
+import { addressIn } from "../ledger/subnets.ts";
+import type { EdgeServer } from "../edge/edge.ts";
+
+/** One container of a release or of the accessories, with the address that it will have. */
+export interface Placement {
+  /** Name of the compose service: the service's own, with `-2`, `-3`… for further replicas. */
+  key: string;
+  service: string;
+  replica: number;
+  address: string;
+}
+
+const firstServiceIndex = 2; // 1 is the gateway
+const lastIndex = 61;
+
+/** Fixed addresses for every container: Docker's own choice may hand a restarted container another one's address. */
+export function place(services: Record<string, ServiceSpec>, subnet: string): Placement[] {
+  const placements: Placement[] = [];
+  for (const service of runningServices(services)) {
+    for (let replica = 1; replica <= replicasOf(services[service]); replica += 1) {
+      const key = replica === 1 ? service : `${service}-${replica}`;
+      placements.push({ key, service, replica, address: addressIn(subnet, firstServiceIndex + placements.length) });
+    }
+  }
+  return placements;
+}
+
+/** Addresses that the accessories get on a release's network: from its end, so that both can grow. */
+export function accessoryAddress(subnet: string, index: number): string {
+  return addressIn(subnet, lastIndex - index);
+}
+
+/** The servers that the edge needs for a release: each web container, once for every port that a route names. */
+export function edgeServersOf(spec: ReleaseSpec, number: number, placements: readonly Placement[]): EdgeServer[] {
+  return placements.flatMap(({ service, replica, address }) => {
+    const ports = new Set(spec.routes.filter((route) => route.service === service).map((route) => route.port));
+    return [...ports].map((port) => ({ name: serverName(number, service, replica), service, address, port }));
+  });
+}
+
+/** `d42-web-1`: deployment, service, replica. */
+function serverName(number: number, service: string, replica: number): string {
+  return `d${number}-${service}-${replica}`;
+}
+
+/** The deployment that a server of the edge belongs to. */
+export function deploymentOfServer(name: string): number | undefined {
+  const found = /^d(\d+)-/.exec(name)?.[1];
+  return found === undefined ? undefined : Number(found);
+}
+
+/** Compose project (and network) of a deployment. */
+export function releaseProject(app: string, number: number): string {
+  return `${app}-${number}`;
+}
+
+/** Compose project (and network) of an app's accessories. */
+export function accessoriesProject(app: string): string {
+  return `${app}-accessories`;
+}
+
+/** A release as compose shall run it, beside every other release of the app. */
+export function renderRelease(spec: ReleaseSpec, number: number, placements: readonly Placement[]): ComposeProject {
+  const name = releaseProject(spec.app, number);
+  const own = ownLabels(spec.app, "release", number);
+  return render(name, spec.app, spec.services, spec.volumes, placements, own, () => undefined);
+}
+
+/** The accessories as compose shall run them; `depends_on` between them is kept. */
+export function renderAccessories(spec: AccessoriesSpec, placements: readonly Placement[]): ComposeProject {
+  const own = ownLabels(spec.app, "accessories");
+  return render(accessoriesProject(spec.app), spec.app, spec.services, spec.volumes, placements, own, (service) => service["depends_on"]);
+}
+
+function render(
+  name: string,
+  app: string,
+  services: Record<string, ServiceSpec>,
+  volumes: Record<string, VolumeSpec>,
+  placements: readonly Placement[],
+  own: Record<string, string>,
+  dependsOn: (service: ServiceSpec) => unknown,
+): ComposeProject {
+  const rendered = placements.flatMap((placement) => {
+    const service = services[placement.service];
+    if (service === undefined) return [];
+    const { kind: _kind, ...definition } = service;
+    const asComposed = [
+      placement.key,
+      {
+        ...definition,
+        labels: { ...labelMap(definition["labels"]), ...own, [labels.service]: placement.service },
+        networks: { default: { ipv4_address: placement.address, aliases: [placement.service] } },
+        restart: "unless-stopped",
+        depends_on: dependsOn(service),
+      },
+    ] as const;
+    return [asComposed];
+  });
+  return {
+    name,
+    services: Object.fromEntries(rendered),
+    networks: { default: { name, external: true } },
+    volumes: Object.fromEntries(
+      Object.entries(volumes).map(([volume, spec]) => [volume, { name: volumeName(app, volume, spec), external: true }]),
+    ),
+  };
+}
+
+/** Services that run on their own; jobs are run when something asks for them. */
+function runningServices(services: Record<string, ServiceSpec>): string[] {
+  return Object.keys(services)
+    .filter((name) => services[name]?.kind !== "job")
+    .sort();
+}
+
+function replicasOf(service: ServiceSpec | undefined): number {
+  const deploy = service?.["deploy"];
+  const inDeploy = typeof deploy === "object" && deploy !== null && "replicas" in deploy ? deploy.replicas : undefined;
+  const wanted = Number(service?.["scale"] ?? inDeploy ?? 1);
+  return Number.isInteger(wanted) && wanted > 0 ? wanted : 1;
+}
+
+function labelMap(value: unknown): Record<string, string> {
+  if (Array.isArray(value)) {
+    return Object.fromEntries(value.map((each) => String(each).split(/=(.*)/s, 2)).map(([name = "", text = ""]) => [name, text]));
+  }
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));
+}

@@ -1,0 +1,38 @@
+import type { ServiceSpec } from "../../core/deployer/release-spec.ts";
+import type { Container } from "../engine/containers.ts";
+import type { Image } from "../engine/images.ts";
+import type { Drift } from "../protocol.ts";
+
+/** How a container differs from what its service asks for. `path` is the service's property path. */
+export function containerDrift(path: string, name: string, wanted: ServiceSpec, container: Container, image: Image | undefined): Drift[] {
+  const found: Drift[] = [];
+  const { Status, ExitCode } = container.State;
+  if (!container.State.Running) found.push({ path: `${path}.state`, message: `${name}: the container is ${Status} (exit code ${ExitCode})` });
+  if (container.Config.Image !== wanted.image) found.push({ path: `${path}.image`, message: `${name}: the container runs ${container.Config.Image}` });
+  found.push(...environmentDrift(path, name, wanted.environment, container.Config.Env ?? [], image?.Config?.Env ?? []));
+  return found;
+}
+
+/** Names only: a value may be a secret. */
+function environmentDrift(path: string, name: string, wanted: Record<string, string>, actual: string[], ofImage: string[]): Drift[] {
+  const has = environmentMap(actual);
+  const fromImage = environmentMap(ofImage);
+  const differing = Object.entries(wanted).filter(([key, value]) => has.get(key) !== value);
+  const extra = [...has].filter(([key, value]) => !(key in wanted) && fromImage.get(key) !== value);
+  return [
+    ...differing.map(([key]) => ({
+      path: `${path}.environment.${key}`,
+      message: `${name}: the variable ${key} ${has.has(key) ? "has another value" : "is not set"}`,
+    })),
+    ...extra.map(([key]) => ({ path: `${path}.environment.${key}`, message: `${name}: the variable ${key} was added` })),
+  ];
+}
+
+function environmentMap(entries: string[]): Map<string, string> {
+  return new Map(
+    entries.map((each) => {
+      const at = each.indexOf("=");
+      return at < 0 ? [each, ""] : [each.slice(0, at), each.slice(at + 1)];
+    }),
+  );
+}

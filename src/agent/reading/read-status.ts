@@ -1,0 +1,24 @@
+import type { Host } from "../host.ts";
+import { publicView } from "../ledger/deployments.ts";
+import type { OperationRunner } from "../operations/operation-runner.ts";
+import type { Result } from "../protocol.ts";
+import { readAccessories } from "./read-parts.ts";
+import { readRelease } from "./read-release.ts";
+
+/** All apps of the host: what the ledger has as current, what really runs, what is under way. */
+export async function readStatus(host: Host, runner: OperationRunner): Promise<Result<"app.status">> {
+  const apps = await Promise.all(
+    host.parts.apps().map(async (app) => {
+      const [release, accessories] = await Promise.all([readRelease(host, app, undefined), readAccessories(host, app, undefined)]);
+      const current = host.deployments.current(app);
+      const operation = runner.current(app);
+      return {
+        app,
+        ...(current === undefined ? {} : { current: publicView(current) }),
+        services: { ...accessories.services, ...release.services },
+        ...(operation === undefined ? {} : { operation: { kind: operation.kind, phase: operation.phase, by: operation.by } }),
+      };
+    }),
+  );
+  return { apps };
+}

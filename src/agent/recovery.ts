@@ -1,0 +1,46 @@
+import { IkomaError } from "../core/errors.ts";
+import { edgeView } from "./edge-view.ts";
+import type { Host } from "./host.ts";
+import type { JournalEntry } from "./ledger/journal.ts";
+import { partOf } from "./operations/catalogue.ts";
+import { reattachToCurrent } from "./operations/accessory-networks.ts";
+import { restoreRouting, retireOthers } from "./operations/converge.ts";
+import { toWire } from "./operations/operation-runner.ts";
+import { readRelease } from "./reading/read-release.ts";
+
+/**
+ * After a start (first, crash, reboot): ends what the crash cut off, then makes edge and containers
+ * match the ledger. An operation counts as done exactly if the ledger says that its deployment is the
+ * current one, so nothing needs to be guessed from how far it had come.
+ */
+export async function recover(host: Host): Promise<void> {
+  for (const entry of host.journal.running()) await endInterrupted(host, entry);
+  await host.edge.persist(() => edgeView(host));
+  await host.edge.ensure(() => edgeView(host));
+  await Promise.all(host.parts.apps().map((app) => recoverApp(host, app)));
+}
+
+async function recoverApp(host: Host, app: string): Promise<void> {
+  await restoreRouting(host, app);
+  await reattachToCurrent(host, app);
+  // Draining may take as long as an app allows; nothing else has to wait for it.
+  void retireOthers(host, app).catch((error: unknown) => {
+    host.log.error({ app, reason: String(error) }, "clean-up after the start failed");
+  });
+}
+
+async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
+  const { app, key, kind, number } = entry;
+  const generation = host.parts.advance(app, partOf(kind));
+  const current = host.deployments.current(app);
+  if (kind === "release.apply" && number !== undefined && current?.number === number) {
+    const { services } = await readRelease(host, app, undefined);
+    host.journal.succeed(key, { number, digest: current.digest, unchanged: false, services }, generation);
+    host.log.info({ app, number }, "finished a deployment that a restart had cut off");
+    return;
+  }
+  const error = new IkomaError("RELEASE_INTERRUPTED", `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`);
+  if (number !== undefined) host.deployments.fail(app, number, error.message);
+  host.journal.fail(key, "failed", toWire(error), generation);
+  host.log.info({ app, kind, phase: entry.phase }, "undoing an operation that a restart had cut off");
+}

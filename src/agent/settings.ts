@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+
+/** `agent/settings.json` of the agent's folder: written by the installation, before the agent starts. */
+export const agentSettings = z.strictObject({
+  httpPort: z.number().int().default(80),
+  httpsPort: z.number().int().default(443),
+  networkPool: z.cidrv4().default("10.210.0.0/16"),
+  edgeImage: z.string(),
+});
+export type AgentSettings = z.infer<typeof agentSettings>;
+
+/** Where things are under the agent's folder (`/var/lib/ikoma` on a host). */
+export function agentPaths(root: string) {
+  return {
+    root,
+    settings: join(root, "agent/settings.json"),
+    database: join(root, "agent/ledger.db"),
+    key: join(root, "agent/host.key"),
+    /** A file of a phase's name in here holds every operation that enters the phase, until it is gone. */
+    hold: join(root, "agent/hold"),
+    socket: join(root, "run/agent.sock"),
+    edge: join(root, "edge"),
+    dockerConfig: join(root, "docker/config.json"),
+  };
+}
+export type AgentPaths = ReturnType<typeof agentPaths>;
+
+export function readSettings(path: string): AgentSettings {
+  return agentSettings.parse(JSON.parse(readFileSync(path, "utf8")));
+}
