@@ -29,6 +29,8 @@ async function open() {
     connectionString: process.env.DATABASE_URL,
     max: 10,
     connectionTimeoutMillis: 3_000,
+    // Else idle connections keep a stopped server alive for ten more seconds.
+    allowExitOnIdle: true,
   });
   // An idle connection that the server ends (a restart) is not a reason to crash.
   pool.on("error", (error) => console.error("database connection lost:", error.message));
