@@ -20,6 +20,7 @@ import { Vault } from "./ledger/vault.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
 import { recover } from "./recovery.ts";
 import { serve } from "./rpc-server.ts";
+import { startSweep } from "./sweep.ts";
 import { agentPaths, readSettings } from "./settings.ts";
 
 const root = process.env["IKOMA_ROOT"] ?? "/var/lib/ikoma";
@@ -51,6 +52,7 @@ async function runAgent(): Promise<void> {
     });
   }
   await ready;
+  startSweep(host, runner);
   host.log.info({ apps: host.parts.apps() }, "the agent is ready");
 }
 
@@ -78,7 +80,7 @@ function openHost(): Host {
     images: new Images(engine, paths.dockerConfig),
     volumes: new Volumes(engine),
     compose: new Compose(),
-    edge: createHaproxyEdge({ directory: paths.edge, startupLog: () => containers.lastLines(edgeContainerName, 20) }),
+    edge: createHaproxyEdge({ directory: paths.edge, startupLog: async () => (await containers.lastLines(edgeContainerName, 20)).join("\n") }),
     vault,
     deployments: new Deployments(database, vault),
     journal: new Journal(database),

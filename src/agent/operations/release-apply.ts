@@ -178,10 +178,15 @@ async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
 
 /** Back to what the ledger has: the old release serves (it never stopped), and nothing of the new one is left. */
 async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
-  host.deployments.fail(deployment.app, deployment.number, error instanceof Error ? error.message : String(error));
+  host.deployments.fail(deployment.app, deployment.number, error instanceof Error ? op.redact(error.message) : "unknown reason");
   host.underway.delete(underwayKey(deployment.app, deployment.number));
   const old = host.deployments.current(deployment.app);
   op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
-  await restoreRouting(host, deployment.app);
-  await retireOthers(host, deployment.app);
+  try {
+    await restoreRouting(host, deployment.app);
+    await retireOthers(host, deployment.app);
+  } catch (failure) {
+    // Must not hide why the release failed; the sweep tries the rest again.
+    op.step("undo", `not finished yet: ${failure instanceof Error ? failure.message : String(failure)}`);
+  }
 }
