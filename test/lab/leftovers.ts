@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { removeStrayNetworks } from "./machine-network.ts";
+import { removeLostRoute, removeStrayNetworks } from "./machine-network.ts";
 import { listMachineNames, listSubnetClaims, machineFolder, readRecord, releaseSubnet } from "./machine-record.ts";
 import { isAlive } from "./process-identity.ts";
 import { destroyRegistry, readRegistryRecord } from "./registry.ts";
@@ -25,6 +25,7 @@ export const destroyLeftovers = async (): Promise<string[]> => {
   for (const { subnet, name } of await listSubnetClaims()) {
     if (!existing.has(name)) await releaseSubnet(subnet);
   }
+  if (existing.size === 0) await removeLostRoute();
   const registry = await readRegistryRecord();
   const registryInUse = registry !== undefined && isAlive(registry.server) && (registry.keep || isAlive(registry.owner));
   if (!registryInUse) await destroyRegistry();

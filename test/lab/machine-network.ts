@@ -44,11 +44,22 @@ const ensureForwarding = async (): Promise<void> => {
   if ((await readFile(file, "utf8")).trim() !== "1") await writeFile(file, "1");
 };
 
+// While the lab exists, its addresses lead nowhere but to its machines: packets
+// to one without power must be lost here, not sent out by the default route.
+// A more specific route to a living machine wins; on `lo` the rest is dropped.
+const lostRoute = ["route", "replace", "10.77.0.0/16", "dev", "lo", "metric", "4096"];
+
+/** Gives the lab's addresses back to the default route, when the last machine is gone. */
+export const removeLostRoute = async (): Promise<void> => {
+  await runCommand("ip", ["route", "del", ...lostRoute.slice(2)]);
+};
+
 /** Plugs the machine in: namespace, link, addresses, routes, and the host's part of the routing. */
 export const connectNetwork = async (network: MachineNetwork): Promise<void> => {
   const { name, subnet } = network;
   const [link, namespace] = [linkOf(subnet), namespaceOf(name)];
   await ensureForwarding();
+  await runChecked("ip", lostRoute);
   await runChecked("ip", ["netns", "add", namespace]);
   await runChecked("ip", ["-batch", "-"], {
     stdin: [

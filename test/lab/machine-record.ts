@@ -50,7 +50,9 @@ export const listMachineNames = async (): Promise<string[]> => {
   return readdir(machinesFolder);
 };
 
-const isTaken = (error: unknown): boolean => error instanceof Error && "code" in error && error.code === "EEXIST";
+// No instanceof: under jest, Node's own errors are of another realm.
+const isTaken = (error: unknown): boolean =>
+  typeof error === "object" && error !== null && "code" in error && error.code === "EEXIST";
 
 /** Reserves the machine's folder. Fails when a machine of that name exists. */
 export const claimName = async (name: string): Promise<void> => {

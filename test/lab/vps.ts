@@ -11,6 +11,7 @@ import {
   connectNetwork,
   cutNetwork,
   namespaceOf,
+  removeLostRoute,
   removeNetwork,
   restoreNetwork,
   unplugNetwork,
@@ -18,6 +19,7 @@ import {
 import {
   claimName,
   claimSubnet,
+  listSubnetClaims,
   machineFolder,
   readRecord,
   releaseSubnet,
@@ -104,15 +106,13 @@ const startInit = async ({ name, rootFileSystem }: MachineRecord): Promise<Proce
 };
 
 const waitUntilReady = async ({ name, kind, subnet }: MachineRecord, init: ProcessIdentity): Promise<void> => {
-  const mustLive = async (): Promise<void> => {
-    if (isAlive(init)) return;
-    throw new Error(`machine ${name} died:\n${await readFile(join(machineFolder(name), "console.log"), "utf8")}`);
-  };
-  await waitUntil(`machine ${name} answers`, async () => {
+  const answers = async (): Promise<boolean> => {
     if (!isAlive(init)) return true; // told apart below: waiting longer would be no use
     return (await speaksSsh(addressOf(subnet))) && (kind === "bare" || (await engineAnswers(init)));
-  }, { deadlineMs: 60_000 });
-  await mustLive();
+  };
+  await waitUntil(`machine ${name} answers`, answers, { deadlineMs: 60_000 });
+  if (isAlive(init)) return;
+  throw new Error(`machine ${name} died:\n${await readFile(join(machineFolder(name), "console.log"), "utf8")}`);
 };
 
 class LabMachine implements Vps {
@@ -195,6 +195,7 @@ export const destroyMachine = async (record: MachineRecord): Promise<void> => {
   await removeControlGroups(record.name);
   await rm(machineFolder(record.name), { recursive: true, force: true });
   await releaseSubnet(record.subnet);
+  if ((await listSubnetClaims()).length === 0) await removeLostRoute();
 };
 
 /** Makes a machine and starts it; done when its sshd (and engine) answer. Needs root. */
