@@ -1,5 +1,13 @@
 import * as z from "zod";
-import { appName, healthProbe, route, serviceKind, serviceName, smokeCheck, volumeSpec } from "../deployer/release-spec.ts";
+import {
+  appName,
+  healthProbe,
+  route,
+  serviceKind,
+  serviceName,
+  smokeCheck,
+  volumeSpec,
+} from "../deployer/release-spec.ts";
 
 /** A compose service as the bundle keeps it: normalised, its image by digest, `${…}` left as it was. */
 export const bundleService = z.strictObject({
@@ -15,7 +23,11 @@ export const bundleService = z.strictObject({
 export type BundleService = z.infer<typeof bundleService>;
 
 /** A variable that the compose file asks for. Without `default` it must be given by the environment. */
-export const bundleVariable = z.strictObject({ name: z.string(), required: z.boolean(), default: z.string().optional() });
+export const bundleVariable = z.strictObject({
+  name: z.string(),
+  required: z.boolean(),
+  default: z.string().optional(),
+});
 
 /** Everything that a release is made from, for every environment alike: immutable, and known by its digest. */
 export const bundleManifest = z.strictObject({

@@ -1,0 +1,97 @@
+import { resolve } from "node:path";
+import * as z from "zod";
+import type { RegistryOptions } from "../adapters/registry/endpoint.ts";
+import { IkomaError } from "../errors.ts";
+import { findCompose } from "./compose/compose-command.ts";
+import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
+import type { ComposeService } from "./compose/compose-model.ts";
+import { Findings } from "./compose/findings.ts";
+import { normaliseProject, pinnedService } from "./compose/normalise.ts";
+import type { NormalisedProject } from "./compose/normalise.ts";
+import { readServiceFiles } from "./compose/service-files.ts";
+import { resolveImages } from "./image-digests.ts";
+import { bundleManifest } from "./manifest.ts";
+import type { BundleManifest } from "./manifest.ts";
+import { variablesOfTree } from "./variables.ts";
+
+/** What a bundle is made from. */
+export interface CreateBundleOptions {
+  app: string;
+  /** Label for people: a version, a tag. */
+  version: string;
+  /** Compose files, later ones on top. @default the usual names in the project's folder */
+  files?: readonly string[];
+  /** Folder that paths in the files start from. @default that of the first file */
+  projectDirectory?: string;
+  /** Compose profiles that are on. */
+  profiles?: readonly string[];
+  /** Service → image (`repository:tag` or `repository@sha256:…`), for those that are built. */
+  images?: Readonly<Record<string, string>>;
+  /** `env_file`s whose values are put into the bundle; of all others only the names are. */
+  includeEnvFiles?: readonly string[];
+  source?: BundleManifest["source"];
+  registry?: RegistryOptions;
+  /** Told what the author should know, and may be as intended. */
+  onWarning?: (message: string) => void;
+}
+
+/**
+ * Makes a release bundle from an ordinary compose file: read by compose itself, split into what a release replaces
+ * and what lives on, every image by digest, no value of any environment in it.
+ *
+ * @throws IkomaError COMPOSE_MISSING, COMPOSE_INVALID, COMPOSE_UNSUPPORTED (all reasons at once), IMAGE_NOT_FOUND,
+ *   REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE.
+ */
+export async function createBundle(options: CreateBundleOptions): Promise<BundleManifest> {
+  const compose = await findCompose();
+  const project = await locateComposeFiles(options.files ?? [], options.projectDirectory);
+  const model = await readComposeModel(compose, project);
+  const services = activeServices(model, options.profiles ?? []);
+  const images = options.images ?? {};
+  expectServices(Object.keys(images), services);
+  const included = (options.includeEnvFiles ?? []).map((file) => resolve(file));
+  const { projectDirectory } = project;
+  const fileVariables = await readServiceFiles(compose, services, { projectDirectory, included });
+  const findings = new Findings();
+  const normalised = normaliseProject({ model, services, images, fileVariables }, findings);
+  for (const warning of findings.warnings) options.onWarning?.(warning);
+  findings.throwIfRefused();
+  return assemble(options, normalised, await digestsOf(normalised, options.registry ?? {}));
+}
+
+function expectServices(names: readonly string[], services: Readonly<Record<string, ComposeService>>): void {
+  const unknown = names.find((name) => !Object.hasOwn(services, name));
+  if (unknown === undefined) return;
+  throw new IkomaError("USAGE", `--image ${unknown}=…: there is no service ${unknown}.`, {
+    hint: `Services are: ${Object.keys(services).sort().join(", ")}.`,
+  });
+}
+
+function digestsOf({ services }: NormalisedProject, registry: RegistryOptions): Promise<Map<string, string>> {
+  return resolveImages(new Map([...services].map(([name, { image }]) => [name, image])), registry);
+}
+
+function assemble(
+  { app, version, source }: CreateBundleOptions,
+  { services, ...rest }: NormalisedProject,
+  digests: ReadonlyMap<string, string>,
+): BundleManifest {
+  const entries = [...services].map(
+    ([name, service]) => [name, pinnedService(service, digests.get(name) ?? "")] as const,
+  );
+  const pinned = Object.fromEntries(entries);
+  const parsed = bundleManifest.safeParse({
+    apiVersion: "ikoma.dev/v1",
+    kind: "Bundle",
+    app,
+    version,
+    ...(source === undefined ? {} : { source }),
+    services: pinned,
+    ...rest,
+    variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
+  });
+  if (parsed.success) return parsed.data;
+  throw new IkomaError("COMPOSE_INVALID", `The bundle cannot be made:\n${z.prettifyError(parsed.error)}`, {
+    hint: "Correct the app's name, the version, or the named setting of the compose file.",
+  });
+}
