@@ -1,0 +1,146 @@
+import type { OperationEvent } from "../../agent/protocol.ts";
+import type { HostAccess } from "../../provider/agent-access.ts";
+import { IkomaError } from "../errors.ts";
+import { engineFailure } from "./engine-errors.ts";
+import type { EngineEvent } from "./engine-event.ts";
+import { startEngine, type EngineExit } from "./engine-process.ts";
+import { addEventLog, addProgram } from "./engine-server.ts";
+import { loadLanguageServer, type LanguageServer, type ProgramLoader } from "./language-server.ts";
+import { countPlan, PlanBuilder, shownOutputs, type PlanCounts, type PlannedResource } from "./plan.ts";
+import { readHosts, stackConfigFile } from "./stack-config-file.ts";
+
+/** What may be done with a stack. `drift` reads what really runs and changes nothing, not even the state. */
+export type StackOperation = "preview" | "up" | "refresh" | "drift" | "destroy";
+
+/** One run of the engine over a stack. */
+export interface EngineRun {
+  /** Folder of Pulumi.yaml. */
+  workDir: string;
+  stackName: string;
+  operation: StackOperation;
+  program: ProgramLoader;
+  /** The ways to hosts; by default SSH. */
+  access?: HostAccess;
+  /** Added to this process's environment for the engine. */
+  env?: Readonly<Record<string, string>>;
+  /** Another file than `Pulumi.<stack>.yaml`, for this run. */
+  configFile?: string;
+  /** What the history says of this run. */
+  message?: string;
+  /** Aborted: the engine and the operations on hosts are asked to stop, and the run fails with CANCELLED. */
+  signal?: AbortSignal;
+  onEvent?: (event: EngineEvent) => void;
+  /** What operations on hosts do, by the resource they belong to. */
+  onProviderEvent?: (urn: string, event: OperationEvent) => void;
+}
+
+/** What a run that went well has done, or, for a preview, would do. */
+export interface StackResult {
+  outputs: Record<string, unknown>;
+  changes: PlanCounts;
+  plan: PlannedResource[];
+}
+
+const commands: Readonly<Record<StackOperation, readonly string[]>> = {
+  preview: ["preview"],
+  up: ["up", "--yes", "--skip-preview"],
+  refresh: ["refresh", "--yes", "--skip-preview"],
+  drift: ["refresh", "--preview-only"],
+  destroy: ["destroy", "--yes", "--skip-preview"],
+};
+
+/** Runs the engine once, with program and provider in this process. Failures are thrown as the error that caused them. */
+export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] = []): Promise<StackResult> {
+  const observed = new Observation(run);
+  const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
+  const { hostAccess } = await import("../../provider/host-access.ts");
+  const { providerVersion } = await import("../../provider/version.ts");
+  const server = createEngineServer();
+  const hosts = await readHosts(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
+  const access = run.access ?? hostAccess();
+  const session = addProvider(server, { access, version: providerVersion, hosts, onEvent: (urn, event) => run.onProviderEvent?.(urn, event), onFailure: (_urn, error) => observed.fail(error) });
+  addEventLog(server, (event) => {
+    observed.see(event);
+  });
+  let loaded: Promise<LanguageServer> | undefined;
+  const program = (): Promise<LanguageServer> => (loaded ??= loadLanguageServer(run.program, (error) => observed.fail(error)));
+  addProgram(server, program);
+  const port = await listen(server);
+  try {
+    const engine = startEngine({ args: [...engineArgs(run, port), ...moreArgs], workDir: run.workDir, env: engineEnvironment(run, port), signal: run.signal });
+    // Only now: loading the SDK blocks this process for half a second, in which the engine starts.
+    const loading = needsProgram(run.operation) ? program().catch((error: unknown) => observed.fail(error)) : undefined;
+    const exit = await engine.exit;
+    await loading;
+    observed.throwIfFailed(exit);
+    return observed.result();
+  } finally {
+    await session.close();
+    server.forceShutdown();
+  }
+}
+
+function needsProgram(operation: StackOperation): boolean {
+  return operation === "preview" || operation === "up";
+}
+
+function engineArgs(run: EngineRun, port: number): string[] {
+  const address = `127.0.0.1:${port}`;
+  return [
+    ...commands[run.operation],
+    "--non-interactive",
+    ...["--color", "never", "--stack", run.stackName, `--client=${address}`, "--exec-kind", "auto.inline", "--event-log", `tcp://${address}`],
+    ...(run.configFile === undefined ? [] : ["--config-file", run.configFile]),
+    ...(run.message === undefined ? [] : ["--message", run.message]),
+  ];
+}
+
+function engineEnvironment(run: EngineRun, port: number): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+    ...run.env,
+    PULUMI_AUTOMATION_API: "true",
+    // `--event-log` exists only with this.
+    PULUMI_DEBUG_COMMANDS: "true",
+    PULUMI_DEBUG_PROVIDERS: [`ikoma:${port}`, process.env["PULUMI_DEBUG_PROVIDERS"]].filter(Boolean).join(","),
+  };
+}
+
+/** What is seen of a run while it goes: the plan, the outputs, and what went wrong first. */
+class Observation {
+  readonly #run: EngineRun;
+  readonly #plan = new PlanBuilder();
+  readonly #diagnosed: string[] = [];
+  #outputs: Record<string, unknown> = {};
+  #failure: unknown;
+
+  constructor(run: EngineRun) {
+    this.#run = run;
+  }
+
+  see(event: EngineEvent): void {
+    this.#plan.add(event);
+    if (event.type === "diagnostic" && event.severity === "error") this.#diagnosed.push(event.message);
+    if (event.type === "done" && event.step.type === "pulumi:pulumi:Stack") this.#outputs = event.step.new?.outputs ?? {};
+    this.#run.onEvent?.(event);
+  }
+
+  /** The first failure is the cause; what follows from it is noise. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
+  }
+
+  throwIfFailed(exit: EngineExit): void {
+    if (exit.code === 0) return;
+    if (this.#run.signal?.aborted === true) throw new IkomaError("CANCELLED", "The run was cancelled.", { cause: this.#failure });
+    if (this.#failure instanceof IkomaError) throw this.#failure;
+    throw engineFailure([...this.#diagnosed, exit.stderr], this.#failure);
+  }
+
+  result(): StackResult {
+    const plan = this.#plan.resources;
+    return { outputs: shownOutputs(this.#outputs), changes: countPlan(plan), plan };
+  }
+}

@@ -1,0 +1,39 @@
+import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
+import * as z from "zod";
+import { IkomaError } from "../errors.ts";
+
+/** What a Pulumi program is to the SDK: registers resources and answers the stack's outputs. */
+export type Program = () => Promise<Record<string, unknown>>;
+
+/** Loads a program together with the SDK that it imports: half a second that the engine uses to start. */
+export type ProgramLoader = () => Promise<Program>;
+
+/** The SDK's server for programs in the same process. Internal to `@pulumi/pulumi`; see docs/adr/0001-driving-the-engine.md. */
+export interface LanguageServer {
+  run(call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>): unknown;
+  /** Reports promises that a program left pending, which is a defect of the program. */
+  onPulumiExit(hasError: boolean): void;
+}
+
+type LanguageServerClass = new (program: Program) => LanguageServer;
+const serverModule = z.looseObject({
+  LanguageServer: z.custom<LanguageServerClass>((value) => typeof value === "function", "@pulumi/pulumi/automation/server has changed"),
+});
+
+/** A program ready to be run by the engine; `onError` gets what it throws, which the engine passes on only as text. */
+export async function loadLanguageServer(load: ProgramLoader, onError: (error: unknown) => void): Promise<LanguageServer> {
+  const [{ RunError }, sdk, program] = await Promise.all([
+    import("@pulumi/pulumi/errors.js"),
+    import("@pulumi/pulumi/automation/server.js").then((loaded) => serverModule.parse(loaded)),
+    load(),
+  ]);
+  return new sdk.LanguageServer(async () => {
+    try {
+      return await program();
+    } catch (error) {
+      onError(error);
+      // A foreseen error needs no stack trace; the SDK prints none for its own RunError.
+      throw error instanceof IkomaError ? new RunError(`${error.code}: ${error.message}\n${error.hint}`) : error;
+    }
+  });
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseDocument } from "yaml";
+import { hostsConfig, type HostConfig } from "../config/schema.ts";
+import { IkomaError } from "../errors.ts";
+
+/** Where the configuration of a stack is, beside Pulumi.yaml. */
+export function stackConfigFile(workDir: string, stackName: string): string {
+  // `organization/project/stack` in full form; the file is named for the last part.
+  const name = stackName.split("/").at(-1) ?? stackName;
+  return join(workDir, `Pulumi.${name}.yaml`);
+}
+
+/** How hosts are reached now, by the stack's file. Empty where the file or the setting is missing or not valid: the program says what is wrong. */
+export async function readHosts(configFile: string): Promise<Record<string, HostConfig>> {
+  const text = await readFile(configFile, "utf8").catch(() => "");
+  const hosts = hostsConfig.safeParse(parseDocument(text).getIn(["config", "ikoma:hosts"], false) ?? {});
+  return hosts.success ? hosts.data : {};
+}
+
+/**
+ * Runs `use` with a copy of the stack's configuration in which some settings are others, for one run: what the
+ * stack's own file says stays as it is. The copy has the same salt and the same encrypted values, so secrets stay readable.
+ *
+ * `settings` is by path below `config:`, such as `["ikoma:apps", "shop", "bundle"]`; undefined takes a setting out.
+ */
+export async function withConfigOverride<T>(
+  configFile: string,
+  settings: readonly { path: readonly string[]; value: unknown }[],
+  use: (configFile: string) => Promise<T>,
+): Promise<T> {
+  const document = parseDocument(await readFile(configFile, "utf8"));
+  const flaw = document.errors[0];
+  if (flaw !== undefined) throw new IkomaError("CONFIG_INVALID", `${configFile}: ${flaw.message}`);
+  for (const { path, value } of settings) {
+    if (value === undefined) document.deleteIn(["config", ...path]);
+    else document.setIn(["config", ...path], value);
+  }
+  const folder = await mkdtemp(join(tmpdir(), "ikoma-config-"));
+  try {
+    const copy = join(folder, `${randomUUID()}.yaml`);
+    await writeFile(copy, document.toString(), { mode: 0o600 });
+    return await use(copy);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

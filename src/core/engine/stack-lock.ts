@@ -1,0 +1,54 @@
+import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** A lock of Pulumi's DIY backend: a file without a lease, left behind by whoever was killed. */
+export interface StackLock {
+  /** Where the backend keeps it. */
+  url: string;
+  user: string;
+  hostname: string;
+  pid: number;
+  createdAt: string;
+}
+
+const lockLine = /^\s*(\S+): created by (.*)@(\S*) \(pid (\d+)\) at (\S+)$/;
+
+/** The locks that the engine names when it finds the stack locked. */
+export function parseLocks(text: string): StackLock[] {
+  return text.split("\n").flatMap((line) => {
+    const [, url, user, host, pid, createdAt] = lockLine.exec(line) ?? [];
+    if (url === undefined || user === undefined || host === undefined || pid === undefined || createdAt === undefined) return [];
+    return [{ url, user, hostname: host, pid: Number(pid), createdAt }];
+  });
+}
+
+/** Who holds a lock, for people. */
+export function lockOwner(lock: StackLock): string {
+  return `${lock.user}@${lock.hostname} (pid ${lock.pid}, since ${lock.createdAt})`;
+}
+
+/**
+ * Whether the owner of a lock is dead beyond doubt: it was a process of this machine and there is none with its
+ * number. A lock of another machine, or a number that was given to another process meanwhile, counts as alive.
+ */
+export function isAbandoned(lock: StackLock): boolean {
+  return lock.hostname === hostname() && !processExists(lock.pid);
+}
+
+/** Removes just this lock. (`pulumi cancel` would remove every lock of the stack, a living one too.) */
+export async function removeLock(lock: StackLock): Promise<boolean> {
+  if (!lock.url.startsWith("file://")) return false;
+  await rm(fileURLToPath(lock.url), { force: true });
+  return true;
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it exists and belongs to somebody else.
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
+}

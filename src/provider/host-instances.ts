@@ -1,0 +1,41 @@
+import type { HostConfig } from "../core/config/schema.ts";
+import { IkomaError } from "../core/errors.ts";
+import type { HostAccess } from "./agent-access.ts";
+import { HostInstance } from "./host-instance.ts";
+import type { ProviderConfig } from "./provider-config.ts";
+
+/**
+ * The configured providers by the connection that configured them. Attached to one port, all instances of a
+ * program come to the same server and no call says which instance it means; but the engine keeps one
+ * connection for each.
+ */
+export class HostInstances {
+  readonly #byPeer = new Map<string, HostInstance>();
+  readonly #access: HostAccess;
+  readonly #current: Readonly<Record<string, HostConfig>>;
+
+  constructor(access: HostAccess, current: Readonly<Record<string, HostConfig>>) {
+    this.#access = access;
+    this.#current = current;
+  }
+
+  async configure(peer: string, config: ProviderConfig): Promise<void> {
+    await this.#byPeer.get(peer)?.close();
+    this.#byPeer.set(peer, new HostInstance(config, this.#access, this.#current[config.host]));
+  }
+
+  /** The instance of a connection. After a reconnect (another port) it is still certain when there is only one. */
+  of(peer: string): HostInstance {
+    const known = this.#byPeer.get(peer);
+    if (known !== undefined) return known;
+    const [only, ...others] = this.#byPeer.values();
+    if (only === undefined || others.length > 0) throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
+    return only;
+  }
+
+  async close(): Promise<void> {
+    const instances = [...this.#byPeer.values()];
+    this.#byPeer.clear();
+    await Promise.all(instances.map((instance) => instance.close()));
+  }
+}

@@ -1,0 +1,77 @@
+import type { OperationEvent } from "../agent/protocol.ts";
+import type { HostConfig } from "../core/config/schema.ts";
+import { toIkomaError, type IkomaError } from "../core/errors.ts";
+import type { HostAccess } from "./agent-access.ts";
+import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
+import { HostInstances } from "./host-instances.ts";
+import type { ResourceCall } from "./resource-handler.ts";
+import type { PartialResource } from "./rpc-error.ts";
+
+/** What a process that hosts the provider may listen to. */
+export interface ProviderListener {
+  /** What operations do on hosts, as it happens. */
+  onEvent?(urn: string, event: OperationEvent): void;
+  /** Failures as they were thrown; the engine passes on only their text. */
+  onFailure?(urn: string, error: IkomaError): void;
+}
+
+export interface ProviderOptions extends ProviderListener {
+  access: HostAccess;
+  version: string;
+  /** How hosts are reached now, by name; see `hostsOfPluginEnvironment`. */
+  hosts?: Readonly<Record<string, HostConfig>>;
+}
+
+/** What the provider keeps while an engine uses it: hosts, the engine's log, and what is under way. */
+export class ProviderSession {
+  readonly version: string;
+  readonly hosts: HostInstances;
+  readonly #listener: ProviderListener;
+  readonly #cancellation = new AbortController();
+  readonly #partial = new WeakMap<object, PartialResource>();
+  #log: EngineLog | undefined;
+
+  constructor(options: ProviderOptions) {
+    this.version = options.version;
+    this.hosts = new HostInstances(options.access, options.hosts ?? {});
+    this.#listener = options;
+  }
+
+  connectEngine(address: string): void {
+    if (address !== "") this.#log ??= openEngineLog(address);
+  }
+
+  warn(urn: string, message: string): void {
+    this.#log?.write(urn, "warning", message, false);
+  }
+
+  cancel(): void {
+    this.#cancellation.abort();
+  }
+
+  /** Runs a handler for the host that `peer` was configured for, its events and failures told to whoever listens. */
+  async serve<T>(peer: string, urn: string, work: (call: ResourceCall) => Promise<T>, partial?: PartialResource): Promise<T> {
+    const onEvent = (event: OperationEvent): void => {
+      logOperationEvent(this.#log, urn, event);
+      this.#listener.onEvent?.(urn, event);
+    };
+    try {
+      return await work({ urn, host: this.hosts.of(peer), secrets: [], signal: this.#cancellation.signal, onEvent });
+    } catch (thrown) {
+      const error = toIkomaError(thrown);
+      if (partial !== undefined) this.#partial.set(error, partial);
+      this.#listener.onFailure?.(urn, error);
+      throw error;
+    }
+  }
+
+  /** What to record of the resource that this failure was thrown for, if the host says that it is half done. */
+  partialOf(thrown: unknown): PartialResource | undefined {
+    return typeof thrown === "object" && thrown !== null ? this.#partial.get(thrown) : undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#log?.close();
+    await this.hosts.close();
+  }
+}

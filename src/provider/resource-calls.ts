@@ -1,0 +1,84 @@
+import type { Drift } from "../agent/protocol.ts";
+import { IkomaError } from "../core/errors.ts";
+import { inputProblems } from "./check-inputs.ts";
+import { differences, type Difference } from "./detailed-diff.ts";
+import { formatPath, parsePath, withProperty } from "./property-path.ts";
+import { mapFromJson, reveal, secretTexts, type PropertyMap } from "./property-values.ts";
+import type { AppliedState, Computed, ReadOutcome, ResourceCall, ResourceHandler } from "./resource-handler.ts";
+
+/** What stands in for a value that was changed behind Pulumi's back; the real one may be a secret. */
+export const differentOnHost = "(differs on the host)";
+
+/** A resource as the engine stores it. */
+export interface Stored {
+  id: string;
+  inputs: PropertyMap;
+  outputs: PropertyMap;
+}
+
+/** One property of a diff. */
+export interface Change extends Difference {
+  replaces: boolean;
+}
+
+/** What differs between the inputs in the state and the program's, and whether that makes another resource. */
+export function changes(handler: Pick<ResourceHandler, "identity" | "silent">, olds: PropertyMap, news: PropertyMap): Change[] {
+  return differences(olds, news, handler.silent).map((difference) => ({
+    ...difference,
+    replaces: handler.identity.includes(String(difference.path[0])),
+  }));
+}
+
+/** Creates the resource and answers what the state is to keep: the inputs as applied, and what the host made of them. */
+export async function create(handler: ResourceHandler, call: ResourceCall, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap }> {
+  const { id, computed } = await handler.create({ ...call, secrets: secretTexts(inputs) }, plainInputs(handler, inputs));
+  return { id, outputs: { ...inputs, ...mapFromJson(computed) } };
+}
+
+export async function update(handler: ResourceHandler, call: ResourceCall, stored: Stored, inputs: PropertyMap): Promise<PropertyMap> {
+  const computed = await handler.update({ ...call, secrets: secretTexts(inputs) }, appliedState(handler, stored), plainInputs(handler, inputs));
+  return { ...inputs, ...mapFromJson(computed) };
+}
+
+export async function remove(handler: ResourceHandler, call: ResourceCall, stored: Stored): Promise<void> {
+  await handler.delete(call, appliedState(handler, stored));
+}
+
+/**
+ * The resource as it stands on the host; undefined when it does not. Drift shows in the inputs, where the engine
+ * compares; the outputs keep what was applied, to compare with at the next read.
+ */
+export async function read(handler: ResourceHandler, call: ResourceCall, stored: Stored): Promise<Omit<Stored, "id"> | undefined> {
+  const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
+  if (!outcome.exists) return undefined;
+  const applied = appliedInputs(handler, stored);
+  return { inputs: withDrift(handler, applied, outcome.drift), outputs: { ...applied, ...mapFromJson(outcome.computed) } };
+}
+
+function withDrift(handler: ResourceHandler, applied: PropertyMap, drift: readonly Drift[]): PropertyMap {
+  return drift.reduce((inputs, { path: text, message }) => {
+    const path = parsePath(text);
+    // What cannot be shown at its place must still make a difference.
+    if (path === undefined || handler.identity.includes(String(path[0]))) return { ...inputs, drift: message };
+    const isService = path.length === 2 && path[0] === "services";
+    return withProperty(inputs, path, isService ? undefined : differentOnHost);
+  }, applied);
+}
+
+/** The inputs that were applied last. They are taken from the outputs: those in the state may show a drift. */
+function appliedInputs(handler: ResourceHandler, stored: Stored): PropertyMap {
+  const names = Object.keys(handler.inputs.shape);
+  return Object.fromEntries(Object.entries(stored.outputs).filter(([name]) => names.includes(name)));
+}
+
+function appliedState(handler: ResourceHandler, stored: Stored): AppliedState<Record<string, unknown>> {
+  const names = Object.keys(handler.inputs.shape);
+  const computed: Computed = Object.fromEntries(Object.entries(stored.outputs).flatMap(([name, value]) => (names.includes(name) ? [] : [[name, reveal(value)]])));
+  return { id: stored.id, inputs: plainInputs(handler, appliedInputs(handler, stored)), computed };
+}
+
+function plainInputs(handler: ResourceHandler, inputs: PropertyMap): Record<string, unknown> {
+  const problem = inputProblems(handler.inputs, inputs)[0];
+  if (problem !== undefined) throw new IkomaError("CONFIG_INVALID", `${handler.token}, ${formatPath(problem.path)}: ${problem.message}`);
+  return handler.inputs.parse(reveal(inputs));
+}

@@ -1,0 +1,45 @@
+import type * as z from "zod";
+import type { Drift, OperationEvent } from "../agent/protocol.ts";
+import type { HostInstance } from "./host-instance.ts";
+
+/** What a handler may use while it serves one call of the engine. */
+export interface ResourceCall {
+  readonly urn: string;
+  readonly host: HostInstance;
+  /** Secret values among the inputs, for the host to keep out of its logs. */
+  readonly secrets: readonly string[];
+  /** Raised when the engine asks to cancel. */
+  readonly signal: AbortSignal;
+  onEvent(event: OperationEvent): void;
+}
+
+/** Plain values that the host knows and the program does not: numbers, digests, status. Never a secret. */
+export type Computed = Record<string, unknown>;
+
+/** What was applied last and what came of it, as the state has it. */
+export interface AppliedState<Inputs> {
+  id: string;
+  inputs: Inputs;
+  computed: Computed;
+}
+
+/** What stands on the host. `drift` names the properties that are not as they were applied. */
+export type ReadOutcome = { exists: false } | { exists: true; drift: readonly Drift[]; computed: Computed };
+
+/**
+ * One kind of resource. A handler sees plain checked inputs; secrets, unknown values, previews, diffs and
+ * the protocol are dealt with around it. `read`, `create`, `update` and `delete` may dial the host; nothing else does.
+ */
+export interface ResourceHandler<Schema extends z.ZodObject = z.ZodObject> {
+  /** `ikoma:module:Name` */
+  readonly token: string;
+  readonly inputs: Schema;
+  /** Inputs that make it another resource when they change. */
+  readonly identity: readonly (keyof z.infer<Schema> & string)[];
+  /** Inputs that go along with a change but are no reason for one. */
+  readonly silent: readonly (keyof z.infer<Schema> & string)[];
+  read(call: ResourceCall, state: AppliedState<z.infer<Schema>>): Promise<ReadOutcome>;
+  create(call: ResourceCall, inputs: z.infer<Schema>): Promise<{ id: string; computed: Computed }>;
+  update(call: ResourceCall, state: AppliedState<z.infer<Schema>>, inputs: z.infer<Schema>): Promise<Computed>;
+  delete(call: ResourceCall, state: AppliedState<z.infer<Schema>>): Promise<void>;
+}

@@ -1,0 +1,96 @@
+import { createHash } from "node:crypto";
+import * as z from "zod";
+import type { OperationInput, OperationKind, OperationResult, Part, Result } from "../../agent/protocol.ts";
+import { canonicalJson } from "../../core/canonical-json.ts";
+import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
+
+type Removal = "bundle.remove" | "accessories.remove" | "release.remove" | "site.remove";
+
+/** What makes one part of an app different from the others. */
+export interface AppPart<Schema extends z.ZodObject, Apply extends OperationKind> {
+  token: string;
+  part: Part;
+  inputs: Schema;
+  silent?: readonly (keyof z.infer<Schema> & string)[];
+  apply: Apply;
+  remove: Removal;
+  app(inputs: z.infer<Schema>): string;
+  /** What the operation takes. `redact`: texts that its log must not show. */
+  operation(inputs: z.infer<Schema>, redact: string[]): OperationInput<Apply>;
+  /** What `part.read` is to compare with. */
+  expected(inputs: z.infer<Schema>): unknown;
+  /** What of the operation's result belongs into the state. */
+  computed?(result: OperationResult<Apply>): Computed;
+}
+
+const storedGeneration = z.looseObject({ generation: z.number().int().nullable().catch(null) });
+
+/**
+ * Bundle, accessories, release and site of an app are the same kind of thing to Pulumi: read and compared by the
+ * agent, changed by one operation that is started by compare-and-swap on the part's generation.
+ */
+export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>(
+  definition: AppPart<Schema, Apply>,
+): ResourceHandler<Schema> {
+  const { token, part } = definition;
+
+  async function readPart(call: ResourceCall, app: string, expected: unknown): Promise<Result<"part.read">> {
+    const agent = await call.host.agent();
+    return agent.call("part.read", { app, part, expected });
+  }
+
+  async function apply(call: ResourceCall, inputs: z.infer<Schema>, generation: number | null): Promise<Computed> {
+    const agent = await call.host.agent();
+    const input = definition.operation(inputs, [...call.secrets]);
+    const key = operationKey(call.urn, input, generation);
+    const { onEvent, signal } = call;
+    const outcome = await agent.runOperation(definition.apply, { key, input, expectedGeneration: generation, onEvent: onEvent.bind(call), signal });
+    return { generation: outcome.generation, drift: [], ...definition.computed?.(outcome.result) };
+  }
+
+  return {
+    token,
+    inputs: definition.inputs,
+    identity: ["app"],
+    silent: definition.silent ?? [],
+
+    async read(call, state) {
+      const view = await readPart(call, definition.app(state.inputs), definition.expected(state.inputs));
+      if (!view.exists) return { exists: false };
+      return { exists: true, drift: view.drift, computed: { ...state.computed, ...seen(view) } };
+    },
+
+    /** Adopts what stands there already: the agent restarts nothing that is as asked. */
+    async create(call, inputs) {
+      const app = definition.app(inputs);
+      const { generation } = await readPart(call, app, null);
+      return { id: app, computed: await apply(call, inputs, generation) };
+    },
+
+    update: (call, state, inputs) => apply(call, inputs, storedGeneration.parse(state.computed).generation),
+
+    async delete(call, state) {
+      const agent = await call.host.agent();
+      const input = { app: definition.app(state.inputs) };
+      const { generation } = storedGeneration.parse(state.computed);
+      const key = operationKey(call.urn, { ...input, remove: true }, generation);
+      const { onEvent, signal } = call;
+      await agent.runOperation(definition.remove, { key, input, expectedGeneration: generation, onEvent: onEvent.bind(call), signal });
+    },
+  };
+}
+
+/** What of a part's view is kept in the state. */
+function seen(view: Result<"part.read">): Computed {
+  const { generation, number, digest, services } = view;
+  const drift = view.drift.map((each) => `${each.path}: ${each.message}`);
+  return { generation, drift, ...(Object.keys(services).length > 0 && { status: services }), ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
+}
+
+/**
+ * The same call again (its answer was lost) is the same operation; the same inputs on a later generation
+ * (v1, v2, v1 again) are another.
+ */
+function operationKey(urn: string, input: unknown, generation: number | null): string {
+  return createHash("sha256").update(canonicalJson([urn, input, generation])).digest("hex");
+}

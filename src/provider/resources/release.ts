@@ -1,0 +1,30 @@
+import * as z from "zod";
+import { releaseSource } from "../../agent/protocol.ts";
+import { releaseSpec } from "../../core/deployer/release-spec.ts";
+import { appPart } from "./app-part.ts";
+
+/** A release and how to roll it out: the specification's fields, and what goes into the ledger with it. */
+export const releaseInputs = releaseSpec.extend({
+  /** The app's release configuration, for a rollback to it. Free of secrets. */
+  source: releaseSource.default({}),
+  /** For the history: why it was deployed. */
+  note: z.string().optional(),
+  /** Deploy although this bundle is on the withdrawn list. */
+  redeploy: z.boolean().default(false),
+  /** How many good deployments stay ready for a rollback. */
+  keep: z.number().int().min(1).max(50).default(5),
+});
+
+/** What serves an app: created and updated by a cut-over that never leaves the app between two releases. */
+export const release = appPart({
+  token: "ikoma:vps:Release",
+  part: "release",
+  inputs: releaseInputs,
+  silent: ["source", "note", "redeploy", "keep"],
+  apply: "release.apply",
+  remove: "release.remove",
+  app: (inputs) => inputs.app,
+  operation: ({ source, note, redeploy, keep, ...spec }, redact) => ({ spec, source, ...(note !== undefined && { note }), redeploy, keep, redact }),
+  expected: ({ source: _source, note: _note, redeploy: _redeploy, keep: _keep, ...spec }) => spec,
+  computed: ({ number, digest, services }) => ({ number, digest, status: services }),
+});

@@ -1,0 +1,210 @@
+import { createHash } from "node:crypto";
+import type { Drift, Method, OperationEvent, OperationInput, OperationKind, OperationResult, Params, Part, Result } from "../../src/agent/protocol.ts";
+import { operations, releasePhases } from "../../src/agent/protocol.ts";
+import { canonicalJson } from "../../src/core/canonical-json.ts";
+import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
+import { IkomaError } from "../../src/core/errors.ts";
+import type { AgentAccess, HostAccess, OperationOutcome, OperationRequest } from "../../src/provider/agent-access.ts";
+
+/**
+ * Stands for the agent of one host: same requests, same answers, apps in memory. It keeps what the engine's tests
+ * depend on (generations, compare-and-swap, keys, drift, adoption) and nothing of containers; the real agent is
+ * tried in test/e2e.
+ */
+export class FakeAgent {
+  readonly parts = new Map<string, FakePart>();
+  /** Every operation that was started, in order. */
+  readonly started: { kind: OperationKind; key: string; input: unknown }[] = [];
+  /** Requests of any kind, `part.read` and the like. */
+  readonly calls: string[] = [];
+  installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" };
+  version = "0.1.0";
+  #failures = new Map<OperationKind, IkomaError>();
+  #held = new Map<OperationKind, Promise<void>>();
+  #finished = new Map<string, OperationOutcome<OperationKind>>();
+
+  part(app: string, part: Part): FakePart | undefined {
+    return this.parts.get(`${app}/${part}`);
+  }
+
+  /** The next operation of this kind fails, and the host is as before. */
+  failNext(kind: OperationKind, error: IkomaError): void {
+    this.#failures.set(kind, error);
+  }
+
+  /** Operations of this kind wait until the returned function is called. */
+  hold(kind: OperationKind): () => void {
+    let release = (): void => undefined;
+    this.#held.set(kind, new Promise((resolve) => (release = resolve)));
+    return () => {
+      release();
+    };
+  }
+
+  read(params: Params<"part.read">): Result<"part.read"> {
+    const found = this.part(params.app, params.part);
+    const generation = this.generation(params.app, params.part);
+    if (found?.exists !== true) return { exists: false, generation, drift: [], services: {} };
+    const { drift, number, digest } = found;
+    return { exists: true, generation, drift, services: {}, ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
+  }
+
+  async run<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>> {
+    const repeated = this.#finished.get(request.key);
+    if (repeated !== undefined) return repeated as OperationOutcome<K>;
+    const input = operations[kind].input.parse(request.input) as OperationInput<K>;
+    this.started.push({ kind, key: request.key, input });
+    tell(request, kind);
+    await cancellable(this.#held.get(kind), request.signal);
+    const part = kind.split(".")[0] as Part;
+    const app = appOf(input);
+    this.refuseStale(app, part, request.expectedGeneration);
+    const failure = this.#failures.get(kind);
+    this.#failures.delete(kind);
+    const generation = this.bump(app, part);
+    if (failure !== undefined) throw failure;
+    const outcome = { result: this.apply(kind, app, part, input), generation };
+    this.#finished.set(request.key, outcome as OperationOutcome<OperationKind>);
+    return outcome as OperationOutcome<K>;
+  }
+
+  private apply(kind: OperationKind, app: string, part: Part, input: unknown): unknown {
+    const state = this.state(app, part);
+    if (kind.endsWith(".remove")) {
+      state.exists = false;
+      return {};
+    }
+    const digest = createHash("sha256").update(canonicalJson(specOf(input))).digest("hex");
+    const unchanged = state.exists && state.digest === digest && state.drift.length === 0;
+    Object.assign(state, { exists: true, input, digest, drift: [] });
+    if (!unchanged) state.number = (state.number ?? 0) + 1;
+    return resultOf(kind, state, unchanged);
+  }
+
+  private generation(app: string, part: Part): number {
+    return this.part(app, part)?.generation ?? 0;
+  }
+
+  private bump(app: string, part: Part): number {
+    const state = this.state(app, part);
+    state.generation += 1;
+    return state.generation;
+  }
+
+  private state(app: string, part: Part): FakePart {
+    const found = this.part(app, part) ?? { exists: false, generation: 0, drift: [], input: undefined };
+    this.parts.set(`${app}/${part}`, found);
+    return found;
+  }
+
+  private refuseStale(app: string, part: Part, expected: number | null): void {
+    const generation = this.generation(app, part);
+    if (expected === null || expected === generation) return;
+    throw new IkomaError("STALE_GENERATION", `The ${part} of ${app} is at generation ${generation}, not ${expected}.`);
+  }
+}
+
+interface FakePart {
+  exists: boolean;
+  generation: number;
+  drift: Drift[];
+  input: unknown;
+  number?: number;
+  digest?: string;
+}
+
+/** Hosts by name, as the provider reaches them. A host that is not in the map does not answer. */
+export function fakeHosts(agents: Readonly<Record<string, FakeAgent>>): HostAccess {
+  const agentAt = (host: HostConfig): FakeAgent => {
+    const agent = agents[host.address];
+    if (agent === undefined) throw new IkomaError("HOST_UNREACHABLE", `${host.address} does not answer.`);
+    return agent;
+  };
+  return {
+    openAgent: (host) => Promise.resolve().then(() => connection(agentAt(host))),
+    installAgent: (host, setup, onStep) =>
+      Promise.resolve().then(() => {
+        onStep("starting the agent");
+        agentAt(host).installed = setup;
+      }),
+    removeAgent: (host) =>
+      Promise.resolve().then(() => {
+        agentAt(host).installed = undefined;
+      }),
+  };
+}
+
+function connection(agent: FakeAgent): AgentAccess {
+  return {
+    call: <M extends Method>(method: M, params: Params<M>): Promise<Result<M>> => {
+      agent.calls.push(method);
+      return Promise.resolve().then(() => answer(agent, method, params) as Result<M>);
+    },
+    runOperation: (kind, request) => agent.run(kind, request),
+    close: () => Promise.resolve(),
+  };
+}
+
+function answer(agent: FakeAgent, method: Method, params: unknown): unknown {
+  if (agent.installed === undefined) throw new IkomaError("AGENT_MISSING", "There is no agent on this host.");
+  switch (method) {
+    case "part.read":
+      return agent.read(params as Params<"part.read">);
+    case "handshake":
+      return handshake(agent);
+    default:
+      throw new IkomaError("INTERNAL", `the fake agent does not know ${method}`);
+  }
+}
+
+function handshake(agent: FakeAgent): Result<"handshake"> {
+  const apps = [...agent.parts].filter(([, part]) => part.exists).map(([key]) => key.split("/")[0] ?? "");
+  return {
+    protocol: 1,
+    agentVersion: agent.version,
+    engineVersion: "20.10.24",
+    composeVersion: "5.6.0",
+    edgeVersion: "2.6.12",
+    phases: [...releasePhases],
+    apps: [...new Set(apps)],
+    diskFreeBytes: 1e10,
+    clockMs: Date.now(),
+    memoryBytes: 5e7,
+  };
+}
+
+function appOf(input: unknown): string {
+  const found = input as { app?: string; spec?: { app: string } };
+  return found.spec?.app ?? found.app ?? "";
+}
+
+function specOf(input: unknown): unknown {
+  return (input as { spec?: unknown }).spec ?? input;
+}
+
+function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): OperationResult<OperationKind> {
+  switch (kind) {
+    case "bundle.stage":
+      return { images: [] };
+    case "accessories.apply":
+      return { unchanged, services: {} };
+    case "release.apply":
+      return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };
+    default:
+      return {};
+  }
+}
+
+function tell(request: { onEvent?: (event: OperationEvent) => void }, kind: OperationKind): void {
+  request.onEvent?.({ seq: 1, atMs: Date.now(), type: "phase", name: "accepted", message: kind });
+}
+
+function cancellable(held: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
+  if (held === undefined) return Promise.resolve();
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    signal?.addEventListener("abort", () => {
+      reject(new IkomaError("CANCELLED", "The operation was cancelled."));
+    });
+  });
+  return Promise.race([held, cancelled]);
+}
