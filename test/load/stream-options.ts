@@ -11,9 +11,16 @@ const targetUrl = z
   .url({ protocol: /^https?$/ })
   .refine((url) => isAllowedTarget(new URL(url)), "load may go to loopback and 10.77.0.0/16 only");
 
-const versionPattern = z
-  .string()
-  .refine((source) => new RegExp(`${source}|`).exec("")?.length === 2, "needs exactly one capture group");
+const versionPattern = z.string().refine(hasOneGroup, "must be a regular expression with exactly one capture group");
+
+function hasOneGroup(source: string): boolean {
+  try {
+    // The empty alternative always matches, so that the match shows how many groups there are.
+    return new RegExp(`${source}|`).exec("")?.length === 2;
+  } catch {
+    return false;
+  }
+}
 
 /** One constant-rate stream of requests. */
 export const streamOptionsSchema = z.strictObject({
