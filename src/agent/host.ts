@@ -45,11 +45,11 @@ export interface OperationContext {
   by: string;
   signal: AbortSignal;
   /** Puts the phase on disk before anything of it is done. */
-  enter(phase: string): Promise<void>;
+  enter: (phase: string) => Promise<void>;
   /** Something worth telling a waiting person. */
-  step(name: string, message: string): void;
+  step: (name: string, message: string) => void;
   /** A line that a container wrote. */
-  log(service: string, line: string): void;
+  log: (service: string, line: string) => void;
   /** Takes secret values out of a text that will leave the host. */
-  redact(text: string): string;
+  redact: (text: string) => string;
 }

@@ -5,7 +5,7 @@ import type { JournalEntry } from "./ledger/journal.ts";
 import { partOf } from "./operations/catalogue.ts";
 import { reattachToCurrent } from "./operations/accessory-networks.ts";
 import { restoreRouting, retireOthers } from "./operations/converge.ts";
-import { toWire } from "./operations/operation-runner.ts";
+import { toWire } from "./operations/wire-error.ts";
 import { readRelease } from "./reading/read-release.ts";
 
 /**

@@ -8,7 +8,7 @@ import { IkomaError, toIkomaError } from "../core/errors.ts";
 import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
-import { toWire } from "./operations/operation-runner.ts";
+import { toWire } from "./operations/wire-error.ts";
 import { handshake } from "./handshake.ts";
 import { maxMessageBytes, methods, rpcRequest } from "./protocol.ts";
 import type { Method, Result } from "./protocol.ts";

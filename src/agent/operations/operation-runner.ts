@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import * as z from "zod";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import { releasePhases } from "../protocol.ts";
-import type { Holder, OperationEvent, OperationKind, OperationView, WireError } from "../protocol.ts";
+import type { Holder, OperationEvent, OperationKind, OperationView } from "../protocol.ts";
 import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
 import { retireOthers } from "./converge.ts";
 import { Leases } from "./leases.ts";
 import { redactor } from "./redaction.ts";
+import { toWire } from "./wire-error.ts";
 
 /** What a caller starts. */
 export interface StartRequest {
@@ -161,12 +161,6 @@ export class OperationRunner {
     if (entry === undefined) throw new IkomaError("AGENT_PROTOCOL", `This host knows no operation ${key}.`);
     return entry.view;
   }
-}
-
-/** An error as it travels to the caller, free of secrets. */
-export function toWire(error: IkomaError, redact: (text: string) => string = (text) => text): WireError {
-  const details = z.record(z.string(), z.unknown()).parse(JSON.parse(redact(JSON.stringify(error.details))));
-  return { code: error.code, message: redact(error.message), hint: error.hint, details };
 }
 
 function stackOf(thrown: unknown): string {

@@ -1,15 +1,62 @@
 const shortestSecret = 4;
 const mask = "[secret]";
 
-/** A function that replaces every one of these values, longest first, in a text. Values too short to be told from words are left. */
+/**
+ * A function that masks every one of these values in a text. All places are found before any is masked, so of
+ * values that overlap nothing is left over. Values too short to be told from words stay.
+ */
 export function redactor(secrets: readonly string[]): (text: string) => string {
   const values = [...new Set(secrets.flatMap(variants))].filter((each) => each.length >= shortestSecret);
-  values.sort((a, b) => b.length - a.length);
-  return (text) => values.reduce((left, value) => left.replaceAll(value, mask), text);
+  return (text) => {
+    const ranges = values.flatMap((value) => occurrences(text, value));
+    return ranges.length === 0 ? text : masked(text, ranges);
+  };
 }
 
-/** A value as programs print it: as it is, each of its lines, URL-encoded, escaped in JSON, in base64. */
+/** As the redactor, for every text inside a value: masking its JSON could break it (a secret may be `true`). */
+export function redactDeep(value: unknown, redact: (text: string) => string): unknown {
+  if (typeof value === "string") return redact(value);
+  if (Array.isArray(value)) return value.map((each) => redactDeep(each, redact));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [redact(key), redactDeep(each, redact)]));
+}
+
+/** A value as programs print it: as it is, each of its lines, URL-encoded, escaped in JSON and for compose, in base64. */
 function variants(secret: string): string[] {
-  const lines = secret.includes("\n") ? secret.split("\n").map((line) => line.trim()) : [];
-  return [secret, ...lines, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1), Buffer.from(secret).toString("base64")];
+  const lines = secret.split("\n").map((line) => line.trim());
+  const bytes = Buffer.from(secret);
+  return [
+    secret,
+    ...lines,
+    // A lone surrogate, which JSON may carry, has no URL encoding.
+    encodeURIComponent(secret.toWellFormed()),
+    JSON.stringify(secret).slice(1, -1),
+    secret.replaceAll("$", "$$$$"),
+    bytes.toString("base64"),
+    bytes.toString("base64url"),
+  ];
+}
+
+interface Range {
+  from: number;
+  to: number;
+}
+
+function occurrences(text: string, value: string): Range[] {
+  const found: Range[] = [];
+  for (let at = text.indexOf(value); at >= 0; at = text.indexOf(value, at + 1))
+    found.push({ from: at, to: at + value.length });
+  return found;
+}
+
+function masked(text: string, ranges: Range[]): string {
+  let result = "";
+  let done = 0;
+  for (const { from, to } of ranges.toSorted((a, b) => a.from - b.from)) {
+    if (to <= done) continue;
+    // One that overlaps the last goes under the same mask; one that merely follows it gets its own.
+    if (from >= done) result += text.slice(done, from) + mask;
+    done = to;
+  }
+  return result + text.slice(done);
 }

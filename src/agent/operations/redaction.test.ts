@@ -1,0 +1,89 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { redactDeep, redactor } from "./redaction.ts";
+
+const mask = "[secret]";
+
+/** Texts around the masks: what is left of the original. */
+function leftOver(text: string): string[] {
+  return text.split(mask);
+}
+
+describe("redactor", () => {
+  test("masks a value wherever it stands", () => {
+    expect(redactor(["hunter22"])("user:hunter22@db hunter22")).toBe("user:[secret]@db [secret]");
+  });
+
+  test("leaves nothing of values that overlap or contain each other", () => {
+    expect(redactor(["abcdef", "defghi", "cdef"])("xabcdefghix")).toBe("x[secret]x");
+    expect(redactor(["abab"])("xababab")).toBe("x[secret]");
+  });
+
+  test("is not confused by a secret that is part of its own mask", () => {
+    expect(redactor(["secret", "other-value"])("other-value secret")).toBe("[secret] [secret]");
+  });
+
+  test.each([
+    ["URL-encoded", encodeURIComponent("p@ss/w%rd&x")],
+    ["escaped in JSON", JSON.stringify({ password: "p@ss/w%rd&x" })],
+    ["in base64", Buffer.from("p@ss/w%rd&x").toString("base64")],
+    ["in base64url", Buffer.from("p@ss/w%rd&x").toString("base64url")],
+  ])("knows a value %s", (_name, text) => {
+    const redacted = redactor(["p@ss/w%rd&x"])(text);
+    expect(redacted).toContain(mask);
+    expect(redacted).not.toMatch(/ss(%2F|\/)w|cEBzcy/);
+  });
+
+  test("masks each line of a key, and a value that compose has escaped", () => {
+    const redact = redactor(["-----BEGIN\n  MIIEvQIBADAN\n-----END\n", "pa$word"]);
+    expect(redact("bad key: MIIEvQIBADAN")).toBe("bad key: [secret]");
+    expect(redact("invalid: pa$$word")).toBe("invalid: [secret]");
+  });
+
+  test("leaves values too short to be told from words, and takes half a surrogate pair", () => {
+    expect(redactor(["", "a", "abc"])("a cab abc")).toBe("a cab abc");
+    expect(redactor(["\ud800abcd"])("x\ud800abcdx")).toBe("x[secret]x");
+  });
+
+  test("whatever the secrets and the text, no secret survives", () => {
+    const letters = fc.string({
+      unit: fc.constantFrom("a", "b", "c", "$", "\n", "%", "é"),
+      minLength: 4,
+      maxLength: 12,
+    });
+    const pieces = fc.array(
+      fc.oneof(fc.nat({ max: 4 }), fc.string({ unit: fc.constantFrom("a", "b", "c", " "), maxLength: 6 })),
+      { maxLength: 12 },
+    );
+    fc.assert(
+      fc.property(fc.array(letters, { minLength: 1, maxLength: 5 }), pieces, (secrets, parts) => {
+        const text = parts
+          .map((each) => (typeof each === "number" ? (secrets[each % secrets.length] ?? "") : each))
+          .join("");
+        for (const piece of leftOver(redactor(secrets)(text))) {
+          for (const secret of secrets) expect(piece).not.toContain(secret);
+        }
+      }),
+    );
+  });
+
+  test("a text without secrets comes back as it was", () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[0-9]{4,9}$/)), fc.stringMatching(/^[a-z "{}\n]*$/), (secrets, text) => {
+        expect(redactor(secrets)(text)).toBe(text);
+      }),
+    );
+  });
+});
+
+describe("redactDeep", () => {
+  test("masks texts and keys, and keeps what is not text although a secret looks like it", () => {
+    const redact = redactor(["true", "1234", "token-a"]);
+    expect(redactDeep({ oom: true, code: 1234, log: ["it is true", null], "token-a": {} }, redact)).toEqual({
+      oom: true,
+      code: 1234,
+      log: ["it is [secret]", null],
+      "[secret]": {},
+    });
+  });
+});

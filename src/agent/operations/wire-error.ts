@@ -1,0 +1,10 @@
+import type { IkomaError } from "../../core/errors.ts";
+import { wireError } from "../protocol.ts";
+import type { WireError } from "../protocol.ts";
+import { redactDeep } from "./redaction.ts";
+
+/** An error as it travels to the caller and stands in the journal, free of secrets. */
+export function toWire(error: IkomaError, redact: (text: string) => string = (text) => text): WireError {
+  const details: unknown = JSON.parse(JSON.stringify(redactDeep(error.details, redact)));
+  return wireError.parse({ code: error.code, message: redact(error.message), hint: redact(error.hint), details });
+}
