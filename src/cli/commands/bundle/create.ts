@@ -1,0 +1,112 @@
+import type { CommandModule } from "yargs";
+import type { CreateBundleOptions } from "../../../core/bundle/create-bundle.ts";
+import type { BundleManifest } from "../../../core/bundle/manifest.ts";
+import type { GlobalArguments } from "../../global-options.ts";
+import { registryOptions, withRegistryArguments } from "./registry-arguments.ts";
+import type { RegistryArguments } from "./registry-arguments.ts";
+
+interface CreateArguments extends GlobalArguments, RegistryArguments {
+  readonly app: string;
+  readonly version: string;
+  readonly file: string[] | undefined;
+  readonly "project-directory": string | undefined;
+  readonly profile: string[];
+  readonly image: string[];
+  readonly "include-env-file": string[];
+  readonly commit: string | undefined;
+  readonly repository: string | undefined;
+  readonly push: string | undefined;
+  readonly output: string | undefined;
+}
+
+const empty: string[] = [];
+// The parser keeps every word of a repeated option here (see `repeatable`); of these the last one counts.
+const lastOf = (given: string | string[] | undefined): string | undefined => [given].flat().at(-1);
+const one = { type: "string", requiresArg: true, coerce: lastOf } as const;
+const needed = { ...one, demandOption: true, coerce: (given: string | string[]) => lastOf(given) ?? "" } as const;
+const list = { type: "string", array: true, nargs: 1 } as const;
+
+/** `ikoma bundle create`: prints the pinned reference, which `deploy apply --bundle` takes. */
+const command: CommandModule<GlobalArguments, CreateArguments> = {
+  command: "create",
+  describe: "Make a release bundle from a compose file, every image by digest",
+  builder: (parser) =>
+    // `--version` is this command's own here, not the CLI's.
+    withRegistryArguments(parser.version(false))
+      .option("app", { ...needed, describe: "Name of the app" })
+      .option("version", {
+        ...needed,
+        describe: "Version of the release (a label for people)",
+      })
+      .option("file", {
+        ...list,
+        alias: "f",
+        describe: "Compose file; later ones go on top (default: the usual names)",
+      })
+      .option("project-directory", { ...one, describe: "Folder that its paths start from" })
+      .option("profile", { ...list, default: empty, describe: "Compose profile that is on" })
+      .option("image", { ...list, default: empty, describe: "Image of a built service: web=registry/shop:1.0" })
+      .option("include-env-file", {
+        ...list,
+        default: empty,
+        describe: "env_file whose values go into the bundle (no secrets!)",
+      })
+      .option("commit", { ...one, describe: "Commit that it was built from" })
+      .option("repository", { ...one, describe: "Repository that it was built from" })
+      .option("push", { ...one, describe: "Store it in a registry: registry/shop-bundle[:tag]" })
+      .option("output", { ...one, alias: "o", describe: "Write it to a file" })
+      .example("$0 bundle create --app shop --version v1 --image web=registry.example/shop:v1 -o shop.bundle.json", ""),
+  handler: createAndStore,
+};
+
+export default command;
+
+async function createAndStore(argv: CreateArguments): Promise<void> {
+  const [{ createBundle }, { bundleView }, { parseAssignments }, { printResult }, { createProgress }] =
+    await Promise.all([
+      import("../../../core/bundle/create-bundle.ts"),
+      import("./bundle-view.ts"),
+      import("./assignments.ts"),
+      import("../../output/envelope.ts"),
+      import("../../output/progress.ts"),
+    ]);
+  const progress = createProgress(argv);
+  const onWarning = (warning: string): void => {
+    progress.message(warning, "warning");
+  };
+  try {
+    const options = await optionsOf(argv, parseAssignments("--image", argv.image));
+    const manifest = await createBundle({ ...options, onWarning });
+    const reference = await store(argv, manifest);
+    printResult({ kind: "BundleCreated", data: { reference, ...bundleView(manifest) }, human: reference }, argv);
+  } finally {
+    progress.close();
+  }
+}
+
+async function optionsOf(argv: CreateArguments, images: Record<string, string>): Promise<CreateBundleOptions> {
+  const { commit, repository } = argv;
+  const source = { ...(commit === undefined ? {} : { commit }), ...(repository === undefined ? {} : { repository }) };
+  const folder = argv["project-directory"] ?? (argv.file === undefined ? argv.cwd : undefined);
+  return {
+    app: argv.app,
+    version: argv.version,
+    files: argv.file ?? [],
+    ...(folder === undefined ? {} : { projectDirectory: folder }),
+    profiles: argv.profile,
+    images,
+    includeEnvFiles: argv["include-env-file"],
+    ...(Object.keys(source).length === 0 ? {} : { source }),
+    registry: await registryOptions(argv),
+  };
+}
+
+/** @returns the reference to go on with: that of the registry where it was pushed, else that of the file. */
+async function store(argv: CreateArguments, manifest: BundleManifest): Promise<string> {
+  const { pushBundle, writeBundleFile } = await import("../../../core/bundle/bundle-store.ts");
+  const { push, output } = argv;
+  const file = output ?? (push === undefined ? `${manifest.app}.bundle.json` : undefined);
+  const written = file === undefined ? undefined : await writeBundleFile(manifest, file);
+  const pushed = push === undefined ? undefined : await pushBundle(manifest, push, await registryOptions(argv));
+  return pushed ?? written ?? "";
+}
