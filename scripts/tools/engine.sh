@@ -1,6 +1,7 @@
 # The Docker engine and the Debian packages the lab needs. Sourced by
-# scripts/setup; each function prints its outcome on stdout.
-# shellcheck shell=bash
+# scripts/setup, which sets root, tools and os; each function prints its
+# outcome on stdout.
+# shellcheck shell=bash disable=SC2154
 
 # The lab's registry speaks plain HTTP on its own network.
 lab_network=10.77.0.0/16
@@ -67,7 +68,7 @@ link_plugins() {
 
 install_modules() {
   if [ ! -f "$root/package-lock.json" ]; then echo 'no lock file yet' && return; fi
-  if node "$root/scripts/tools/node-modules-in-step.ts" "$root"; then echo present && return; fi
+  if node "$root/scripts/node-modules-in-step.ts" "$root"; then echo present && return; fi
   (cd "$root" && npm ci --ignore-scripts --no-audit --no-fund) >&2
   echo installed
 }

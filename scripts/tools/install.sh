@@ -1,7 +1,7 @@
 # The tools, one function each: prints on stdout how it came by the tool, all
 # else on stderr. A tool lives in $tools/<name>-<version>/, made whole under
 # another name and then moved, and is linked into $tools/bin.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Sourced by scripts/setup, which sets root and tools.
 
 case "$(uname -s)-$(uname -m)" in

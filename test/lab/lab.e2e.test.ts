@@ -1,7 +1,15 @@
 import { access, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { createVps, destroyLeftovers, openVps, pushToRegistry, startRegistry, type LabRegistry, type Vps } from "./index.ts";
+import {
+  createVps,
+  destroyLeftovers,
+  openVps,
+  pushToRegistry,
+  startRegistry,
+  type LabRegistry,
+  type Vps,
+} from "./index.ts";
 import { machineFolder, readRecord, writeRecord } from "./machine-record.ts";
 import { runChecked, runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
@@ -20,14 +28,23 @@ const traces = async (name: string, link: string): Promise<string> => {
   return lists
     .join("\n")
     .split("\n")
-    .filter((line) => (line.includes(`lab-${name}`) || line.includes(`lab:${name}`) || line.includes(link)) && !line.startsWith("find "))
+    .filter(
+      (line) =>
+        (line.includes(`lab-${name}`) || line.includes(`lab:${name}`) || line.includes(link)) &&
+        !line.startsWith("find "),
+    )
     .join("\n");
 };
 
 const ssh = async (vps: Vps, user: string, command: string, hostKey = vps.hostPublicKey) => {
   const knownHosts = join(machineFolder(vps.name), "known_hosts");
   await writeFile(knownHosts, `${vps.address} ${hostKey}\n`);
-  const options = ["BatchMode=yes", "IdentitiesOnly=yes", "StrictHostKeyChecking=yes", `UserKnownHostsFile=${knownHosts}`];
+  const options = [
+    "BatchMode=yes",
+    "IdentitiesOnly=yes",
+    "StrictHostKeyChecking=yes",
+    `UserKnownHostsFile=${knownHosts}`,
+  ];
   const flags = options.flatMap((option) => ["-o", option]);
   return runCommand("ssh", ["-F", "none", "-i", vps.identityFile, ...flags, `${user}@${vps.address}`, command]);
 };
@@ -78,7 +95,7 @@ describe("a machine with an engine", () => {
   test("gives a command its standard input, and ends it at its time-out", async () => {
     expect(await vps.exec("cat; exit 3", { stdin: "hello" })).toMatchObject({ code: 3, stdout: "hello" });
     await expect(vps.exec("sleep 4242", { timeoutMs: 300 })).rejects.toThrow("not done after 300 ms");
-    expect((await vps.exec("pgrep -f 'sleep 424[2]'")).stdout).toBe("");
+    await waitUntil("the command is gone", async () => (await vps.exec("pgrep -f 'sleep 424[2]'")).code === 1);
   });
 
   test("pulls a Docker Hub name from the lab's mirror, and a pushed image by its digest", async () => {
@@ -111,12 +128,15 @@ describe("a machine with an engine", () => {
   });
 
   test("runs PostgreSQL that keeps its data over a stop", async () => {
-    const run = "docker run -d --name db -e POSTGRES_PASSWORD=secret -e POSTGRES_USER=app -e POSTGRES_DB=shop postgres:15";
+    const run =
+      "docker run -d --name db -e POSTGRES_PASSWORD=secret -e POSTGRES_USER=app -e POSTGRES_DB=shop postgres:15";
     expect(await vps.exec(run)).toMatchObject({ code: 0 });
     const query = (sql: string) => vps.exec(`docker exec db psql -h 127.0.0.1 -U app -d shop -Atc "${sql}"`);
     await waitUntil("PostgreSQL answers", async () => (await query("select 1")).code === 0, { deadlineMs: 60_000 });
     expect(await query("create table t as select 42 as answer")).toMatchObject({ code: 0 });
-    expect(await vps.exec("docker stop -t 20 db && docker inspect -f '{{.State.ExitCode}}' db")).toMatchObject({ stdout: "db\n0\n" });
+    expect(await vps.exec("docker stop -t 20 db && docker inspect -f '{{.State.ExitCode}}' db")).toMatchObject({
+      stdout: "db\n0\n",
+    });
     await vps.exec("docker start db");
     await waitUntil("PostgreSQL answers", async () => (await query("select answer from t")).stdout === "42\n");
   });
@@ -133,15 +153,39 @@ test("a bare machine has no Docker, and takes it from Debian", async () => {
   const vps = await createVps({ name: "lab-test-bare", kind: "bare" });
   try {
     expect(await vps.exec("command -v docker dockerd")).toMatchObject({ code: 1, stdout: "" });
-    const install = "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io";
+    const install =
+      "apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io";
     expect(await vps.exec(install)).toMatchObject({ code: 0 });
     await waitUntil("the engine answers", async () => (await vps.exec("docker info")).code === 0);
-    expect(await vps.exec("docker run --rm node:24-bookworm-slim node -p 6*7")).toMatchObject({ code: 0, stdout: "42\n" });
+    expect(await vps.exec("docker run --rm node:24-bookworm-slim node -p 6*7")).toMatchObject({
+      code: 0,
+      stdout: "42\n",
+    });
     await vps.powerLoss();
     await vps.boot();
     await waitUntil("the engine answers after a reboot", async () => (await vps.exec("docker info")).code === 0);
   } finally {
     await vps.destroy();
+  }
+});
+
+test("a machine can have images pulled beforehand, each machine with its own engine", async () => {
+  const options = { kind: "docker", pulled: ["postgres:15"] } as const;
+  const first = await createVps({ name: "lab-test-pulled", ...options });
+  const second = await createVps({ name: "lab-test-pulled-2", ...options });
+  try {
+    const images = "docker images --format '{{.Repository}}:{{.Tag}}'";
+    expect(await first.exec(images)).toMatchObject({ stdout: "postgres:15\n" });
+    // Their layers are the same files: what one changes or removes the other must not see.
+    expect(
+      await first.exec("docker run --name scratch postgres:15 rm -r /etc/passwd /usr/share/postgresql"),
+    ).toMatchObject({ code: 0 });
+    expect(await first.exec("docker rm scratch && docker rmi postgres:15")).toMatchObject({ code: 0 });
+    expect(await second.exec(images)).toMatchObject({ stdout: "postgres:15\n" });
+    expect(await second.exec("docker run --rm postgres:15 grep -q root /etc/passwd")).toMatchObject({ code: 0 });
+  } finally {
+    await first.destroy();
+    await second.destroy();
   }
 });
 

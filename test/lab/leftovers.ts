@@ -27,7 +27,8 @@ export const destroyLeftovers = async (): Promise<string[]> => {
   }
   if (existing.size === 0) await removeLostRoute();
   const registry = await readRegistryRecord();
-  const registryInUse = registry !== undefined && isAlive(registry.server) && (registry.keep || isAlive(registry.owner));
+  const registryInUse =
+    registry !== undefined && isAlive(registry.server) && (registry.keep || isAlive(registry.owner));
   if (!registryInUse) await destroyRegistry();
   return removed;
 };

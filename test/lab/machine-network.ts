@@ -93,7 +93,8 @@ export const removeNetwork = async (network: MachineNetwork): Promise<void> => {
 };
 
 /** From now on no packet reaches or leaves the machine; open connections hang, as on a broken line. */
-export const cutNetwork = (network: MachineNetwork): Promise<void> => changeRules("-I", network.name, cutRules(network));
+export const cutNetwork = (network: MachineNetwork): Promise<void> =>
+  changeRules("-I", network.name, cutRules(network));
 
 export const restoreNetwork = (network: MachineNetwork): Promise<void> =>
   changeRules("-D", network.name, cutRules(network));

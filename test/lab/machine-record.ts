@@ -20,7 +20,7 @@ export const machineRecordSchema = z.strictObject({
   /** Made to outlive its owner. */
   keep: z.boolean(),
   /** Its PID 1, seen from outside; absent while it has no power. */
-  init: processIdentitySchema.optional(),
+  init: processIdentitySchema.or(z.undefined()).optional(),
 });
 export type MachineRecord = z.infer<typeof machineRecordSchema>;
 
@@ -61,7 +61,9 @@ export const claimName = async (name: string): Promise<void> => {
     await mkdir(machineFolder(name));
   } catch (error) {
     if (!isTaken(error)) throw error;
-    throw new Error(`a lab machine "${name}" exists already: openVps("${name}"), or destroyLeftovers()`);
+    throw new Error(`a lab machine "${name}" exists already: openVps("${name}"), or destroyLeftovers()`, {
+      cause: error,
+    });
   }
 };
 
@@ -90,4 +92,5 @@ export const listSubnetClaims = async (): Promise<{ subnet: number; name: string
   );
 };
 
-export const releaseSubnet = (subnet: number): Promise<void> => rm(join(subnetsFolder, String(subnet)), { force: true });
+export const releaseSubnet = (subnet: number): Promise<void> =>
+  rm(join(subnetsFolder, String(subnet)), { force: true });

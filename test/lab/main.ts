@@ -64,6 +64,7 @@ switch (command) {
   case "status":
     await status();
     break;
+  case undefined:
   default:
     console.error(usage);
     process.exitCode = 2;

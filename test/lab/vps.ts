@@ -3,7 +3,9 @@ import { open, readFile, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
+import process from "node:process";
 import { removeControlGroups } from "./control-groups.ts";
+import { hasPreparedEngine, preparedEngineFolder, restoreEngine, saveEngine } from "./engine-disk.ts";
 import { sourceFolder } from "./lab-folders.ts";
 import { identityFileOf, makeDisk, readHostPublicKey } from "./machine-disk.ts";
 import {
@@ -63,6 +65,11 @@ export interface VpsOptions {
   readonly kind: MachineKind;
   /** It outlives this process, and `destroyLeftovers` spares it. @default false */
   readonly keep?: boolean;
+  /**
+   * Images that its engine has pulled already, as from the lab's registry, which must be running.
+   * The first call with these images pulls them, later ones copy what that left. @default []
+   */
+  readonly pulled?: readonly string[];
 }
 
 const sshPort = 22;
@@ -70,13 +77,15 @@ const sshPort = 22;
 const speaksSsh = (address: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host: address, port: sshPort });
-    const settle = (answer: boolean): void => {
+    const settle = (answer: boolean) => () => {
       socket.destroy();
       resolve(answer);
     };
-    socket.setTimeout(1_000, () => settle(false));
-    socket.on("error", () => settle(false));
-    socket.on("data", (data: Buffer) => settle(data.toString("latin1").startsWith("SSH-")));
+    socket.setTimeout(1_000, settle(false));
+    socket.on("error", settle(false));
+    socket.on("data", (data: Buffer) => {
+      settle(data.toString("latin1").startsWith("SSH-"))();
+    });
   });
 
 const engineAnswers = (init: ProcessIdentity): Promise<boolean> =>
@@ -87,7 +96,9 @@ const engineAnswers = (init: ProcessIdentity): Promise<boolean> =>
       resolve(response.statusCode === 200);
     });
     ping.on("timeout", () => ping.destroy());
-    ping.on("error", () => resolve(false));
+    ping.on("error", () => {
+      resolve(false);
+    });
     ping.end();
   });
 
@@ -123,12 +134,10 @@ class LabMachine implements Vps {
   readonly address: string;
   readonly identityFile: string;
   readonly hostPublicKey: string;
-  readonly #record: MachineRecord;
-  #init: ProcessIdentity | undefined;
+  #record: MachineRecord;
 
   constructor(record: MachineRecord, hostPublicKey: string) {
     this.#record = record;
-    this.#init = record.init;
     this.name = record.name;
     this.kind = record.kind;
     this.address = addressOf(record.subnet);
@@ -137,21 +146,27 @@ class LabMachine implements Vps {
   }
 
   async exec(command: string, options: { stdin?: string; timeoutMs?: number } = {}): Promise<CommandResult> {
-    if (this.#init === undefined || !isAlive(this.#init)) throw new Error(`machine ${this.name} has no power`);
-    const enter = ["--target", String(this.#init.pid), "--mount", "--uts", "--ipc", "--net", "--pid"];
-    const env = { HOME: "/root", PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8" };
+    const { init } = this.#record;
+    if (init === undefined || !isAlive(init)) throw new Error(`machine ${this.name} has no power`);
+    const enter = ["--target", String(init.pid), "--mount", "--uts", "--ipc", "--net", "--pid"];
+    const env = {
+      HOME: "/root",
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      LANG: "C.UTF-8",
+    };
     return runCommand("nsenter", [...enter, "bash", "-c", `cd /root\n${command}`], { ...options, env });
   }
 
   async powerLoss(): Promise<void> {
     // The kernel kills all else in the pid namespace before its PID 1 is gone.
-    if (this.#init !== undefined) await endProcess(this.#init, "SIGKILL");
+    if (this.#record.init !== undefined) await endProcess(this.#record.init, "SIGKILL");
     await unplugNetwork(this.#record);
     await this.#setInit(undefined);
   }
 
   async boot(): Promise<void> {
-    if (this.#init !== undefined && isAlive(this.#init)) throw new Error(`machine ${this.name} is running`);
+    if (this.#record.init !== undefined && isAlive(this.#record.init))
+      throw new Error(`machine ${this.name} is running`);
     await unplugNetwork(this.#record);
     await connectNetwork(this.#record);
     const init = await startInit(this.#record);
@@ -168,13 +183,12 @@ class LabMachine implements Vps {
   }
 
   destroy(): Promise<void> {
-    return destroyMachine({ ...this.#record, ...(this.#init && { init: this.#init }) });
+    return destroyMachine(this.#record);
   }
 
   async #setInit(init: ProcessIdentity | undefined): Promise<void> {
-    this.#init = init;
-    const { init: _, ...record } = this.#record;
-    await writeRecord(init === undefined ? record : { ...record, init });
+    this.#record = { ...this.#record, init };
+    await writeRecord(this.#record);
   }
 }
 
@@ -198,16 +212,37 @@ export const destroyMachine = async (record: MachineRecord): Promise<void> => {
   if ((await listSubnetClaims()).length === 0) await removeLostRoute();
 };
 
+/** Has a machine pull the images, and keeps what its engine made of them. Returns the folder. */
+const prepareEngine = async (kind: MachineKind, rootFileSystem: string, pulled: readonly string[]): Promise<string> => {
+  const folder = await preparedEngineFolder(rootFileSystem, pulled);
+  if (await hasPreparedEngine(folder)) return folder;
+  const template = await createVps({ name: `prepare-${process.pid}`, kind });
+  try {
+    for (const reference of pulled) {
+      const { code, stderr } = await template.exec(`docker pull -q '${reference}'`, { timeoutMs: 300_000 });
+      if (code !== 0) throw new Error(`${reference} could not be pulled on a lab machine:\n${stderr}`);
+    }
+    await template.exec("service docker stop"); // its databases closed
+    await template.powerLoss();
+    await saveEngine(template.name, folder);
+  } finally {
+    await template.destroy();
+  }
+  return folder;
+};
+
 /** Makes a machine and starts it; done when its sshd (and engine) answer. Needs root. */
-export const createVps = async ({ name, kind, keep = false }: VpsOptions): Promise<Vps> => {
+export const createVps = async ({ name, kind, keep = false, pulled = [] }: VpsOptions): Promise<Vps> => {
   if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) throw new Error(`"${name}" is no host name`);
   const rootFileSystem = await prepareRootFileSystem(kind);
+  const engine = pulled.length > 0 ? await prepareEngine(kind, rootFileSystem, pulled) : undefined;
   await claimName(name);
   const subnet = await claimSubnet(name);
   const record: MachineRecord = { name, kind, subnet, rootFileSystem, owner: identifySelf(), keep };
   try {
     await writeRecord(record);
     await makeDisk(name);
+    if (engine !== undefined) await restoreEngine(name, engine);
     const machine = new LabMachine(record, await readHostPublicKey(name));
     await machine.boot();
     return machine;

@@ -34,6 +34,7 @@ run_initial_scripts() {
   fi
   local script
   for script in /docker-entrypoint-initdb.d/*; do
+    # shellcheck disable=SC1090 # whatever the image or the user put there
     case $script in
     *.sh) if [ -x "$script" ]; then "$script"; else . "$script"; fi ;;
     *.sql) "${psql[@]}" --dbname "$POSTGRES_DB" -f "$script" ;;
@@ -52,7 +53,7 @@ if [ "$1" = postgres ]; then
     mkdir -p "$PGDATA" /var/run/postgresql
     chmod 00700 "$PGDATA"
     find "$PGDATA" /var/run/postgresql ! -user postgres -exec chown postgres '{}' +
-    exec setpriv --reuid=postgres --regid=postgres --init-groups "$BASH_SOURCE" "$@"
+    exec setpriv --reuid=postgres --regid=postgres --init-groups "${BASH_SOURCE[0]}" "$@"
   fi
 
   if [ ! -s "$PGDATA/PG_VERSION" ]; then

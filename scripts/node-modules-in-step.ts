@@ -13,7 +13,7 @@ interface LockEntry {
 
 // No zod here: this runs before anything is installed.
 const readLock = (path: string): Map<string, LockEntry> => {
-  const lock: { packages?: Record<string, LockEntry> } = JSON.parse(readFileSync(path, "utf8"));
+  const lock = JSON.parse(readFileSync(path, "utf8")) as { packages?: Record<string, LockEntry> };
   return new Map(Object.entries(lock.packages ?? {}).filter(([path]) => path !== ""));
 };
 
