@@ -32,12 +32,12 @@ export function changes(handler: Pick<ResourceHandler, "identity" | "silent">, o
 /** Creates the resource and answers what the state is to keep: the inputs as applied, and what the host made of them. */
 export async function create(handler: ResourceHandler, call: ResourceCall, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap }> {
   const { id, computed } = await handler.create({ ...call, secrets: secretTexts(inputs) }, plainInputs(handler, inputs));
-  return { id, outputs: { ...inputs, ...mapFromJson(computed) } };
+  return { id, outputs: { ...inputs, ...mapFromJson({ ...computed, drift: [] }) } };
 }
 
 export async function update(handler: ResourceHandler, call: ResourceCall, stored: Stored, inputs: PropertyMap): Promise<PropertyMap> {
   const computed = await handler.update({ ...call, secrets: secretTexts(inputs) }, appliedState(handler, stored), plainInputs(handler, inputs));
-  return { ...inputs, ...mapFromJson(computed) };
+  return { ...inputs, ...mapFromJson({ ...computed, drift: [] }) };
 }
 
 export async function remove(handler: ResourceHandler, call: ResourceCall, stored: Stored): Promise<void> {
@@ -52,7 +52,8 @@ export async function read(handler: ResourceHandler, call: ResourceCall, stored:
   const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
   if (!outcome.exists) return undefined;
   const applied = appliedInputs(handler, stored);
-  return { inputs: withDrift(handler, applied, outcome.drift), outputs: { ...applied, ...mapFromJson(outcome.computed) } };
+  const drift = outcome.drift.map(({ path, message }) => `${path}: ${message}`);
+  return { inputs: withDrift(handler, applied, outcome.drift), outputs: { ...applied, ...mapFromJson({ ...outcome.computed, drift }) } };
 }
 
 function withDrift(handler: ResourceHandler, applied: PropertyMap, drift: readonly Drift[]): PropertyMap {

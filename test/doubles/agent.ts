@@ -19,6 +19,8 @@ export class FakeAgent {
   readonly calls: string[] = [];
   installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" };
   version = "0.1.0";
+  /** How many operations were cancelled. */
+  cancelled = 0;
   #failures = new Map<OperationKind, IkomaError>();
   #held = new Map<OperationKind, Promise<void>>();
   #finished = new Map<string, OperationOutcome<OperationKind>>();
@@ -32,7 +34,7 @@ export class FakeAgent {
     this.#failures.set(kind, error);
   }
 
-  /** Operations of this kind wait until the returned function is called. */
+  /** The next operation of this kind waits until the returned function is called. */
   hold(kind: OperationKind): () => void {
     let release = (): void => undefined;
     this.#held.set(kind, new Promise((resolve) => (release = resolve)));
@@ -55,7 +57,7 @@ export class FakeAgent {
     const input = operations[kind].input.parse(request.input) as OperationInput<K>;
     this.started.push({ kind, key: request.key, input });
     tell(request, kind);
-    await cancellable(this.#held.get(kind), request.signal);
+    await this.held(kind, request.signal);
     const part = kind.split(".")[0] as Part;
     const app = appOf(input);
     this.refuseStale(app, part, request.expectedGeneration);
@@ -66,6 +68,19 @@ export class FakeAgent {
     const outcome = { result: this.apply(kind, app, part, input), generation };
     this.#finished.set(request.key, outcome as OperationOutcome<OperationKind>);
     return outcome as OperationOutcome<K>;
+  }
+
+  private held(kind: OperationKind, signal: AbortSignal | undefined): Promise<void> {
+    const held = this.#held.get(kind);
+    this.#held.delete(kind);
+    if (held === undefined) return Promise.resolve();
+    const cancelled = new Promise<never>((_resolve, reject) => {
+      signal?.addEventListener("abort", () => {
+        this.cancelled += 1;
+        reject(new IkomaError("CANCELLED", "The operation was cancelled."));
+      });
+    });
+    return Promise.race([held, cancelled]);
   }
 
   private apply(kind: OperationKind, app: string, part: Part, input: unknown): unknown {
@@ -197,14 +212,4 @@ function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): Ope
 
 function tell(request: { onEvent?: (event: OperationEvent) => void }, kind: OperationKind): void {
   request.onEvent?.({ seq: 1, atMs: Date.now(), type: "phase", name: "accepted", message: kind });
-}
-
-function cancellable(held: Promise<void> | undefined, signal: AbortSignal | undefined): Promise<void> {
-  if (held === undefined) return Promise.resolve();
-  const cancelled = new Promise<never>((_resolve, reject) => {
-    signal?.addEventListener("abort", () => {
-      reject(new IkomaError("CANCELLED", "The operation was cancelled."));
-    });
-  });
-  return Promise.race([held, cancelled]);
 }

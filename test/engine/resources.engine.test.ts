@@ -1,12 +1,11 @@
 import { afterEach, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
 import type { Part } from "../../src/agent/protocol.ts";
-import type { Program } from "../../src/core/engine/language-server.ts";
+import { IkomaError } from "../../src/core/errors.ts";
 import { FakeAgent } from "../doubles/agent.ts";
-import { AnyResource, digestOf, IkomaHost, TestStack } from "./test-stack.ts";
+import { digestOf, hostAddress, hostProgram, imageOf, releaseInputs, releaseProgram } from "./programs.ts";
+import { TestStack } from "./test-stack.ts";
 
-const address = "10.0.0.1";
-const image = (digit: string): string => `registry.example/web@${digestOf(digit)}`;
 const stacks: TestStack[] = [];
 
 afterEach(async () => {
@@ -14,17 +13,9 @@ afterEach(async () => {
 });
 
 async function stackOn(agent: FakeAgent): Promise<TestStack> {
-  const stack = await TestStack.create({ [address]: agent });
+  const stack = await TestStack.create({ [hostAddress]: agent });
   stacks.push(stack);
   return stack;
-}
-
-function programOf(token: string, inputs: pulumi.Inputs): Program {
-  return () => {
-    const host = new IkomaHost("vps1", address);
-    const resource = new AnyResource(token, "shop", inputs, host);
-    return Promise.resolve({ number: resource.number });
-  };
 }
 
 interface Case {
@@ -36,12 +27,12 @@ interface Case {
   path: string;
 }
 
-const service = (digit: string): pulumi.Inputs => ({ kind: "web", image: image(digit), environment: { MODE: "a" } });
-const release = { app: "shop", version: "v1", bundle: digestOf("c"), services: { web: service("1") } };
+const service = (digit: string): pulumi.Inputs => ({ kind: "web", image: imageOf(digit), environment: { MODE: "a" } });
+const release = releaseInputs("v1");
 const cases: Case[] = [
   { part: "release", token: "ikoma:vps:Release", inputs: release, changed: { ...release, services: { web: service("2") } }, path: "services.web.image" },
   { part: "accessories", token: "ikoma:vps:Accessories", inputs: { app: "shop", services: { db: service("1") } }, changed: { app: "shop", services: { db: service("2") } }, path: "services.db.image" },
-  { part: "bundle", token: "ikoma:vps:Bundle", inputs: { app: "shop", bundle: digestOf("c"), images: [image("1")] }, changed: { app: "shop", bundle: digestOf("d"), images: [image("1")] }, path: "bundle" },
+  { part: "bundle", token: "ikoma:vps:Bundle", inputs: { app: "shop", bundle: digestOf("c"), images: [imageOf("1")] }, changed: { app: "shop", bundle: digestOf("d"), images: [imageOf("1")] }, path: "bundle" },
   { part: "site", token: "ikoma:vps:Site", inputs: { app: "shop", domains: ["a.example"] }, changed: { app: "shop", domains: ["b.example"] }, path: "domains[0]" },
 ];
 
@@ -49,30 +40,30 @@ test.each(cases)("$token: planned, created, left alone, updated, drifted, repair
   const agent = new FakeAgent();
   const stack = await stackOn(agent);
 
-  const planned = await stack.preview(programOf(token, inputs));
+  const planned = await stack.preview(hostProgram(token, inputs));
   expect(planned.plan).toMatchObject([{ type: token, name: "shop", operation: "create" }]);
   expect(agent.calls).toEqual([]);
 
-  const created = await stack.up(programOf(token, inputs));
+  const created = await stack.up(hostProgram(token, inputs));
   expect(created.changes).toEqual({ create: 1, update: 0, delete: 0, same: 0 });
   expect(agent.part("shop", part)?.exists).toBe(true);
   expect(created.outputs["number"]).toBe(part === "release" ? 1 : undefined);
 
-  const again = await stack.up(programOf(token, inputs));
+  const again = await stack.up(hostProgram(token, inputs));
   expect(again.changes).toEqual({ create: 0, update: 0, delete: 0, same: 1 });
   expect(agent.started).toHaveLength(1);
 
-  const updated = await stack.up(programOf(token, changed));
+  const updated = await stack.up(hostProgram(token, changed));
   expect(updated.plan).toMatchObject([{ operation: "update", changes: [{ path, kind: "update" }] }]);
   expect(agent.started).toHaveLength(2);
 
   agent.part("shop", part)?.drift.push({ path, message: "changed by hand" });
-  const drifted = await stack.run("drift", programOf(token, changed));
+  const drifted = await stack.run("drift", hostProgram(token, changed));
   expect(drifted.plan).toMatchObject([{ operation: "same", drift: [`${path}: changed by hand`] }]);
-  const seen = await stack.preview(programOf(token, changed));
+  const seen = await stack.preview(hostProgram(token, changed));
   expect(seen.plan).toMatchObject([{ operation: "update", drift: [`${path}: changed by hand`], changes: [{ path }] }]);
   expect(agent.started).toHaveLength(2);
-  const repaired = await stack.up(programOf(token, changed));
+  const repaired = await stack.up(hostProgram(token, changed));
   expect(repaired.changes.update).toBe(1);
   expect(agent.part("shop", part)?.drift).toEqual([]);
 
@@ -84,7 +75,7 @@ test.each(cases)("$token: planned, created, left alone, updated, drifted, repair
 test("an app that is gone from the host is planned to be created again", async () => {
   const agent = new FakeAgent();
   const stack = await stackOn(agent);
-  const program = programOf("ikoma:vps:Release", release);
+  const program = releaseProgram("v1");
   await stack.up(program);
   Object.assign(agent.part("shop", "release") ?? {}, { exists: false });
 
@@ -97,10 +88,9 @@ test("an app that is gone from the host is planned to be created again", async (
 test("an update that the host took back fails with its code, and the next up plans the same change again", async () => {
   const agent = new FakeAgent();
   const stack = await stackOn(agent);
-  await stack.up(programOf("ikoma:vps:Release", release));
-  const { IkomaError } = await import("../../src/core/errors.ts");
+  await stack.up(releaseProgram("v1"));
   agent.failNext("release.apply", new IkomaError("RELEASE_UNHEALTHY", "web did not become healthy", { details: { log: ["boom"] } }));
-  const next = programOf("ikoma:vps:Release", { ...release, version: "v2" });
+  const next = releaseProgram("v2");
 
   await expect(stack.up(next)).rejects.toMatchObject({ code: "RELEASE_UNHEALTHY", message: "web did not become healthy" });
   expect(await stack.stateText()).toContain('"version":"v1"');
@@ -115,15 +105,15 @@ test("an update that the host took back fails with its code, and the next up pla
 test("source, note, redeploy and keep go along with a change and are no reason for one", async () => {
   const agent = new FakeAgent();
   const stack = await stackOn(agent);
-  await stack.up(programOf("ikoma:vps:Release", release));
-  const result = await stack.up(programOf("ikoma:vps:Release", { ...release, source: { bundle: "x" }, note: "again", redeploy: true, keep: 9 }));
+  await stack.up(releaseProgram("v1"));
+  const result = await stack.up(hostProgram("ikoma:vps:Release", { ...release, source: { bundle: "x" }, note: "again", redeploy: true, keep: 9 }));
   expect(result.changes.same).toBe(1);
   expect(agent.started).toHaveLength(1);
 });
 
 test("an unknown setting is refused with its path and the nearest name, and its value is not shown", async () => {
   const stack = await stackOn(new FakeAgent());
-  const program = programOf("ikoma:vps:Release", { ...release, servces: pulumi.secret("hunter2-hunter2") });
+  const program = hostProgram("ikoma:vps:Release", { ...release, servces: pulumi.secret("hunter2-hunter2") });
   const error = await stack.preview(program).catch((each: unknown) => each);
   expect(error).toMatchObject({ code: "CONFIG_INVALID" });
   expect(String(error)).toContain('servces: unknown setting; did you mean "services"?');

@@ -1,7 +1,6 @@
 import { mkdtemp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
 import { runStack, type StackRun } from "../../src/core/engine/run-stack.ts";
 import type { StackOperation, StackResult } from "../../src/core/engine/engine-run.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
@@ -63,34 +62,24 @@ export class TestStack {
     return readFile(join(this.stateDir, ".pulumi", "stacks", project, "dev.json"), "utf8");
   }
 
+  /** Everything that the backend keeps of the stack: state, backups, history. */
+  async allState(): Promise<string> {
+    const files = await readdir(this.stateDir, { recursive: true, withFileTypes: true });
+    const texts = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), "utf8"));
+    return (await Promise.all(texts)).join("\n");
+  }
+
+  async changeConfig(edit: (text: string) => string): Promise<void> {
+    await writeFile(this.configFile, edit(await readFile(this.configFile, "utf8")));
+  }
+
   async lockFiles(): Promise<string[]> {
     const folder = join(this.stateDir, ".pulumi", "locks", "organization", project, "dev");
     const names = await readdir(folder).catch(() => []);
-    return names.map((name) => join(folder, name));
+    return names.filter((name) => name.endsWith(".json")).map((name) => join(folder, name));
   }
 
   async remove(): Promise<void> {
     await rm(this.root, { recursive: true, force: true });
   }
-}
-
-/** An explicit provider for the host at `address`. */
-export class IkomaHost extends pulumi.ProviderResource {
-  constructor(name: string, address: string, more: pulumi.Inputs = {}) {
-    super("ikoma", name, { host: name, address, port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", offline: false, ...more });
-  }
-}
-
-/** A resource by its token, without a typed class. */
-export class AnyResource extends pulumi.CustomResource {
-  declare readonly number: pulumi.Output<number>;
-
-  constructor(token: string, name: string, inputs: pulumi.Inputs, provider: pulumi.ProviderResource, options: pulumi.CustomResourceOptions = {}) {
-    super(token, name, { number: undefined, ...inputs }, { provider, ...options });
-  }
-}
-
-/** `sha256:` and 64 times the same digit. */
-export function digestOf(digit: string): string {
-  return `sha256:${digit.repeat(64)}`;
 }

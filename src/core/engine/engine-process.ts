@@ -4,7 +4,6 @@ import { IkomaError } from "../errors.ts";
 /** How a process of the engine ended. */
 export interface EngineExit {
   code: number;
-  stdout: string;
   stderr: string;
 }
 
@@ -29,8 +28,8 @@ const keptOutputBytes = 1024 * 1024;
  * engine takes a second SIGINT for "stop at once". So this process hears it and passes on exactly one.
  */
 export function startEngine({ args, workDir, env, signal }: EngineCommand): EngineProcess {
-  const child = spawn("pulumi", args, { cwd: workDir, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
-  const stdout = collect(child.stdout);
+  // Its output is not read (events tell more), and a pipe would end it by SIGPIPE when this process is killed, before it gives up its lock.
+  const child = spawn("pulumi", args, { cwd: workDir, env, stdio: ["ignore", "ignore", "pipe"], detached: true });
   const stderr = collect(child.stderr);
   const interrupt = (): void => {
     child.kill("SIGINT");
@@ -42,7 +41,7 @@ export function startEngine({ args, workDir, env, signal }: EngineCommand): Engi
     });
     child.once("close", (code) => {
       signal?.removeEventListener("abort", interrupt);
-      resolve({ code: code ?? -1, stdout: stdout(), stderr: stderr() });
+      resolve({ code: code ?? -1, stderr: stderr() });
     });
   });
   return { pid: child.pid, exit };

@@ -53,11 +53,10 @@ const commands: Readonly<Record<StackOperation, readonly string[]>> = {
 export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] = []): Promise<StackResult> {
   const observed = new Observation(run);
   const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
-  const { hostAccess } = await import("../../provider/host-access.ts");
   const { providerVersion } = await import("../../provider/version.ts");
   const server = createEngineServer();
   const hosts = await readHosts(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
-  const access = run.access ?? hostAccess();
+  const access = run.access ?? (await import("../../provider/host-access.ts")).hostAccess();
   const session = addProvider(server, { access, version: providerVersion, hosts, onEvent: (urn, event) => run.onProviderEvent?.(urn, event), onFailure: (_urn, error) => observed.fail(error) });
   addEventLog(server, (event) => {
     observed.see(event);

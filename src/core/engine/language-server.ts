@@ -22,8 +22,8 @@ const serverModule = z.looseObject({
 
 /** A program ready to be run by the engine; `onError` gets what it throws, which the engine passes on only as text. */
 export async function loadLanguageServer(load: ProgramLoader, onError: (error: unknown) => void): Promise<LanguageServer> {
-  const [{ RunError }, sdk, program] = await Promise.all([
-    import("@pulumi/pulumi/errors.js"),
+  const [log, sdk, program] = await Promise.all([
+    import("@pulumi/pulumi/log/index.js"),
     import("@pulumi/pulumi/automation/server.js").then((loaded) => serverModule.parse(loaded)),
     load(),
   ]);
@@ -32,8 +32,10 @@ export async function loadLanguageServer(load: ProgramLoader, onError: (error: u
       return await program();
     } catch (error) {
       onError(error);
-      // A foreseen error needs no stack trace; the SDK prints none for its own RunError.
-      throw error instanceof IkomaError ? new RunError(`${error.code}: ${error.message}\n${error.hint}`) : error;
+      if (!(error instanceof IkomaError)) throw error;
+      // A logged error fails the run as a thrown one does, but without a stack trace that helps nobody.
+      await log.error(`${error.code}: ${error.message}\n${error.hint}`);
+      return {};
     }
   });
 }

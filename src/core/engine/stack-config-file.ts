@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
+import * as z from "zod";
 import { hostsConfig, type HostConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 
@@ -13,11 +14,13 @@ export function stackConfigFile(workDir: string, stackName: string): string {
   return join(workDir, `Pulumi.${name}.yaml`);
 }
 
+const stackFile = z.looseObject({ config: z.looseObject({ "ikoma:hosts": hostsConfig }) });
+
 /** How hosts are reached now, by the stack's file. Empty where the file or the setting is missing or not valid: the program says what is wrong. */
 export async function readHosts(configFile: string): Promise<Record<string, HostConfig>> {
   const text = await readFile(configFile, "utf8").catch(() => "");
-  const hosts = hostsConfig.safeParse(parseDocument(text).getIn(["config", "ikoma:hosts"], false) ?? {});
-  return hosts.success ? hosts.data : {};
+  const file = stackFile.safeParse(parseDocument(text).toJS());
+  return file.success ? file.data.config["ikoma:hosts"] : {};
 }
 
 /**

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import * as z from "zod";
 
 /** A lock of Pulumi's DIY backend: a file without a lease, left behind by whoever was killed. */
 export interface StackLock {
@@ -39,7 +40,10 @@ export function isAbandoned(lock: StackLock): boolean {
 /** Removes just this lock. (`pulumi cancel` would remove every lock of the stack, a living one too.) */
 export async function removeLock(lock: StackLock): Promise<boolean> {
   if (!lock.url.startsWith("file://")) return false;
-  await rm(fileURLToPath(lock.url), { force: true });
+  const path = fileURLToPath(lock.url);
+  await rm(path, { force: true });
+  // The file store keeps a second file with attributes beside each.
+  await rm(`${path}.attrs`, { force: true });
   return true;
 }
 
@@ -49,6 +53,8 @@ function processExists(pid: number): boolean {
     return true;
   } catch (error) {
     // EPERM: it exists and belongs to somebody else.
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+    return !noSuchProcess.safeParse(error).success;
   }
 }
+
+const noSuchProcess = z.looseObject({ code: z.literal("ESRCH") });

@@ -67,5 +67,5 @@ async function handshakeOf(call: ResourceCall): Promise<Handshake | undefined> {
 /** Free disk and clock are left out: they differ at each read and would look like a change. */
 function seen(handshake: Handshake): Computed {
   const { agentVersion, engineVersion, composeVersion, edgeVersion } = handshake;
-  return { agentVersion, engineVersion, composeVersion, edgeVersion, drift: [] };
+  return { agentVersion, engineVersion, composeVersion, edgeVersion };
 }

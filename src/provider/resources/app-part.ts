@@ -45,7 +45,7 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
     const key = operationKey(call.urn, input, generation);
     const { onEvent, signal } = call;
     const outcome = await agent.runOperation(definition.apply, { key, input, expectedGeneration: generation, onEvent: onEvent.bind(call), signal });
-    return { generation: outcome.generation, drift: [], ...definition.computed?.(outcome.result) };
+    return { generation: outcome.generation, ...definition.computed?.(outcome.result) };
   }
 
   return {
@@ -83,8 +83,7 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
 /** What of a part's view is kept in the state. */
 function seen(view: Result<"part.read">): Computed {
   const { generation, number, digest, services } = view;
-  const drift = view.drift.map((each) => `${each.path}: ${each.message}`);
-  return { generation, drift, ...(Object.keys(services).length > 0 && { status: services }), ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
+  return { generation, ...(Object.keys(services).length > 0 && { status: services }), ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
 }
 
 /**
