@@ -1,35 +1,48 @@
 /** What the edge shall serve, as the ledger has it. Rendered into HAProxy's configuration. */
 export interface EdgeView {
   httpPort: number;
+  /** Bound only when an app has a certificate. */
   httpsPort: number;
   apps: EdgeApp[];
 }
 
+/** The view itself, or how to get it from the ledger once it is this call's turn (see {@link Edge}). */
+export type EdgeViewSource = EdgeView | (() => EdgeView);
+
 /** One app on the edge. Its backends are named `<app>_<service>_<port>`, with a `…_candidate` twin each. */
 export interface EdgeApp {
   app: string;
-  /** Empty: every host name that no other app claims. */
+  /** Exact names and `*.` names (one label, as in certificates). Empty: every host name that no other app claims. */
   domains: string[];
   /** PEM chain and key. */
   certificatePem?: string;
+  /** Empty: nothing serves, every request of the app is answered 503. */
   routes: EdgeRoute[];
   /** Servers of the release that serves. */
   servers: EdgeServer[];
+  /** Backends to have besides those of `routes` and `servers`: the ones a release in preparation will need. */
+  backends?: EdgeBackend[];
 }
 
-/** Requests whose path starts with `path` go to the backend of `service` and `port`. */
-export interface EdgeRoute {
-  path: string;
+/** A service and port that servers can stand behind. */
+export interface EdgeBackend {
   service: string;
   port: number;
+}
+
+/**
+ * Requests whose path is `path`, or lies below it, go to the backend of `service` and `port`; the
+ * longest such path wins. A slash at the end makes no difference and is not kept (see `routePath`).
+ */
+export interface EdgeRoute extends EdgeBackend {
+  path: string;
 }
 
 /** One container behind a backend. `name` is unique per deployment and replica: `d42-web-1`. */
-export interface EdgeServer {
+export interface EdgeServer extends EdgeBackend {
   name: string;
-  service: string;
+  /** IPv4 or IPv6 address, not a name. */
   address: string;
-  port: number;
 }
 
 /** A server as HAProxy has it now, over all its worker processes. */
@@ -38,28 +51,53 @@ export interface EdgeServerState {
   backend: string;
   address: string;
   port: number;
+  /** `down`: wanted, but its health check fails. */
   state: "ready" | "drain" | "maint" | "down";
   /** Requests and connections under way. */
   connections: number;
 }
 
-/** The edge, driven over HAProxy's runtime API. One mutex for everything that changes it. */
+/** What HAProxy really serves for an app. */
+export interface EdgeServed {
+  routes: EdgeRoute[];
+  domains: string[];
+  servers: EdgeServerState[];
+}
+
+/**
+ * The edge, driven over HAProxy's runtime API. One mutex for everything that changes it; a view given as
+ * a function is asked for inside, so that what is written is the ledger as it then is. Every failure is EDGE_FAILED (CONFIG_INVALID for a view that cannot be served), and comes
+ * within the driver's deadline.
+ */
 export interface Edge {
   /** Writes the configuration for `view` (atomically) without making HAProxy read it. */
-  persist(view: EdgeView): Promise<void>;
-  /** Writes the configuration and reloads without losing a connection; only if the backends, domains or certificates differ from what runs. */
-  ensure(view: EdgeView): Promise<void>;
-  /** Adds servers to the candidate backends, which only the candidate socket reaches. */
-  addCandidates(app: string, servers: EdgeServer[]): Promise<void>;
-  removeCandidates(app: string, servers: EdgeServer[]): Promise<void>;
-  /** Adds `next` to the public backends, sets the routes, then drains every other server of the app. No reload. */
-  switchTo(app: EdgeApp): Promise<void>;
-  /** Connections still open on servers of the app that do not belong to `keep`. */
+  persist(view: EdgeViewSource): Promise<void>;
+  /**
+   * Writes the configuration, and reloads without losing a connection if what runs has other ports,
+   * domains or certificates, or lacks a backend. Of an app that HAProxy knows, a reload changes neither
+   * routes nor servers: only `switchTo` does. A configuration that HAProxy refuses is taken back.
+   */
+  ensure(view: EdgeViewSource): Promise<void>;
+  /**
+   * Serves the routes and servers of a release in preparation on the candidate socket only (the Host
+   * header picks the app, as in public). Its backends must exist: `ensure` with `backends` before.
+   */
+  addCandidates(app: EdgeApp): Promise<void>;
+  /** Takes all candidates of the app away. */
+  removeCandidates(app: string): Promise<void>;
+  /**
+   * Adds the app's servers to the public backends, sets its routes, then drains every other server of
+   * the app. No reload. Repeatable, and reversible by the view from before, at any point it was cut off.
+   * `committed` runs before any other change of the edge can: it records the switch and returns the view
+   * to write down.
+   */
+  switchTo(app: EdgeApp, committed?: () => EdgeView): Promise<void>;
+  /** Every server of the app that does not belong to `keep`, candidates too, with its connections over all workers. */
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]>;
   /** Removes drained servers; connections that are still open are closed. */
   removeServers(app: string, names: readonly string[]): Promise<void>;
   /** What HAProxy really serves for an app. */
-  served(app: string): Promise<{ routes: EdgeRoute[]; domains: string[]; servers: EdgeServerState[] }>;
+  served(app: string): Promise<EdgeServed>;
   /** Version of HAProxy, or undefined when it does not answer. */
   version(): Promise<string | undefined>;
 }
