@@ -1,0 +1,80 @@
+import { constants, existsSync } from "node:fs";
+import { chmod, mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { haproxyPaths } from "./haproxy-config.ts";
+import type { RenderedConfig } from "./haproxy-config.ts";
+
+/**
+ * HAProxy's files on disk. Maps and certificates are named by their content and written first; replacing
+ * haproxy.cfg then changes everything at once, also if the power fails in between.
+ */
+export class ConfigFiles {
+  readonly #paths: ReturnType<typeof haproxyPaths>;
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#paths = haproxyPaths(directory);
+  }
+
+  /** The configuration that a start of HAProxy would read; undefined before the first. */
+  async current(): Promise<string | undefined> {
+    return existsSync(this.#paths.config) ? readFile(this.#paths.config, "utf8") : undefined;
+  }
+
+  /** Writes what is not there yet; on disk when it returns. Files of the configuration before stay, see {@link prune}. */
+  async write(rendered: RenderedConfig): Promise<void> {
+    await this.#folders();
+    const present = new Set(await this.#named());
+    for (const [path, content] of rendered.files) {
+      if (!present.has(path)) await writeDurably(path, content);
+    }
+    if ((await this.current()) !== rendered.config) await writeDurably(this.#paths.config, rendered.config);
+  }
+
+  /** Puts an earlier configuration back; its other files must not have been pruned. */
+  async restore(config: string | undefined): Promise<void> {
+    if (config === undefined) await rm(this.#paths.config, { force: true });
+    else await writeDurably(this.#paths.config, config);
+  }
+
+  /** Removes the maps and certificates (private keys) that the configuration does not name. */
+  async prune(rendered: RenderedConfig): Promise<void> {
+    for (const path of await this.#named()) {
+      if (!rendered.files.has(path)) await rm(path, { force: true });
+    }
+  }
+
+  async #folders(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    // The workers' account has to reach the relay socket in it; everything else in it is closed by its own mode.
+    await chmod(this.#directory, 0o711);
+    for (const folder of [this.#paths.maps, this.#paths.certificates])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+
+  async #named(): Promise<string[]> {
+    const lists = [this.#paths.maps, this.#paths.certificates].map(async (folder) =>
+      (await readdir(folder)).map((name) => join(folder, name)),
+    );
+    return (await Promise.all(lists)).flat();
+  }
+}
+
+async function writeDurably(path: string, content: string): Promise<void> {
+  const unfinished = join(dirname(path), `.${basename(path)}.new`);
+  const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(unfinished, path);
+  const folder = await open(dirname(path), constants.O_RDONLY);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
