@@ -22,6 +22,6 @@ export default {
   projects: [
     project("unit", ["<rootDir>/{src,components,stacks,scripts}/**/*.test.ts", "<rootDir>/test/{load,doubles}/**/*.test.ts"]),
     project("engine", ["<rootDir>/test/engine/**/*.engine.test.ts"]),
-    project("e2e", ["<rootDir>/test/e2e/**/*.e2e.test.ts"]),
+    project("e2e", ["<rootDir>/test/{e2e,lab}/**/*.e2e.test.ts"]),
   ],
 };
