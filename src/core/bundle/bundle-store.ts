@@ -5,6 +5,7 @@ import type { ImageReference } from "../adapters/registry/image-reference.ts";
 import type { RegistryOptions } from "../adapters/registry/endpoint.ts";
 import { RegistryClient } from "../adapters/registry/registry-client.ts";
 import { IkomaError, toIkomaError } from "../errors.ts";
+import { errorMessage } from "../system-error.ts";
 import { bundleArtifact, emptyConfig, ociManifestType } from "./artifact.ts";
 import { readCached, writeAtomically, writeCached } from "./bundle-cache.ts";
 import { documentDigest, parseBundleDocument } from "./bundle-document.ts";
@@ -43,7 +44,7 @@ export async function writeBundleFile(manifest: BundleManifest, path: string): P
   try {
     await writeAtomically(path, `${document}\n`);
   } catch (cause) {
-    throw new IkomaError("USAGE", `${path} cannot be written: ${toIkomaError(cause).message}`, { cause });
+    throw new IkomaError("USAGE", `${path} cannot be written: ${errorMessage(cause)}`, { cause });
   }
   await writeCached(digest, document);
   // Without a path's look it would be taken for a reference to a registry.

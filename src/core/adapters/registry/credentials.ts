@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { IkomaError } from "../../errors.ts";
+import { errorCode } from "../../system-error.ts";
 
 /** How to log in to a registry: a password, or a token that is exchanged for others. */
 export type Credentials = { username: string; password: string } | { identityToken: string };
@@ -47,7 +48,7 @@ function keysOf(registry: string): string[] {
 async function readDockerConfig(): Promise<DockerConfig> {
   const file = join(process.env.DOCKER_CONFIG ?? join(homedir(), ".docker"), "config.json");
   const text = await readFile(file, "utf8").catch((cause: unknown) => {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "{}";
+    if (errorCode(cause) === "ENOENT") return "{}";
     throw new IkomaError("REGISTRY_AUTH", `${file} cannot be read.`, { cause });
   });
   try {
@@ -92,7 +93,9 @@ function parseAnswer(stdout: string): z.infer<typeof helperAnswer> | undefined {
 
 function run(program: string, input: string): Promise<{ code: number; stdout: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], timeout: helperTimeoutMs });
+    // Not `timeout`: its timer stays when the program is missing, and keeps the process alive.
+    const signal = AbortSignal.timeout(helperTimeoutMs);
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env: process.env, signal });
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
     child.on("error", (cause) => {

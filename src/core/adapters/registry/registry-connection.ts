@@ -1,4 +1,5 @@
 import { IkomaError } from "../../errors.ts";
+import { errorCode, errorMessage, errorName, rootCause } from "../../system-error.ts";
 import { answerChallenge, loginNeeded, parseChallenge } from "./authorization.ts";
 import { dockerCredentials } from "./credentials.ts";
 import { endpointsOf } from "./endpoint.ts";
@@ -84,8 +85,8 @@ export class RegistryConnection {
     try {
       return await fetch(url, { ...init, signal: AbortSignal.timeout(this.#timeoutMs) });
     } catch (cause) {
-      const late = cause instanceof Error && cause.name === "TimeoutError";
-      const reason = late ? `it did not answer within ${this.#timeoutMs / 1000} s` : reasonOf(cause);
+      const late = errorName(cause) === "TimeoutError";
+      const reason = late ? `it did not answer within ${this.#timeoutMs / 1000} s` : errorMessage(rootCause(cause));
       throw new IkomaError("REGISTRY_UNREACHABLE", `The registry ${this.#registry} cannot be reached: ${reason}.`, {
         details: { url: new URL(url).origin },
         cause,
@@ -94,20 +95,7 @@ export class RegistryConnection {
   }
 }
 
-/** `fetch` says only "fetch failed"; what failed is in the cause, or in the first of its causes. */
-function rootOf(thrown: unknown): unknown {
-  if (thrown instanceof AggregateError && thrown.errors.length > 0) return rootOf(thrown.errors[0]);
-  if (thrown instanceof Error && thrown.cause !== undefined) return rootOf(thrown.cause);
-  return thrown;
-}
-
-function reasonOf(thrown: unknown): string {
-  const root = rootOf(thrown);
-  return root instanceof Error ? root.message : String(root);
-}
-
 function speaksNoTls(thrown: unknown): boolean {
-  const root = rootOf(thrown);
-  const code = root instanceof Error && "code" in root ? String(root.code) : "";
-  return code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code === "EPROTO";
+  const code = errorCode(rootCause(thrown)) ?? "";
+  return ["ERR_SSL_WRONG_VERSION_NUMBER", "ERR_SSL_PACKET_LENGTH_TOO_LONG", "EPROTO"].includes(code);
 }

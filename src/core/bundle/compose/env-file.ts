@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { parseEnv } from "node:util";
 import * as z from "zod";
 import { IkomaError } from "../../errors.ts";
+import { errorCode } from "../../system-error.ts";
 import type { FileVariables } from "./environment.ts";
 import { runCompose } from "./compose-command.ts";
 import type { ComposeCommand } from "./compose-command.ts";
@@ -68,7 +69,7 @@ async function readText(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    if (errorCode(cause) === "ENOENT") return undefined;
     throw new IkomaError("COMPOSE_INVALID", `The env_file ${file} cannot be read.`, { cause });
   }
 }
