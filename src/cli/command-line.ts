@@ -1,0 +1,92 @@
+import yargs, { type Argv, type CommandModule } from "yargs";
+import { IkomaError } from "../core/errors.ts";
+import statusCommand from "./commands/status.ts";
+import { withGlobalOptions } from "./global-options.ts";
+import { cliVersion } from "./version.ts";
+
+/** Columns of the help where stderr is no terminal (and at most, where it is one): fixed, so that it can be compared. */
+const helpColumns = 100;
+
+/**
+ * A module that holds a command as its default export. Loaded only when its group was named on the command line,
+ * and itself loading what it needs only in its handler: `ikoma status` must not pay for `ikoma deploy`.
+ */
+type LazyCommand = () => Promise<{ readonly default: unknown }>;
+
+interface Group {
+  readonly name: string;
+  readonly describe: string;
+  readonly commands: readonly LazyCommand[];
+}
+
+const groups: readonly Group[] = [
+  {
+    name: "host",
+    describe: "Servers: trust their key, set them up, see how they are",
+    commands: [
+      () => import("./commands/host/trust.ts"),
+      () => import("./commands/host/bootstrap.ts"),
+      () => import("./commands/host/status.ts"),
+    ],
+  },
+  {
+    name: "bundle",
+    describe: "Release bundles: make one from a compose file, look into one",
+    commands: [() => import("./commands/bundle/create.ts"), () => import("./commands/bundle/inspect.ts")],
+  },
+  {
+    name: "deploy",
+    describe: "Plan a deploy, apply it, take it back, see what was deployed",
+    commands: [
+      () => import("./commands/deploy/plan.ts"),
+      () => import("./commands/deploy/apply.ts"),
+      () => import("./commands/deploy/rollback.ts"),
+      () => import("./commands/deploy/status.ts"),
+      () => import("./commands/deploy/history.ts"),
+    ],
+  },
+];
+
+/** The whole command line. Parse it with `parseAsync`; failures are thrown, nothing exits. */
+export function createCommandLine(args: readonly string[]): Argv {
+  const parser = withGlobalOptions(yargs([...args]))
+    .scriptName("ikoma")
+    .usage("$0 <command>\n\nDeploys compose applications to your own servers: planned, without downtime, with a way back.")
+    .example([
+      ["$0 deploy plan -s prod --bundle REF", "Show what a deploy would change"],
+      ["$0 deploy apply -s prod --bundle REF", "Deploy, after asking"],
+      ["$0 deploy rollback -s prod", "Go back to the last good deployment"],
+      ["$0 status -s prod", "What runs"],
+    ]);
+  for (const group of groups) mountGroup(parser, group);
+  mount(parser, statusCommand);
+  return parser
+    .version(cliVersion)
+    .alias("help", "h")
+    .strict()
+    .demandCommand(1, "Which command?")
+    .recommendCommands()
+    .completion("completion", "Print a completion script for the shell")
+    .wrap(Math.min(helpColumns, process.stderr.columns ?? helpColumns))
+    .locale("en")
+    .exitProcess(false)
+    .fail(throwFailure);
+}
+
+/** yargs gives its own findings as a message, and what a handler threw as the error. */
+function throwFailure(message: string | undefined, error: Error | undefined): never {
+  if (error !== undefined && error.name !== "YError") throw error;
+  throw new IkomaError("USAGE", message ?? error?.message ?? "The command line cannot be read.");
+}
+
+function mountGroup(parser: Argv, group: Group): void {
+  parser.command(group.name, group.describe, async (inGroup) => {
+    for (const { default: command } of await Promise.all(group.commands.map((load) => load()))) mount(inGroup, command);
+    return inGroup.demandCommand(1, `Which command of ${group.name}?`);
+  });
+}
+
+// yargs' own type demands one argument type for all commands; each is checked where it is written.
+function mount(parser: Argv, command: unknown): void {
+  parser.command(command as CommandModule);
+}

@@ -1,0 +1,69 @@
+import type { CommandModule } from "yargs";
+import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
+import type { AppEdit } from "../../../core/deployer/deploy-stack-file.ts";
+import { requireConsent } from "../../confirm.ts";
+import { oneText, type GlobalArguments } from "../../global-options.ts";
+import { withAppOption, withBundleOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
+import type { DeploySession } from "./deploy-session.ts";
+
+interface ApplyArguments extends EngineArguments {
+  readonly app: string | undefined;
+  readonly bundle: string | undefined;
+  readonly redeploy: boolean;
+  readonly message: string | undefined;
+}
+
+/** `ikoma deploy apply`: brings an environment to what is configured, and pins the bundle when that went well. */
+const command: CommandModule<GlobalArguments, ApplyArguments> = {
+  command: "apply",
+  describe: "Deploy: bring what runs to what is configured, or to another bundle",
+  builder: (parser) =>
+    withEngineOptions(withBundleOption(withAppOption(parser)))
+      .option("redeploy", { type: "boolean", default: false, describe: "Deploy a bundle that was taken back before" })
+      .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
+      .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
+      .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI"),
+  handler: applyDeploy,
+};
+
+export default command;
+
+async function applyDeploy(argv: ApplyArguments): Promise<void> {
+  requireConsent(argv);
+  const startedIn = process.cwd();
+  const startedMs = performance.now();
+  const { bundleEdit, inDeploySession } = await import("./deploy-session.ts");
+  await inDeploySession(argv, async (session) => {
+    const edit = await bundleEdit(session, argv, startedIn);
+    const { previewAndAsk } = await import("./preview-and-ask.ts");
+    if (!argv.yes && !(await previewAndAsk(session, edit, argv, `Deploy to ${session.project.stackName}?`))) return;
+    const result = await update(session, edit, argv);
+    await finish(session, edit, result, argv, performance.now() - startedMs);
+  });
+}
+
+async function update(session: DeploySession, edit: AppEdit | undefined, argv: ApplyArguments): Promise<DeployRunResult> {
+  const { runShown } = await import("./deploy-session.ts");
+  const { message } = argv;
+  const notes = { redeploy: argv.redeploy, ...(message !== undefined && { note: message }) };
+  const run = { operation: "up", edit, notes, showPlan: argv.yes, message: message ?? "ikoma deploy apply" } as const;
+  return runShown(session, run, argv);
+}
+
+async function finish(
+  session: DeploySession,
+  edit: AppEdit | undefined,
+  result: DeployRunResult,
+  argv: ApplyArguments,
+  durationMs: number,
+): Promise<void> {
+  const [{ keepEdit }, { appliedData, renderApplied }, { printResult }] = await Promise.all([
+    import("./keep-edit.ts"),
+    import("./applied-view.ts"),
+    import("../../output/envelope.ts"),
+  ]);
+  const pin = edit === undefined ? undefined : await keepEdit(session.project, edit);
+  const applied = { stack: session.project.stackName, result, pin, durationMs };
+  session.progress.close();
+  printResult({ kind: "DeployApplied", data: appliedData(applied), human: () => renderApplied(applied) }, argv);
+}

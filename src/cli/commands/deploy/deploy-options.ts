@@ -1,0 +1,32 @@
+import type { Argv } from "yargs";
+import { oneText, type GlobalArguments } from "../../global-options.ts";
+
+/** What the commands that run the engine understand. */
+export interface EngineArguments extends GlobalArguments {
+  readonly "wait-for-lock": number;
+}
+
+/** Time that CI waits for another deploy of the stack, in seconds; on a terminal a person decides. */
+const ciPatienceSeconds = 600;
+
+/** Declares `--app`. */
+export function withAppOption<T>(parser: Argv<T>): Argv<T & { app: string | undefined }> {
+  return parser.option("app", { ...oneText, describe: "App of the stack, where it has several" });
+}
+
+/** Declares `--bundle`. */
+export function withBundleOption<T>(parser: Argv<T>): Argv<T & { bundle: string | undefined }> {
+  const describe = "Release bundle: registry/name@sha256:…, a tag, or a file (default: the one that the stack pins)";
+  return parser.option("bundle", { ...oneText, alias: "b", describe });
+}
+
+/** Declares `--wait-for-lock`. */
+export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock": number }> {
+  return parser.option("wait-for-lock", {
+    type: "number",
+    requiresArg: true,
+    default: process.env.CI === undefined || process.env.CI === "" ? 0 : ciPatienceSeconds,
+    defaultDescription: `${ciPatienceSeconds} in CI, else 0`,
+    describe: "Seconds to wait for another run of the stack",
+  });
+}

@@ -1,0 +1,136 @@
+import { relative, resolve } from "node:path";
+import { findDeployProject, type DeployProject } from "../../../core/deployer/deploy-project.ts";
+import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
+import { chooseApp, readStackSettings, type AppEdit, type StackSettings } from "../../../core/deployer/deploy-stack-file.ts";
+import type { GlobalArguments } from "../../global-options.ts";
+import { listenForInterrupt } from "../../interrupt.ts";
+import { colorsFor } from "../../output/colors.ts";
+import { renderEntry } from "../../output/plan-view.ts";
+import { createProgress, type Progress } from "../../output/progress.ts";
+import { RunView } from "../../output/run-view.ts";
+import { environmentProgram, type ProgramNotes } from "./environment-program.ts";
+
+/** What a deploy command works with, from its first line to its last. */
+export interface DeploySession {
+  readonly project: DeployProject;
+  readonly settings: StackSettings;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly waitForLockMs: number;
+}
+
+/** One run of the engine, as a command asks for it. */
+export interface ShownRun {
+  readonly operation: "preview" | "up";
+  readonly edit: AppEdit | undefined;
+  readonly notes?: ProgramNotes;
+  readonly message?: string;
+  /** Tell each change when it begins: where no preview was shown before. */
+  readonly showPlan?: boolean;
+}
+
+/** Opens project, progress and Ctrl-C for a command, and closes them whatever happens. */
+export async function inDeploySession(
+  argv: GlobalArguments & { readonly "wait-for-lock"?: number },
+  work: (session: DeploySession) => Promise<void>,
+): Promise<void> {
+  const project = await findDeployProject(argv.cwd, argv.stack);
+  const settings = await readStackSettings(project.stackFile);
+  const progress = createProgress(argv);
+  using interrupt = listenForInterrupt({
+    onCancel: () => {
+      progress.message("Cancelling. Hosts go back to what they served. Press Ctrl-C again to leave at once.", "warning");
+    },
+  });
+  // Paths in the settings start from the project's folder, here as in a plain `pulumi up`.
+  process.chdir(project.folder);
+  try {
+    const waitForLockMs = (argv["wait-for-lock"] ?? 0) * 1000;
+    await work({ project, settings, progress, signal: interrupt.signal, waitForLockMs });
+  } finally {
+    progress.close();
+  }
+}
+
+/** Runs the engine and shows what it does; connects to the hosts while it starts. */
+export async function runShown(session: DeploySession, run: ShownRun, argv: GlobalArguments): Promise<DeployRunResult> {
+  const { project, progress } = session;
+  await connectEarly(session);
+  const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
+  const root = run.operation;
+  const view = new RunView(progress, root);
+  const colors = colorsFor(process.stderr, argv);
+  progress.begin({ id: root, title: `${run.operation === "up" ? "deploy" : "preview"} ${project.stackName}` });
+  try {
+    const result = await runDeploy({
+      project,
+      operation: run.operation,
+      program: environmentProgram(run.notes ?? {}),
+      edit: run.edit,
+      waitForLockMs: session.waitForLockMs,
+      signal: session.signal,
+      ...(run.message !== undefined && { message: run.message }),
+      listener: {
+        onEvent: (event) => {
+          view.engine(event);
+        },
+        onProviderEvent: (urn, event) => {
+          view.host(urn, event);
+        },
+        onRepair: (text) => {
+          view.repair(text);
+        },
+        onPlanned: (entry) => {
+          if (run.showPlan === true) progress.message(renderEntry(entry, colors).join("\n"));
+        },
+      },
+    });
+    progress.end(root, "done");
+    return result;
+  } catch (error) {
+    progress.end(root, "failed");
+    throw error;
+  }
+}
+
+/** Logging in to a host takes longer than anything else in here; so it begins before the engine is even loaded. */
+async function connectEarly({ settings }: DeploySession): Promise<void> {
+  const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
+  const used = new Set(Object.values(settings.apps).map((app) => app.host));
+  for (const name of used) {
+    const host = settings.hosts[name];
+    if (host !== undefined) prewarmHost(host);
+  }
+}
+
+/**
+ * The change of settings that deploys another bundle, pinned to its digest. It takes the accessories along, which a
+ * rollback may have left on an older bundle.
+ *
+ * @returns undefined without `--bundle`: the stack's own pin stays
+ * @throws what reading the bundle throws: BUNDLE_NOT_FOUND, REGISTRY_UNREACHABLE…
+ */
+export async function bundleEdit(
+  { project, settings }: DeploySession,
+  { bundle, app }: { readonly bundle: string | undefined; readonly app: string | undefined },
+  startedIn: string,
+): Promise<AppEdit | undefined> {
+  if (bundle === undefined) return undefined;
+  const chosen = chooseApp(settings, app, project.stackName);
+  const [{ readBundle }, { parseBundleReference }] = await Promise.all([
+    import("../../../core/bundle/bundle-store.ts"),
+    import("../../../core/bundle/bundle-reference.ts"),
+  ]);
+  const parsed = parseBundleReference(bundle);
+  // The shell's relative path, as it reads from the folder of the settings.
+  const reference =
+    parsed.kind === "file" ? bundle.replace(parsed.path, fromFolder(project.folder, startedIn, parsed.path)) : bundle;
+  const loaded = await readBundle(reference);
+  return { app: chosen, set: { bundle: loaded.reference }, remove: ["accessoriesBundle"] };
+}
+
+function fromFolder(folder: string, startedIn: string, path: string): string {
+  if (path.startsWith("~")) return path;
+  const inFolder = relative(folder, resolve(startedIn, path));
+  return inFolder.startsWith("..") ? resolve(startedIn, path) : `./${inFolder}`;
+}

@@ -1,0 +1,17 @@
+import type { ProgramLoader } from "../../../core/engine/language-server.ts";
+
+/** What a deploy says about itself besides the configuration; it goes into the host's ledger. */
+export interface ProgramNotes {
+  /** For the history, such as `rollback to #3`. */
+  readonly note?: string;
+  /** Deploy although the bundle is on the withdrawn list. */
+  readonly redeploy?: boolean;
+}
+
+/** The program of an environment. It and the SDK are loaded when the engine has been started. */
+export function environmentProgram(notes: ProgramNotes): ProgramLoader {
+  return async () => {
+    const { environment } = await import("../../../../stacks/environment.ts");
+    return () => environment(notes);
+  };
+}

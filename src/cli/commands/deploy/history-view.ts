@@ -1,0 +1,41 @@
+import type { Deployment } from "../../../agent/protocol.ts";
+import type { Colors } from "../../output/colors.ts";
+import { formatDuration, formatMoment, shortDigest } from "../../output/quantities.ts";
+import { renderTable } from "../../output/table.ts";
+
+/** The ledger as a table, in the order given. */
+export function renderHistory(deployments: readonly Deployment[], colors: Colors): string {
+  if (deployments.length === 0) return "Nothing was deployed yet.\n";
+  return renderTable(
+    [
+      { title: "#", align: "right", value: ({ number }) => String(number) },
+      { title: "version", value: ({ version }) => version },
+      { title: "status", value: ({ status }) => colored(status, colors) },
+      { title: "bundle", value: ({ bundle }) => shortDigest(bundle) },
+      { title: "started", value: ({ startedAtMs }) => formatMoment(startedAtMs) },
+      { title: "took", align: "right", value: took },
+      { title: "by", value: ({ by }) => by },
+      { title: "note", value: ({ note }) => (note ?? "").replaceAll("\n", " ") },
+    ],
+    deployments,
+  );
+}
+
+function took({ startedAtMs, endedAtMs }: Deployment): string {
+  return endedAtMs === undefined ? "" : formatDuration(endedAtMs - startedAtMs);
+}
+
+function colored(status: Deployment["status"], colors: Colors): string {
+  switch (status) {
+    case "current":
+      return colors.green(status);
+    case "failed":
+      return colors.red(status);
+    case "started":
+      return colors.yellow(status);
+    case "good":
+      return status;
+    case "pruned":
+      return colors.dim(status);
+  }
+}

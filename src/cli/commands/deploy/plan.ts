@@ -1,0 +1,40 @@
+import type { CommandModule } from "yargs";
+import type { GlobalArguments } from "../../global-options.ts";
+import { withAppOption, withBundleOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
+
+interface PlanArguments extends EngineArguments {
+  readonly app: string | undefined;
+  readonly bundle: string | undefined;
+}
+
+/** `ikoma deploy plan`: what an apply would do. Changes nothing, and ends with 0 whether or not there is a difference. */
+const command: CommandModule<GlobalArguments, PlanArguments> = {
+  command: "plan",
+  describe: "Show what a deploy would change: per service and field, restarts, drift",
+  builder: (parser) =>
+    withEngineOptions(withBundleOption(withAppOption(parser)))
+      .example("$0 deploy plan -s prod", "Compare what is configured with what runs")
+      .example("$0 deploy plan -s prod --bundle registry.example/shop-bundle:v1.4.0", "With another bundle"),
+  handler: planDeploy,
+};
+
+export default command;
+
+async function planDeploy(argv: PlanArguments): Promise<void> {
+  const startedIn = process.cwd();
+  const [{ bundleEdit, inDeploySession, runShown }, { changesAnything }, { renderPlan }, { printResult }, { colorsFor }] =
+    await Promise.all([
+      import("./deploy-session.ts"),
+      import("../../../core/deployer/deploy-plan.ts"),
+      import("../../output/plan-view.ts"),
+      import("../../output/envelope.ts"),
+      import("../../output/colors.ts"),
+    ]);
+  await inDeploySession(argv, async (session) => {
+    const edit = await bundleEdit(session, argv, startedIn);
+    const { plan } = await runShown(session, { operation: "preview", edit }, argv);
+    session.progress.close();
+    const data = { ...plan, bundle: edit?.set.bundle, changes: changesAnything(plan) };
+    printResult({ kind: "DeployPlan", data, human: () => renderPlan(plan, colorsFor(process.stdout, argv)) }, argv);
+  });
+}

@@ -1,0 +1,27 @@
+import { changesAnything } from "../../../core/deployer/deploy-plan.ts";
+import type { AppEdit } from "../../../core/deployer/deploy-stack-file.ts";
+import { confirm } from "../../confirm.ts";
+import type { GlobalArguments } from "../../global-options.ts";
+import { colorsFor } from "../../output/colors.ts";
+import { renderPlan } from "../../output/plan-view.ts";
+import { runShown, type DeploySession } from "./deploy-session.ts";
+
+/**
+ * Shows the plan on the terminal and asks whether to go on.
+ *
+ * @returns false where nothing would change, not even the pin: there is nothing to ask then
+ * @throws CANCELLED where the answer is no
+ */
+export async function previewAndAsk(
+  session: DeploySession,
+  edit: AppEdit | undefined,
+  argv: GlobalArguments,
+  question: string,
+): Promise<boolean> {
+  const { plan } = await runShown(session, { operation: "preview", edit }, argv);
+  session.progress.close();
+  process.stderr.write(`\n${renderPlan(plan, colorsFor(process.stderr, argv))}\n`);
+  if (!changesAnything(plan) && edit === undefined) return false;
+  await confirm(question, session.signal);
+  return true;
+}

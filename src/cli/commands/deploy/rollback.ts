@@ -1,0 +1,101 @@
+import type { CommandModule } from "yargs";
+import type { Deployment } from "../../../agent/protocol.ts";
+import type { RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
+import { requireConsent } from "../../confirm.ts";
+import { oneText, type GlobalArguments } from "../../global-options.ts";
+import { withAppOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
+import type { DeploySession } from "./deploy-session.ts";
+
+interface RollbackArguments extends EngineArguments {
+  readonly app: string | undefined;
+  readonly to: string | undefined;
+}
+
+interface Rollback extends RollbackEdit {
+  readonly app: string;
+  readonly target: Deployment;
+}
+
+/** `ikoma deploy rollback`: a forward deploy of what an earlier deployment was. */
+const command: CommandModule<GlobalArguments, RollbackArguments> = {
+  command: "rollback",
+  describe: "Go back to an earlier deployment: its bundle and its settings; secrets and data stay",
+  builder: (parser) =>
+    withEngineOptions(withAppOption(parser))
+      .option("to", { ...oneText, describe: "Version or number (v1.4.0, #42; default: the last good one before)" })
+      .example("$0 deploy rollback -s prod", "To the last good deployment before the current")
+      .example("$0 deploy rollback -s prod --to '#42' --yes", "To this one, without asking"),
+  handler: rollBack,
+};
+
+export default command;
+
+async function rollBack(argv: RollbackArguments): Promise<void> {
+  requireConsent(argv);
+  const startedMs = performance.now();
+  const { inDeploySession } = await import("./deploy-session.ts");
+  await inDeploySession(argv, async (session) => {
+    const rollback = await findTarget(session, argv);
+    const stack = session.project.stackName;
+    tellScope(session, rollback);
+    const { previewAndAsk } = await import("./preview-and-ask.ts");
+    const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
+    if (!argv.yes && !(await previewAndAsk(session, rollback.edit, argv, question))) return;
+    await goBack(session, rollback, argv, startedMs);
+  });
+}
+
+async function findTarget({ project, settings, progress }: DeploySession, argv: RollbackArguments): Promise<Rollback> {
+  const [{ chooseApp, hostOf }, { chooseRollbackTarget, rollbackEdit }, { withAgent }] = await Promise.all([
+    import("../../../core/deployer/deploy-stack-file.ts"),
+    import("../../../core/deployer/deploy-rollback.ts"),
+    import("../../host-agent.ts"),
+  ]);
+  const app = chooseApp(settings, argv.app, project.stackName);
+  const current = settings.apps[app];
+  if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
+  progress.begin({ id: "ledger", title: `read the ledger of ${app} on ${current.host}` });
+  return withAgent(hostOf(settings, app), async (agent) => {
+    const { deployments } = await agent.call("app.history", { app, limit: 500 });
+    const target = chooseRollbackTarget(deployments, argv.to);
+    const { source } = await agent.call("app.deployment", { app, number: target.number });
+    progress.end("ledger", "done", nameOf(target));
+    return { app, target, ...rollbackEdit(app, current, source) };
+  });
+}
+
+/** Said before anything is asked: what comes back, and what does not. */
+function tellScope({ progress }: DeploySession, { target, restored, accessoriesBundle }: Rollback): void {
+  const accessories = accessoriesBundle === undefined ? "accessories" : `accessories (from ${accessoriesBundle})`;
+  progress.message(
+    [
+      `Back to ${nameOf(target)}.`,
+      `  restored: ${restored.length === 0 ? "nothing differs from the settings now" : restored.join(", ")}`,
+      `  stays: secrets at their current values, ${accessories}, volumes and their data, domains`,
+    ].join("\n"),
+  );
+}
+
+async function goBack(session: DeploySession, rollback: Rollback, argv: RollbackArguments, startedMs: number): Promise<void> {
+  const [{ runShown }, { keepEdit }, { appliedData, renderApplied }, { printResult }] = await Promise.all([
+    import("./deploy-session.ts"),
+    import("./keep-edit.ts"),
+    import("./applied-view.ts"),
+    import("../../output/envelope.ts"),
+  ]);
+  const { target, edit, restored, accessoriesBundle } = rollback;
+  const note = `rollback to #${target.number}`;
+  // Whoever rolls back to a deployment that was taken back once means it.
+  const notes = { note, redeploy: true };
+  const message = `rollback to ${nameOf(target)}`;
+  const result = await runShown(session, { operation: "up", edit, notes, message, showPlan: argv.yes }, argv);
+  const pin = await keepEdit(session.project, edit);
+  session.progress.close();
+  const applied = { stack: session.project.stackName, result, pin, durationMs: performance.now() - startedMs };
+  const data = { ...appliedData(applied), target, restored, accessoriesBundle };
+  printResult({ kind: "DeployRolledBack", data, human: () => renderApplied(applied) }, argv);
+}
+
+function nameOf({ number, version }: Deployment): string {
+  return `#${number} (${version})`;
+}

@@ -1,0 +1,56 @@
+import { createInterface } from "node:readline/promises";
+import { IkomaError } from "../core/errors.ts";
+
+/** Of the command line, what decides whether a question is asked. */
+export interface ConfirmArguments {
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+/** What answers could come from. */
+export interface Terminals {
+  readonly stdin: { readonly isTTY?: boolean };
+  readonly stderr: { readonly isTTY?: boolean };
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/**
+ * Refuses, before any work is done, to go on where a question could not be answered: no terminal, `--json`, or CI.
+ *
+ * @throws USAGE naming the flag
+ */
+export function requireConsent({ yes, json }: ConfirmArguments, { stdin, stderr, env }: Terminals = process): void {
+  const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
+  const canAsk = stdin.isTTY === true && stderr.isTTY === true && !json && !isCi;
+  if (yes || canAsk) return;
+  const hint = "Add --yes to go on without being asked; `ikoma deploy plan` shows what would happen.";
+  throw new IkomaError("USAGE", "This changes a server, and nobody is there to be asked.", { hint });
+}
+
+/**
+ * Asks a yes-or-no question on stderr.
+ *
+ * @throws CANCELLED unless the answer is yes
+ */
+export async function confirm(question: string, signal: AbortSignal): Promise<void> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const cancelled = new Promise<never>((_, reject) => {
+    const refuse = (): void => {
+      reject(declined());
+    };
+    // On a terminal readline takes Ctrl-C before the process gets a signal of it; Ctrl-D closes.
+    terminal.once("SIGINT", refuse);
+    terminal.once("close", refuse);
+    signal.addEventListener("abort", refuse, { once: true });
+  });
+  try {
+    const answer = await Promise.race([terminal.question(`${question} [y/N] `), cancelled]);
+    if (!/^y(es)?$/i.test(answer.trim())) throw declined();
+  } finally {
+    terminal.close();
+  }
+}
+
+function declined(): IkomaError {
+  return new IkomaError("CANCELLED", "Nothing was changed.", { hint: "Run the same command again when you want it." });
+}

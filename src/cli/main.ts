@@ -1,0 +1,38 @@
+import { errorTable, IkomaError, toIkomaError } from "../core/errors.ts";
+import { createCommandLine } from "./command-line.ts";
+import { printError } from "./output/envelope.ts";
+
+/**
+ * Runs one command line (without `node` and the script) and answers the process's exit code. Results and failures
+ * have been printed when it returns; it does not exit by itself.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  leaveQuietlyWhenNobodyReads();
+  try {
+    await createCommandLine(args).parseAsync();
+    return 0;
+  } catch (thrown) {
+    const error = withCommandHelp(toIkomaError(thrown), args);
+    printError(error, { json: args.includes("--json"), color: !args.includes("--no-color") });
+    return error.exitCode;
+  }
+}
+
+/** `ikoma status | head -1` closes our stdout: that is no failure. */
+function leaveQuietlyWhenNobodyReads(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+}
+
+/** Points to the help of the very command, or of what is above a word that is none. */
+function withCommandHelp(error: IkomaError, args: readonly string[]): IkomaError {
+  if (error.code !== "USAGE" || error.hint !== errorTable.USAGE.hint) return error;
+  const isOption = args.findIndex((word) => !/^[a-z]+$/.test(word));
+  const words = args.slice(0, Math.min(2, isOption === -1 ? args.length : isOption));
+  const isUnknown = error.message.startsWith("Did you mean");
+  const message = isUnknown ? `Unknown command "${words.at(-1) ?? ""}". ${error.message}` : error.message;
+  const command = isUnknown ? words.slice(0, -1) : words;
+  return new IkomaError("USAGE", message, { hint: `See \`${["ikoma", ...command, "--help"].join(" ")}\`.` });
+}

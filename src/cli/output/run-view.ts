@@ -1,0 +1,89 @@
+import type { OperationEvent } from "../../agent/protocol.ts";
+import type { EngineEvent, EngineStep } from "../../core/engine/engine-event.ts";
+import type { Progress } from "./progress.ts";
+
+const changing: Readonly<Record<string, string>> = {
+  create: "create",
+  update: "update",
+  delete: "delete",
+  replace: "replace",
+  "create-replacement": "replace",
+  "delete-replaced": "replace",
+};
+const resourceType = /^ikoma:[a-z]+:([A-Za-z]+)$/;
+
+/** Tells a run of the engine as progress: a step for each resource that changes, notes for what hosts do for it. */
+export class RunView {
+  readonly #progress: Progress;
+  readonly #root: string;
+  readonly #open = new Set<string>();
+
+  /** `root` is the id of a step that is under way; what the run does becomes part of it. */
+  constructor(progress: Progress, root: string) {
+    this.#progress = progress;
+    this.#root = root;
+  }
+
+  engine(event: EngineEvent): void {
+    switch (event.type) {
+      case "step":
+        this.#begin(event.step);
+        return;
+      case "done":
+        if (event.step.op in changing) this.#end(event.step.urn, "done");
+        return;
+      case "failed":
+        this.#end(event.step.urn, "failed");
+        return;
+      case "diagnostic":
+        this.#diagnostic(event);
+        return;
+      case "summary":
+        return;
+    }
+  }
+
+  /** What an operation on a host does, for the resource that asked for it. */
+  host(urn: string, { type, name, message }: OperationEvent): void {
+    const step = this.#open.has(urn) ? urn : this.#root;
+    if (type === "warning") this.#progress.message(`${name}: ${message}`, "warning");
+    else if (type === "log") this.#progress.note(step, `${name} | ${message}`);
+    else this.#progress.note(step, message === "" ? name : message);
+  }
+
+  repair(message: string): void {
+    this.#progress.message(message, "warning");
+  }
+
+  #begin(step: EngineStep): void {
+    const title = titleOf(step);
+    if (title === undefined) return;
+    if (step.op === "refresh") this.#progress.note(this.#root, `comparing ${title} with the host`);
+    const verb = changing[step.op];
+    if (verb === undefined || this.#open.has(step.urn)) return;
+    this.#open.add(step.urn);
+    this.#progress.begin({ id: step.urn, title: `${title}: ${verb}`, parent: this.#root });
+  }
+
+  #end(urn: string, outcome: "done" | "failed"): void {
+    if (this.#open.delete(urn)) this.#progress.end(urn, outcome);
+  }
+
+  /**
+   * Errors are left to the command, which ends with them; words about a resource come from the host's own events,
+   * before the engine repeats them.
+   */
+  #diagnostic({ severity, message, urn, ephemeral }: Extract<EngineEvent, { type: "diagnostic" }>): void {
+    if (ephemeral || message === "") return;
+    if (severity === "warning") this.#progress.message(message, "warning");
+    else if (severity === "info" && urn === undefined) this.#progress.message(message);
+  }
+}
+
+/** `release shop`; undefined for what is no resource of a host (the stack, providers, components). */
+function titleOf({ type, urn, new: wanted, old }: EngineStep): string | undefined {
+  const name = urn.split("::").at(-1) ?? urn;
+  if (type.startsWith("pulumi:") || (wanted ?? old)?.custom !== true) return undefined;
+  const word = resourceType.exec(type)?.[1]?.toLowerCase() ?? type;
+  return `${word} ${name}`;
+}

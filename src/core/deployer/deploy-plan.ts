@@ -1,0 +1,109 @@
+import * as z from "zod";
+import type { EngineEvent } from "../engine/engine-event.ts";
+import type { PlannedChange, PlannedOperation, PlannedResource } from "../engine/plan.ts";
+
+/**
+ * What happens to a service's containers. `starts-anew`: a new one beside the old, which goes when the new one serves
+ * (no downtime). `restarts`: stopped, then started, as for a database.
+ */
+export type ServiceEffect = "starts" | "starts-anew" | "restarts" | "stops" | "keeps-running";
+
+/** One resource of a plan, told in the words of deploying. */
+export interface DeployPlanEntry {
+  readonly urn: string;
+  /** The app that it is a part of; undefined for resources that are none's (a host's agent). */
+  readonly app: string | undefined;
+  /** `release`, `accessories`, `bundle`, `site`, `agent`; the type's last word for other resources. */
+  readonly part: string;
+  readonly name: string;
+  readonly operation: PlannedOperation;
+  readonly changes: readonly PlannedChange[];
+  readonly drift: readonly string[];
+  readonly services: Readonly<Record<string, ServiceEffect>>;
+}
+
+/** A whole plan, in the order in which people read it. */
+export interface DeployPlan {
+  readonly stack: string;
+  readonly entries: readonly DeployPlanEntry[];
+}
+
+/** Inputs of a resource before and after, as the engine told them. */
+export interface ResourceInputs {
+  readonly old: Readonly<Record<string, unknown>> | undefined;
+  readonly new: Readonly<Record<string, unknown>> | undefined;
+}
+
+const typePrefix = "ikoma:vps:";
+const partOrder = ["agent", "bundle", "accessories", "release", "site"];
+/** Fields of a release that are only noted down: nothing is restarted for them. */
+const silentReleaseFields = new Set(["source", "note", "redeploy", "keep"]);
+const services = z.record(z.string(), z.unknown()).catch({});
+
+/** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
+export class InputsCollector {
+  readonly #byUrn = new Map<string, ResourceInputs>();
+
+  add(event: EngineEvent): void {
+    if (event.type !== "step" || event.step.op === "refresh" || event.step.op === "read") return;
+    this.#byUrn.set(event.step.urn, { old: event.step.old?.inputs, new: event.step.new?.inputs });
+  }
+
+  of(urn: string): ResourceInputs {
+    return this.#byUrn.get(urn) ?? { old: undefined, new: undefined };
+  }
+}
+
+/** Tells a plan of the engine in the words of deploying: per app and part, and what happens to each service. */
+export function describePlan(stack: string, plan: readonly PlannedResource[], inputs: InputsCollector): DeployPlan {
+  const entries = plan.map((resource) => describeResource(resource, inputs.of(resource.urn)));
+  entries.sort((a, b) => compare(a.app ?? "", b.app ?? "") || rank(a.part) - rank(b.part) || compare(a.name, b.name));
+  return { stack, entries };
+}
+
+/** Whether applying the plan would do anything. */
+export function changesAnything(plan: DeployPlan): boolean {
+  return plan.entries.some((entry) => entry.operation !== "same");
+}
+
+function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
+  const { urn, type, name, operation, changes, drift } = resource;
+  const part = type.startsWith(typePrefix) ? type.slice(typePrefix.length).toLowerCase() : (type.split(/[:/]/).at(-1) ?? type);
+  const app = inputs.new?.app ?? inputs.old?.app;
+  const effects = serviceEffects(part, resource, inputs);
+  return { urn, app: typeof app === "string" ? app : undefined, part, name, operation, changes, drift, services: effects };
+}
+
+function serviceEffects(part: string, { operation, changes }: PlannedResource, inputs: ResourceInputs): Record<string, ServiceEffect> {
+  if (part !== "release" && part !== "accessories") return {};
+  const before = Object.keys(services.parse(inputs.old?.services ?? {}));
+  const after = Object.keys(operation === "delete" ? {} : services.parse(inputs.new?.services ?? inputs.old?.services ?? {}));
+  const isNewDeployment = part === "release" && changes.some(({ path }) => !silentReleaseFields.has(firstStep(path)));
+  const effects: Record<string, ServiceEffect> = {};
+  for (const service of before) if (!after.includes(service)) effects[service] = "stops";
+  for (const service of after) {
+    if (operation === "create" || !before.includes(service)) effects[service] = "starts";
+    else if (isNewDeployment) effects[service] = "starts-anew";
+    else effects[service] = part === "accessories" && isTouched(service, changes) ? "restarts" : "keeps-running";
+  }
+  return effects;
+}
+
+/** `services.web.image` and `services["my.web"].image` both begin with `services`. */
+function firstStep(path: string): string {
+  return path.split(/[.[]/, 1)[0] ?? path;
+}
+
+function isTouched(service: string, changes: readonly PlannedChange[]): boolean {
+  const starts = [`services.${service}`, `services[${JSON.stringify(service)}]`];
+  return changes.some(({ path }) => path === "services" || starts.some((start) => path === start || path.startsWith(`${start}.`) || path.startsWith(`${start}[`)));
+}
+
+function rank(part: string): number {
+  const index = partOrder.indexOf(part);
+  return index === -1 ? partOrder.length : index;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,105 @@
+import { readdir, readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { parse } from "yaml";
+import * as z from "zod";
+import { nearestName } from "../config/explain-issues.ts";
+import { IkomaError } from "../errors.ts";
+
+/** The stack of hosts: it holds no app, so it is never the one that is meant when none is named. */
+const hostsStack = "hosts";
+
+const projectFile = z.looseObject({
+  name: z.string(),
+  backend: z.looseObject({ url: z.string().optional() }).optional(),
+});
+const credentialsFile = z.looseObject({ current: z.string().optional() });
+
+/** The Pulumi project that a command works in, and the stack of it. */
+export interface DeployProject {
+  /** Folder of Pulumi.yaml, absolute. */
+  readonly folder: string;
+  readonly name: string;
+  readonly stackName: string;
+  /** Pulumi.<stack>.yaml, absolute. */
+  readonly stackFile: string;
+  /** Where the state is: `file://…`, `s3://…`; undefined where Pulumi itself would ask for a login. */
+  readonly backendUrl: string | undefined;
+}
+
+/**
+ * Finds the project in `folder` and its stack.
+ *
+ * @param stackName the one that was named; without it, the only one besides `hosts`
+ * @throws CONFIG_MISSING without Pulumi.yaml, STACK_NOT_FOUND without the stack's file, USAGE where a stack must be named
+ */
+export async function findDeployProject(
+  folder: string,
+  stackName: string | undefined,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<DeployProject> {
+  const project = await readProjectFile(folder);
+  const chosen = await chooseStack(folder, stackName);
+  return {
+    folder,
+    name: project.name,
+    stackName: chosen,
+    stackFile: join(folder, `Pulumi.${chosen}.yaml`),
+    backendUrl: firstText(env.PULUMI_BACKEND_URL, project.backend?.url) ?? (await loggedInBackend(env)),
+  };
+}
+
+async function readProjectFile(folder: string): Promise<z.infer<typeof projectFile>> {
+  const path = join(folder, "Pulumi.yaml");
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    const hint = "Run in the folder of Pulumi.yaml, or name it with --cwd.";
+    throw new IkomaError("CONFIG_MISSING", `There is no Pulumi.yaml in ${folder}.`, { hint, cause });
+  });
+  const read = projectFile.safeParse(parse(text));
+  if (read.success) return read.data;
+  throw new IkomaError("CONFIG_INVALID", `${path} cannot be read: ${z.prettifyError(read.error)}`);
+}
+
+async function chooseStack(folder: string, named: string | undefined): Promise<string> {
+  const stacks = await listStacks(folder);
+  if (named !== undefined) {
+    if (stacks.includes(named)) return named;
+    const nearest = nearestName(named, stacks);
+    throw new IkomaError("STACK_NOT_FOUND", `There is no Pulumi.${named}.yaml in ${folder}.`, {
+      hint: nearest === undefined ? `There are: ${stacks.join(", ") || "none"}.` : `Did you mean --stack ${nearest}?`,
+    });
+  }
+  const [only, ...others] = stacks.filter((name) => name !== hostsStack);
+  if (only !== undefined && others.length === 0) return only;
+  const hint = `Name one with --stack (or IKOMA_STACK): ${stacks.join(", ") || "there is none yet"}.`;
+  throw new IkomaError("USAGE", "Which stack?", { hint });
+}
+
+async function listStacks(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  return names.flatMap((name) => /^Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/.exec(name)?.[1] ?? []).sort();
+}
+
+/** What `pulumi login` wrote last. */
+async function loggedInBackend(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const path = join(env.PULUMI_HOME ?? join(homedir(), ".pulumi"), "credentials.json");
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  return text === undefined ? undefined : firstText(credentialsFile.safeParse(JSON.parse(text)).data?.current);
+}
+
+/**
+ * Folder of a `file://` backend. As in Pulumi, `~` is the home and a relative path counts from where the engine
+ * runs, which for us is always the project's folder.
+ *
+ * @returns undefined for the other kinds of backend
+ */
+export function backendFolder({ backendUrl, folder }: Pick<DeployProject, "backendUrl" | "folder">): string | undefined {
+  const prefix = "file://";
+  if (backendUrl?.startsWith(prefix) !== true) return undefined;
+  const path = backendUrl.slice(prefix.length).split("?")[0] ?? "";
+  return path.startsWith("~") ? join(homedir(), path.slice(1)) : resolve(folder, path);
+}
+
+function firstText(...candidates: readonly (string | undefined)[]): string | undefined {
+  return candidates.find((each) => each !== undefined && each !== "");
+}

@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from "node:util";
+import * as z from "zod";
+import type { Deployment } from "../../agent/protocol.ts";
+import { appConfig, type AppConfig } from "../config/schema.ts";
+import { IkomaError } from "../errors.ts";
+import type { AppEdit } from "./deploy-stack-file.ts";
+
+/** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
+const releaseSettings = appConfig.pick({ env: true, health: true, smoke: true, drainSeconds: true }).extend({ bundle: z.string() });
+const releaseKeys = ["bundle", "env", "health", "smoke", "drainSeconds"] as const;
+
+/** What a rollback does to an app's settings, and what it says about it. */
+export interface RollbackEdit {
+  readonly edit: AppEdit;
+  /** Settings that change, by name. */
+  readonly restored: readonly string[];
+  /** Bundle that the accessories stay on. */
+  readonly accessoriesBundle: string | undefined;
+}
+
+/**
+ * The deployment to go back to. By default the newest good one before the current; `to` names another by version
+ * (`v1.4.0`, `1.4.0`) or number (`#42`, `42`).
+ *
+ * @param history of the ledger, in any order
+ * @throws NO_ROLLBACK_TARGET with the reason
+ */
+export function chooseRollbackTarget(history: readonly Deployment[], to: string | undefined): Deployment {
+  const newestFirst = [...history].sort((a, b) => b.number - a.number);
+  const current = newestFirst.find((deployment) => deployment.status === "current");
+  if (to !== undefined) return namedTarget(newestFirst, current, to);
+  const target = newestFirst.find((deployment) => deployment.status === "good" && deployment.number < (current?.number ?? Infinity));
+  if (target !== undefined) return target;
+  const reason = current === undefined ? "nothing was deployed" : `#${current.number} (${current.version}) has no good deployment before it`;
+  throw new IkomaError("NO_ROLLBACK_TARGET", `There is nothing to go back to: ${reason}.`);
+}
+
+function namedTarget(newestFirst: readonly Deployment[], current: Deployment | undefined, to: string): Deployment {
+  const matching = newestFirst.filter((deployment) => isNamed(deployment, to));
+  // A version may have been deployed several times; a good one is ready to run.
+  const target = matching.find(({ status }) => status === "good") ?? matching[0];
+  if (target === undefined) throw new IkomaError("NO_ROLLBACK_TARGET", `The ledger has no deployment ${to}.`);
+  if (target.status === "good") return target;
+  throw new IkomaError("NO_ROLLBACK_TARGET", `#${target.number} (${target.version}) ${whyNot(target, current)}.`);
+}
+
+function isNamed({ number, version }: Deployment, to: string): boolean {
+  const given = /^#?(\d+)$/.exec(to)?.[1];
+  if (given !== undefined && Number(given) === number) return true;
+  return !to.startsWith("#") && version.replace(/^v/, "") === to.replace(/^v/, "");
+}
+
+function whyNot({ status, number }: Deployment, current: Deployment | undefined): string {
+  switch (status) {
+    case "current":
+      return "is what serves now";
+    case "pruned":
+      return "is older than the deployments that are kept: its images are gone from the host";
+    case "failed":
+      return `failed when it was deployed${current === undefined || current.number < number ? "" : " and never served"}`;
+    case "started":
+      return "is still being deployed";
+    case "good":
+      return "is good";
+  }
+}
+
+/**
+ * The settings that bring a deployment back. Its release settings replace the current ones; accessories stay pinned
+ * to the bundle that they are from now; secrets, domains and volumes are not touched.
+ *
+ * @param source what the ledger keeps of the deployment (`app.deployment`)
+ * @throws NO_ROLLBACK_TARGET where that cannot be used
+ */
+export function rollbackEdit(app: string, current: AppConfig, source: unknown): RollbackEdit {
+  const read = releaseSettings.safeParse(source);
+  if (!read.success) {
+    const hint = "Deploy its bundle again: `ikoma deploy apply --bundle REF`.";
+    throw new IkomaError("NO_ROLLBACK_TARGET", `The ledger's copy of its settings cannot be used: ${z.prettifyError(read.error)}`, { hint });
+  }
+  const wanted = read.data;
+  const accessoriesBundle = current.accessoriesBundle ?? current.bundle;
+  const isPinned = accessoriesBundle !== undefined && accessoriesBundle !== wanted.bundle;
+  const given = releaseKeys.filter((key) => wanted[key] !== undefined && !(key === "env" && isEmpty(wanted.env)));
+  const set = Object.fromEntries(given.map((key) => [key, wanted[key]]));
+  const remove = releaseKeys.filter((key) => !given.includes(key));
+  return {
+    edit: {
+      app,
+      set: isPinned ? { ...set, accessoriesBundle } : set,
+      remove: isPinned ? remove : [...remove, "accessoriesBundle"],
+    },
+    restored: releaseKeys.flatMap((key) => (key === "env" ? changedVariables(current.env, wanted.env) : isDeepStrictEqual(current[key], wanted[key]) ? [] : [key])),
+    accessoriesBundle,
+  };
+}
+
+function changedVariables(current: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): string[] {
+  const names = [...new Set([...Object.keys(current), ...Object.keys(wanted)])].sort();
+  return names.filter((name) => current[name] !== wanted[name]).map((name) => `env.${name}`);
+}
+
+function isEmpty(map: Readonly<Record<string, string>>): boolean {
+  return Object.keys(map).length === 0;
+}

@@ -1,0 +1,90 @@
+import type { OperationEvent } from "../../agent/protocol.ts";
+import type { EngineEvent } from "../engine/engine-event.ts";
+import type { ProgramLoader } from "../engine/language-server.ts";
+import { PlanBuilder } from "../engine/plan.ts";
+import { describePlan, InputsCollector, type DeployPlan, type DeployPlanEntry } from "./deploy-plan.ts";
+import type { DeployProject } from "./deploy-project.ts";
+import type { AppEdit } from "./deploy-stack-file.ts";
+
+/** Who is told what a run does. */
+export interface DeployListener {
+  onEvent(event: EngineEvent): void;
+  onProviderEvent(urn: string, event: OperationEvent): void;
+  /** What was put right of a run that was killed. */
+  onRepair(message: string): void;
+  /** A resource is about to be changed, and how. */
+  onPlanned(entry: DeployPlanEntry): void;
+}
+
+/** One preview or update of an environment. */
+export interface DeployRun {
+  readonly project: DeployProject;
+  readonly operation: "preview" | "up";
+  readonly program: ProgramLoader;
+  /** Settings of an app that are others for this run; the stack's file stays as it is. */
+  readonly edit: AppEdit | undefined;
+  /** For the stack's history. */
+  readonly message?: string;
+  /** How long to wait for another run, in ms; 0 does not wait. */
+  readonly waitForLockMs: number;
+  readonly signal: AbortSignal;
+  readonly listener: DeployListener;
+}
+
+/** What a run did, or for a preview would do. */
+export interface DeployRunResult {
+  readonly plan: DeployPlan;
+  /** The stack's exports; of a preview those that are known. */
+  readonly outputs: Readonly<Record<string, unknown>>;
+}
+
+const appsKey = "ikoma:apps";
+
+/** Runs the engine over an environment, with an app's settings changed for this run alone. */
+export async function runDeploy(run: DeployRun): Promise<DeployRunResult> {
+  const { project, edit } = run;
+  if (edit === undefined) return runEngine(run, undefined);
+  const { withConfigOverride } = await import("../engine/stack-config-file.ts");
+  const path = (key: string): string[] => [appsKey, edit.app, key];
+  const overrides = [
+    ...Object.entries(edit.set).map(([key, value]) => ({ path: path(key), value })),
+    ...edit.remove.map((key) => ({ path: path(key), value: undefined })),
+  ];
+  return withConfigOverride(project.stackFile, overrides, (configFile) => runEngine(run, configFile));
+}
+
+async function runEngine(run: DeployRun, configFile: string | undefined): Promise<DeployRunResult> {
+  const { runStack } = await import("../engine/run-stack.ts");
+  const { project, listener, message } = run;
+  const inputs = new InputsCollector();
+  const builder = new PlanBuilder();
+  const told = new Set<string>();
+  const observe = (event: EngineEvent): void => {
+    inputs.add(event);
+    builder.add(event);
+    for (const entry of describePlan(project.stackName, builder.resources, inputs).entries) {
+      if (entry.operation === "same" || told.has(entry.urn)) continue;
+      told.add(entry.urn);
+      listener.onPlanned(entry);
+    }
+    listener.onEvent(event);
+  };
+  const { outputs, plan } = await runStack({
+    workDir: project.folder,
+    stackName: project.stackName,
+    operation: run.operation,
+    program: run.program,
+    waitForLockMs: run.waitForLockMs,
+    signal: run.signal,
+    onEvent: observe,
+    onProviderEvent: (urn, event) => {
+      listener.onProviderEvent(urn, event);
+    },
+    onRepair: (text) => {
+      listener.onRepair(text);
+    },
+    ...(configFile !== undefined && { configFile }),
+    ...(message !== undefined && { message }),
+  });
+  return { plan: describePlan(project.stackName, plan, inputs), outputs };
+}

@@ -1,0 +1,165 @@
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { isDeepStrictEqual } from "node:util";
+import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair } from "yaml";
+import * as z from "zod";
+import { explainIssues, nearestName } from "../config/explain-issues.ts";
+import { appsConfig, hostsConfig, type AppConfig, type HostConfig } from "../config/schema.ts";
+import { IkomaError } from "../errors.ts";
+
+/** What a stack's file says of its hosts and apps. Secrets are not in it: they stay encrypted in the file. */
+export interface StackSettings {
+  readonly hosts: Readonly<Record<string, HostConfig>>;
+  readonly apps: Readonly<Record<string, AppConfig>>;
+}
+
+/** A change of one app's settings: values to set (as they should be afterwards, whole) and settings to take out. */
+export interface AppEdit {
+  readonly app: string;
+  readonly set: Readonly<Record<string, unknown>>;
+  readonly remove: readonly string[];
+}
+
+const appsKey = "ikoma:apps";
+const hostsKey = "ikoma:hosts";
+const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() }).nullish();
+
+/**
+ * Reads `Pulumi.<stack>.yaml`.
+ *
+ * @throws CONFIG_INVALID naming the setting that is wrong
+ */
+export async function readStackSettings(path: string): Promise<StackSettings> {
+  const document = parseStackFile(await readFile(path, "utf8"), path);
+  const config = stackFile.parse(document.toJS())?.config ?? {};
+  return {
+    hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
+    apps: checked(appsConfig, config[appsKey] ?? {}, appsKey, path),
+  };
+}
+
+function checked<S extends z.ZodType>(schema: S, value: unknown, key: string, path: string): z.infer<S> {
+  const read = schema.safeParse(value);
+  if (read.success) return read.data;
+  const problems = explainIssues(schema, read.error).map((issue) => `${[key, ...issue.path].join(".")}: ${issue.message}`);
+  throw new IkomaError("CONFIG_INVALID", `${path}: ${problems.join("; ")}`, { details: { problems } });
+}
+
+function parseStackFile(text: string, path: string): Document {
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem === undefined) return document;
+  throw new IkomaError("CONFIG_INVALID", `${path} is not readable YAML: ${problem.message}`, { cause: problem });
+}
+
+/** The app that is meant: the named one, or the only one. */
+export function chooseApp(settings: StackSettings, named: string | undefined, stackName: string): string {
+  const apps = Object.keys(settings.apps);
+  if (named !== undefined) {
+    if (apps.includes(named)) return named;
+    const nearest = nearestName(named, apps);
+    throw new IkomaError("APP_UNKNOWN", `The stack ${stackName} has no app "${named}".`, {
+      hint: nearest === undefined ? `It has: ${apps.join(", ") || "none"}.` : `Did you mean ${nearest}?`,
+    });
+  }
+  const [only, ...others] = apps;
+  if (only !== undefined && others.length === 0) return only;
+  if (only === undefined) throw new IkomaError("CONFIG_MISSING", `The stack ${stackName} has no app: \`${appsKey}\` is empty.`);
+  throw new IkomaError("USAGE", `Which app of ${stackName}?`, { hint: `Name one with --app: ${apps.join(", ")}.` });
+}
+
+/** How to reach the host of an app. */
+export function hostOf(settings: StackSettings, app: string): HostConfig {
+  const name = settings.apps[app]?.host ?? "";
+  const host = settings.hosts[name];
+  if (host !== undefined) return host;
+  const hint = `Run \`ikoma host trust ${name} ADDRESS\`.`;
+  throw new IkomaError("CONFIG_MISSING", `The app ${app} is on the host "${name}", which \`${hostsKey}\` does not know.`, { hint });
+}
+
+/**
+ * The text of a stack's file with an app's settings changed. Everything else stays, comments included: only values
+ * that differ are touched, down to single entries of a map. What is a matter of single lines (a new pin) is edited
+ * in the text, so that the commit shows those lines and no other.
+ */
+export function editAppSettings(text: string, { app, set, remove }: AppEdit): string {
+  const base = ["config", appsKey, app];
+  const lined = editLines(text, base, set, remove);
+  const document = parseStackFile(lined, "The stack's file");
+  if (!isMap(document.getIn(base))) throw new IkomaError("CONFIG_MISSING", `\`${appsKey}\` has no app "${app}".`);
+  const deleted = remove.filter((key) => document.deleteIn([...base, key]));
+  const merged = Object.entries(set).filter(([key, value]) => mergeValue(document, [...base, key], value));
+  return deleted.length + merged.length === 0 ? lined : document.toString({ lineWidth: 0 });
+}
+
+/** A piece of the text and what takes its place. */
+interface TextEdit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
+function editLines(text: string, base: readonly string[], set: AppEdit["set"], remove: AppEdit["remove"]): string {
+  const settings = parseStackFile(text, "The stack's file").getIn(base);
+  if (!isMap(settings) || settings.flow === true) return text;
+  const lines = new Map(settings.items.flatMap((pair) => oneLine(pair, text)));
+  const edits: TextEdit[] = remove.flatMap((key) => lines.get(key)?.whole ?? []).map((whole) => ({ ...whole, text: "" }));
+  for (const [key, wanted] of Object.entries(set)) {
+    const word = typeof wanted === "string" && settings.get(key) !== wanted ? asWord(wanted) : undefined;
+    const own = lines.get(key);
+    // A new setting goes below the pin that it belongs to.
+    const above = settings.has(key) ? undefined : lines.get("bundle");
+    if (word !== undefined && own !== undefined) edits.push({ ...own.value, text: word });
+    else if (word !== undefined && above !== undefined) {
+      edits.push({ from: above.whole.to, to: above.whole.to, text: `${above.indent}${key}: ${word}\n` });
+    }
+  }
+  edits.sort((a, b) => b.from - a.from);
+  return edits.reduce((current, { from, to, text: word }) => current.slice(0, from) + word + current.slice(to), text);
+}
+
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where a setting stands that is alone on its line, with a plain or quoted word as its value. */
+function oneLine({ key, value }: Pair, text: string): [string, { whole: Span; value: Span; indent: string }][] {
+  if (!isScalar(key) || !isScalar(value) || key.range == null || value.range == null) return [];
+  if (value.type === "BLOCK_FOLDED" || value.type === "BLOCK_LITERAL") return [];
+  const from = text.lastIndexOf("\n", key.range[0]) + 1;
+  const end = text.indexOf("\n", value.range[1]);
+  const indent = text.slice(from, key.range[0]);
+  if (end === -1 || indent.trim() !== "" || text.slice(from, value.range[1]).includes("\n")) return [];
+  return [[String(key.value), { whole: { from, to: end + 1 }, value: { from: value.range[0], to: value.range[1] }, indent }]];
+}
+
+/** Plain where YAML reads it back as the same text, else quoted. */
+function asWord(value: string): string {
+  return /^[\w./@:+-]+$/.test(value) && parse(value) === value ? value : JSON.stringify(value);
+}
+
+/** Answers whether anything had to be changed. */
+function mergeValue(document: Document, path: readonly string[], wanted: unknown): boolean {
+  const node = document.getIn(path, true);
+  const current: unknown = isNode(node) ? node.toJS(document) : undefined;
+  if (isDeepStrictEqual(current, wanted)) return false;
+  if (!isMap(node) || !isPlainMap(wanted) || !isPlainMap(current)) {
+    document.setIn(path, document.createNode(wanted));
+    return true;
+  }
+  for (const key of Object.keys(current)) if (!Object.hasOwn(wanted, key)) document.deleteIn([...path, key]);
+  for (const [key, value] of Object.entries(wanted)) mergeValue(document, [...path, key], value);
+  return true;
+}
+
+function isPlainMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Replaces the file by rename, so that a crash leaves the old one or the new one. Its mode stays. */
+export async function writeStackFile(path: string, text: string): Promise<void> {
+  const { mode } = await stat(path);
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text, { mode });
+  await rename(partial, path);
+}
