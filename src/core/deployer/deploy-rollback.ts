@@ -6,7 +6,7 @@ import { IkomaError } from "../errors.ts";
 import type { AppEdit } from "./deploy-stack-file.ts";
 
 /** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
-const releaseSettings = appConfig.pick({ env: true, health: true, smoke: true, drainSeconds: true }).extend({ bundle: z.string() });
+const releaseSettings = appConfig.pick({ env: true, health: true, smoke: true, drainSeconds: true }).extend({ bundle: z.string() }).strip();
 const releaseKeys = ["bundle", "env", "health", "smoke", "drainSeconds"] as const;
 
 /** What a rollback does to an app's settings, and what it says about it. */
