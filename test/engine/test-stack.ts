@@ -69,6 +69,10 @@ export class TestStack {
     return (await Promise.all(texts)).join("\n");
   }
 
+  configText(): Promise<string> {
+    return readFile(this.configFile, "utf8");
+  }
+
   async changeConfig(edit: (text: string) => string): Promise<void> {
     await writeFile(this.configFile, edit(await readFile(this.configFile, "utf8")));
   }

@@ -44,6 +44,8 @@ export const appConfig = z.strictObject({
   drainSeconds: z.number().min(0).max(3600).optional(),
   /** How many good deployments stay ready for a rollback. */
   keep: z.number().int().min(1).max(50).default(5),
+  /** Refuse to delete the resource of the long-lived services; their volumes stay in any case. */
+  protectAccessories: z.boolean().default(true),
 });
 export type AppConfig = z.infer<typeof appConfig>;
 

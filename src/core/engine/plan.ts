@@ -54,6 +54,9 @@ export class PlanBuilder {
     const operation = operations[step.op];
     if (operation === undefined || !isCounted(step)) return;
     const known = this.resource(step);
+    // In the order in which things are done; refreshes came before, in an order of their own.
+    this.#resources.delete(step.urn);
+    this.#resources.set(step.urn, known);
     known.operation = known.operation === "replace" ? "replace" : operation;
     if (step.detailedDiff) known.changes = changesOf(step);
   }

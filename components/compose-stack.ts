@@ -1,0 +1,106 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { BundleManifest } from "../src/core/bundle/manifest.ts";
+import type { HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
+import { imagesOf, resolveAccessories, resolveRelease, type ReleaseSettings, type Seal } from "../src/core/deployer/resolve-release.ts";
+import { Accessories } from "./resources/accessories.ts";
+import { Bundle } from "./resources/bundle.ts";
+import type { HostProvider } from "./resources/host-provider.ts";
+import { Release } from "./resources/release.ts";
+
+/** A release bundle that was read; `readBundle` of `src/core/bundle/bundle-store.ts` gives one. */
+export interface BundleInput {
+  manifest: BundleManifest;
+  digest: string;
+  /** Pinned reference, for a rollback. */
+  reference: string;
+}
+
+export interface ComposeStackArgs {
+  /** The host that it runs on. */
+  provider: HostProvider;
+  /** Name of the app on the host: lower-case letters, digits and hyphens. */
+  app: string;
+  bundle: BundleInput;
+  /**
+   * Where the long-lived services are taken from: after a rollback they stay on a newer bundle.
+   * @default `bundle`
+   */
+  accessoriesBundle?: BundleInput | undefined;
+  /** Values for the variables of the compose file. */
+  env?: Readonly<Record<string, string>> | undefined;
+  /** Values for its variables that are secret: whatever they are part of is kept secret too. */
+  secrets?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
+  /** Instead of the bundle's own. */
+  health?: HealthProbe | undefined;
+  /** Instead of the bundle's own. */
+  smoke?: readonly SmokeCheck[] | undefined;
+  /** Instead of the bundle's own. */
+  drainSeconds?: number | undefined;
+  /** How many good deployments stay ready for a rollback. */
+  keep?: number | undefined;
+  /** For the history: why it was deployed. */
+  note?: string | undefined;
+  /** Deploy although this bundle was rolled back from. */
+  redeploy?: boolean | undefined;
+  /**
+   * Refuse to delete the accessories resource. Its volumes stay on the host in any case.
+   * @default true
+   */
+  protectAccessories?: boolean | undefined;
+}
+
+/** A compose file, deployed from its bundle: images staged, then long-lived services, then the release. */
+export class ComposeStack extends pulumi.ComponentResource {
+  readonly release: Release;
+  readonly accessories: Accessories | undefined;
+
+  constructor(name: string, args: ComposeStackArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("ikoma:index:ComposeStack", name, {}, options);
+    const child = { parent: this, provider: args.provider };
+    const before = options.dependsOn === undefined ? {} : { dependsOn: options.dependsOn };
+    const settings = settingsOf(args);
+    const seal = sealWith(args.secrets ?? {});
+
+    const staged = new Bundle(name, stagedBy(args), { ...child, ...before });
+    const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
+    const protect = args.protectAccessories ?? true;
+    this.accessories = lasting && new Accessories(name, { ...lasting }, { ...child, protect, dependsOn: [staged] });
+    const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
+    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, dependsOn });
+    this.registerOutputs({ number: this.release.number });
+  }
+}
+
+function accessoriesBundle(args: ComposeStackArgs): BundleInput {
+  return args.accessoriesBundle ?? args.bundle;
+}
+
+function settingsOf({ app, env = {}, secrets = {}, health, smoke, drainSeconds }: ComposeStackArgs): ReleaseSettings {
+  return { app, stack: pulumi.getStack(), env, secretNames: Object.keys(secrets), health, smoke, drainSeconds };
+}
+
+/** A text that any secret goes into is a secret as a whole; the host is told nothing else. */
+function sealWith(secrets: Readonly<Record<string, pulumi.Input<string>>>): Seal<pulumi.Output<string>> {
+  return (names, compute) => {
+    const values = Object.fromEntries(names.map((each) => [each, secrets[each] ?? ""]));
+    return pulumi.secret(pulumi.all(values).apply(compute));
+  };
+}
+
+function stagedBy(args: ComposeStackArgs): { app: string; bundle: string; images: string[] } {
+  const images = [...imagesOf(args.bundle.manifest), ...imagesOf(accessoriesBundle(args).manifest)];
+  return { app: args.app, bundle: args.bundle.digest, images: [...new Set(images)].sort() };
+}
+
+function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
+  const { bundle, note, redeploy, keep } = args;
+  const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
+  return { ...resolved, health, smoke, drainSeconds, bundle: bundle.digest, source: sourceOf(args), note, redeploy, keep };
+}
+
+/** What a rollback to this release puts back into the stack's configuration. */
+function sourceOf({ bundle, env, health, smoke, drainSeconds }: ComposeStackArgs): Record<string, unknown> {
+  const settings = { env: env ?? {}, health, smoke, drainSeconds };
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { bundle: bundle.reference, ...Object.fromEntries(given) };
+}

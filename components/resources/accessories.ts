@@ -1,0 +1,17 @@
+import * as pulumi from "@pulumi/pulumi";
+
+export interface AccessoriesArgs {
+  /** The app that they belong to. */
+  app: pulumi.Input<string>;
+  /** Compose services by name, every variable filled in, each with its `kind`. */
+  services: pulumi.Input<Record<string, unknown>>;
+  /** Named volumes that the services mount. Their names on the host are stable. */
+  volumes?: pulumi.Input<Record<string, unknown>> | undefined;
+}
+
+/** Long-lived services of an app. Deleting it stops them; their volumes stay. */
+export class Accessories extends pulumi.CustomResource {
+  constructor(name: string, args: AccessoriesArgs, options: pulumi.CustomResourceOptions) {
+    super("ikoma:vps:Accessories", name, { ...args }, options);
+  }
+}

@@ -1,0 +1,17 @@
+import * as pulumi from "@pulumi/pulumi";
+
+export interface BundleArgs {
+  /** The app that it is staged for. */
+  app: pulumi.Input<string>;
+  /** Digest of the bundle. */
+  bundle: pulumi.Input<string>;
+  /** Images that have to be on the host, each by digest. */
+  images: pulumi.Input<pulumi.Input<string>[]>;
+}
+
+/** A bundle's images on a host: pulled and checked before anything is changed. */
+export class Bundle extends pulumi.CustomResource {
+  constructor(name: string, args: BundleArgs, options: pulumi.CustomResourceOptions) {
+    super("ikoma:vps:Bundle", name, { ...args }, options);
+  }
+}

@@ -1,0 +1,137 @@
+import { interpolate } from "../bundle/interpolate.ts";
+import { mapStrings } from "../bundle/interpolate-tree.ts";
+import type { BundleManifest, BundleService } from "../bundle/manifest.ts";
+import { variablesOf, variablesOfTree } from "../bundle/variables.ts";
+import { IkomaError } from "../errors.ts";
+import type { HealthProbe, Route, SmokeCheck, VolumeSpec } from "./release-spec.ts";
+
+/** What an environment adds to a bundle. */
+export interface ReleaseSettings {
+  /** Name of the app on the host. */
+  app: string;
+  /** Stack, for messages. */
+  stack: string;
+  env: Readonly<Record<string, string>>;
+  /** Names of the variables whose values are secret. */
+  secretNames: readonly string[];
+  health?: HealthProbe | undefined;
+  smoke?: readonly SmokeCheck[] | undefined;
+  drainSeconds?: number | undefined;
+}
+
+/**
+ * Makes the secret that a text with secret variables becomes: `compute` takes the values of `names`. Where the values
+ * are kept, and whether they are known yet, is the caller's matter.
+ */
+export type Seal<Sealed> = (names: readonly string[], compute: (values: Readonly<Record<string, string>>) => string) => Sealed;
+
+/** JSON in which some texts are secrets. */
+export type Sealable<Sealed> = Sealed | null | boolean | number | string | Sealable<Sealed>[] | { [key: string]: Sealable<Sealed> };
+
+/** Inputs of the release resource. */
+export interface ResolvedRelease<Sealed> {
+  app: string;
+  version: string;
+  services: Record<string, Sealable<Sealed>>;
+  volumes: Record<string, VolumeSpec>;
+  routes: Route[];
+  smoke: SmokeCheck[];
+  health?: HealthProbe;
+  drainSeconds?: number;
+}
+
+/** Inputs of the accessories resource. */
+export interface ResolvedAccessories<Sealed> {
+  app: string;
+  services: Record<string, Sealable<Sealed>>;
+  volumes: Record<string, VolumeSpec>;
+}
+
+/**
+ * The release of a bundle in an environment: its services with every variable filled in. What the environment says of
+ * health, smoke checks and draining goes before what the bundle says.
+ *
+ * @throws IkomaError CONFIG_MISSING that names the variables without a value; COMPOSE_INVALID
+ */
+export function resolveRelease<Sealed>(manifest: BundleManifest, settings: ReleaseSettings, seal: Seal<Sealed>): ResolvedRelease<Sealed> {
+  const services = servicesOf(manifest, (kind) => kind !== "accessory");
+  const health = settings.health ?? manifest.health;
+  const drainSeconds = settings.drainSeconds ?? manifest.drainSeconds;
+  return {
+    app: settings.app,
+    version: manifest.version,
+    services: resolveServices(services, settings, seal),
+    volumes: volumesOf(manifest, services),
+    routes: manifest.routes,
+    smoke: [...(settings.smoke ?? manifest.smoke)],
+    ...(health !== undefined && { health }),
+    ...(drainSeconds !== undefined && { drainSeconds }),
+  };
+}
+
+/**
+ * The long-lived services of a bundle in an environment; undefined when it has none.
+ *
+ * @throws as {@link resolveRelease}
+ */
+export function resolveAccessories<Sealed>(manifest: BundleManifest, settings: ReleaseSettings, seal: Seal<Sealed>): ResolvedAccessories<Sealed> | undefined {
+  const services = servicesOf(manifest, (kind) => kind === "accessory");
+  if (Object.keys(services).length === 0) return undefined;
+  return { app: settings.app, services: resolveServices(services, settings, seal), volumes: volumesOf(manifest, services) };
+}
+
+/** Every image of a bundle, each once. */
+export function imagesOf(manifest: BundleManifest): string[] {
+  return [...new Set(Object.values(manifest.services).map(({ definition }) => definition.image))].sort();
+}
+
+type Services = Readonly<Record<string, BundleService>>;
+
+function servicesOf(manifest: BundleManifest, belongs: (kind: BundleService["kind"]) => boolean): Services {
+  return Object.fromEntries(Object.entries(manifest.services).filter(([, { kind }]) => belongs(kind)));
+}
+
+function resolveServices<Sealed>(services: Services, settings: ReleaseSettings, seal: Seal<Sealed>): Record<string, Sealable<Sealed>> {
+  refuseMissing(services, settings);
+  const fill = (text: string): Sealable<Sealed> => {
+    const names = variablesOf(text).map(({ name }) => name).filter((name) => settings.secretNames.includes(name));
+    const filled = (secrets: Readonly<Record<string, string>>): string => interpolate(text, (name) => secrets[name] ?? settings.env[name]);
+    return names.length === 0 ? filled({}) : seal(names, filled);
+  };
+  return Object.fromEntries(
+    Object.entries(services).map(([name, { kind, definition }]) => {
+      const { environment = {}, ...rest } = definition;
+      // mapStrings keeps the tree's shape and puts what `fill` answers in place of texts.
+      return [name, mapStrings({ kind, ...rest, environment }, fill) as Sealable<Sealed>];
+    }),
+  );
+}
+
+/** A variable without value and default would silently become an empty text, so it counts as missing. */
+function refuseMissing(services: Services, { app, stack, env, secretNames }: ReleaseSettings): void {
+  const definitions = Object.values(services).map(({ definition }) => definition);
+  const needed = variablesOfTree(definitions).filter(({ name, default: fallback, required }) => {
+    const given = env[name] !== undefined || secretNames.includes(name);
+    return !given && (required || fallback === undefined);
+  });
+  const [first] = needed;
+  if (first === undefined) return;
+  const names = needed.map(({ name }) => name);
+  throw new IkomaError("CONFIG_MISSING", `${app} needs ${names.join(", ")}: no value is set in the stack ${stack}.`, {
+    hint:
+      `Set it: \`pulumi config set --stack ${stack} --path 'ikoma:apps.${app}.env.${first.name}' VALUE\`, ` +
+      `or as a secret: \`pulumi config set --stack ${stack} --secret --path 'ikoma:secrets.${app}.${first.name}'\`.`,
+    details: { variables: names },
+  });
+}
+
+/** The named volumes that these services mount. */
+function volumesOf(manifest: BundleManifest, services: Services): Record<string, VolumeSpec> {
+  const used = Object.values(services).flatMap(({ definition }) => mountedVolumes(definition["volumes"]));
+  return Object.fromEntries(Object.entries(manifest.volumes).filter(([name]) => used.includes(name)));
+}
+
+function mountedVolumes(mounts: unknown): string[] {
+  if (!Array.isArray(mounts)) return [];
+  return mounts.flatMap((mount: unknown) => (typeof mount === "object" && mount !== null && "source" in mount && typeof mount.source === "string" ? [mount.source] : []));
+}

@@ -1,0 +1,70 @@
+import * as pulumi from "@pulumi/pulumi";
+import { App } from "../components/app.ts";
+import type { BundleInput } from "../components/compose-stack.ts";
+import { HostProvider } from "../components/resources/host-provider.ts";
+import { readBundle } from "../src/core/bundle/bundle-store.ts";
+import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
+import type { AppConfig } from "../src/core/config/schema.ts";
+
+/** What one run says besides the configuration. */
+export interface EnvironmentNotes {
+  /** For the history of each app, such as `rollback to #3`. */
+  readonly note?: string;
+  /** Deploy although a bundle was rolled back from. */
+  readonly redeploy?: boolean;
+}
+
+/** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
+export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
+  const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
+  const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
+  const bundles = await readBundles(deployable.map(([, app]) => app));
+  const providers = hostProviders(config, deployable.map(([, app]) => app.host));
+  const apps: Record<string, unknown> = {};
+  for (const [name, app] of deployable) {
+    const deployed = deployApp({ name, app, config, notes, bundles, provider: found(providers, app.host) });
+    apps[name] = { ...deployed.exports, host: app.host };
+  }
+  return { apps };
+}
+
+interface Deployable {
+  name: string;
+  app: AppConfig;
+  config: EnvironmentConfig;
+  notes: EnvironmentNotes;
+  bundles: ReadonlyMap<string, BundleInput>;
+  provider: HostProvider;
+}
+
+function deployApp({ name, app, config, notes, bundles, provider }: Deployable): App {
+  const { domains, env, health, smoke, drainSeconds, keep } = app;
+  const bundle = found(bundles, app.bundle ?? "");
+  const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
+  const secrets = config.secrets[name] ?? {};
+  const { protectAccessories } = app;
+  return new App(name, { provider, app: name, bundle, accessoriesBundle, domains, env, secrets, health, smoke, drainSeconds, keep, protectAccessories, ...notes });
+}
+
+/** Every bundle that is named, read once. */
+async function readBundles(apps: readonly AppConfig[]): Promise<Map<string, BundleInput>> {
+  const references = new Set(apps.flatMap(({ bundle, accessoriesBundle }) => [bundle, accessoriesBundle]).filter((each) => each !== undefined));
+  const entries = [...references].map(async (reference) => [reference, await readBundle(reference)] as const);
+  return new Map(await Promise.all(entries));
+}
+
+/** One provider for each host that is used. */
+function hostProviders(config: EnvironmentConfig, names: readonly string[]): Map<string, HostProvider> {
+  const { offline } = config;
+  const entries = [...new Set(names)].flatMap((host) => {
+    const connection = config.hosts[host];
+    return connection === undefined ? [] : [[host, new HostProvider(host, { host, ...connection, offline })] as const];
+  });
+  return new Map(entries);
+}
+
+function found<T>(map: ReadonlyMap<string, T>, key: string): T {
+  const value = map.get(key);
+  if (value === undefined) throw new Error(`${key} was not loaded`);
+  return value;
+}

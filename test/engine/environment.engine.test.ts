@@ -1,0 +1,154 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { delimiter, join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, expect, test } from "@jest/globals";
+import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { withConfigOverride } from "../../src/core/engine/stack-config-file.ts";
+import { environment } from "../../stacks/environment.ts";
+import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
+import { FileAgent } from "./file-agent.ts";
+import { digestOf, hostAddress } from "./programs.ts";
+import { TestStack } from "./test-stack.ts";
+
+const stacks: TestStack[] = [];
+const root = join(import.meta.dirname, "..", "..");
+
+afterEach(async () => {
+  for (const stack of stacks.splice(0)) await stack.remove();
+});
+
+function manifest(version: string, digit: string): BundleManifest {
+  const web = { image: `registry.example/shop@${digestOf(digit)}`, environment: { DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", LEVEL: "${LEVEL:-info}", NAME: "${NAME}" } };
+  const db = { image: `registry.example/postgres@${digestOf("d")}`, environment: { POSTGRES_PASSWORD: "${DB_PASSWORD}" }, volumes: [{ type: "volume", source: "data", target: "/data" }] };
+  return {
+    apiVersion: "ikoma.dev/v1",
+    kind: "Bundle",
+    app: "shop",
+    version,
+    services: { web: { kind: "web", reason: "it is published", definition: web }, db: { kind: "accessory", reason: "a database", definition: db } },
+    volumes: { data: { external: false } },
+    routes: [{ path: "/", service: "web", port: 8080 }],
+    smoke: [],
+    variables: [],
+  };
+}
+
+/** An environment with one app on a fake host; its settings below `env:` may be given. */
+async function environmentStack(agent: FakeAgent, env = "NAME: shop"): Promise<TestStack> {
+  const stack = await TestStack.create({ [hostAddress]: agent });
+  stacks.push(stack);
+  const reference = await writeBundleFile(manifest("v1", "1"), join(stack.workDir, "v1.bundle.json"));
+  await writeFile(
+    stack.configFile,
+    `# Kept.
+config:
+  ikoma:hosts:
+    vps1: { address: ${hostAddress}, hostKey: ssh-ed25519 AAAA }
+  ikoma:apps:
+    shop:
+      host: vps1
+      domains: [shop.example]
+      bundle: ${reference}
+      protectAccessories: false
+      env: { ${env} }
+`,
+  );
+  await pulumi(stack, ["stack", "init", "dev"]);
+  return stack;
+}
+
+async function pulumi(stack: TestStack, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { stdout } = await promisify(execFile)("pulumi", [...args, "--non-interactive"], {
+    cwd: stack.workDir,
+    env: { ...process.env, ...stack.env, NODE_OPTIONS: "", ...env },
+  });
+  return stdout;
+}
+
+function setSecret(stack: TestStack): Promise<string> {
+  return pulumi(stack, ["config", "set", "--stack", "dev", "--secret", "--path", "ikoma:secrets.shop.DB_PASSWORD", "hunter2-db"]);
+}
+
+test("an environment is staged, given its accessories, then released, and exports what serves", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  const result = await stack.up(environment);
+
+  expect(agent.started.map(({ kind }) => kind)).toEqual(["site.apply", "bundle.stage", "accessories.apply", "release.apply"]);
+  expect(agent.part("shop", "release")?.input).toMatchObject({
+    spec: { version: "v1", services: { web: { environment: { DATABASE_URL: "postgres://app:hunter2-db@db/shop", LEVEL: "info", NAME: "shop" } } } },
+    redact: expect.arrayContaining(["hunter2-db"]) as unknown,
+    source: { bundle: expect.stringContaining("v1.bundle.json@sha256:") as unknown, env: { NAME: "shop" } },
+  });
+  expect(agent.part("shop", "accessories")?.input).toMatchObject({ spec: { services: { db: { kind: "accessory" } }, volumes: { data: {} } } });
+  expect(result.outputs).toMatchObject({ apps: { shop: { number: 1, version: "v1", host: "vps1", url: "http://shop.example/" } } });
+  expect(result.changes).toEqual({ create: 4, update: 0, delete: 0, same: 0 });
+  expect(await stack.allState()).not.toContain("hunter2");
+
+  await expect(stack.up(environment)).resolves.toMatchObject({ changes: { same: 4 } });
+});
+
+test("a variable without a value is named in the plan, and the command of the hint sets it", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent, "");
+  const error: unknown = await stack.preview(environment).catch((each: unknown) => each);
+  expect(error).toMatchObject({ code: "CONFIG_MISSING", details: { variables: ["DB_PASSWORD"] } });
+  expect(error).toMatchObject({ hint: expect.stringContaining("pulumi config set --stack dev --secret --path 'ikoma:secrets.shop.DB_PASSWORD'") as unknown });
+  await setSecret(stack);
+  await expect(stack.preview(environment)).rejects.toMatchObject({ message: "shop needs NAME: no value is set in the stack dev." });
+  await pulumi(stack, ["config", "set", "--stack", "dev", "--path", "ikoma:apps.shop.env.NAME", "shop"]);
+  await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { create: 4 } });
+  expect(agent.calls).toEqual([]);
+});
+
+test("a wrong setting is named by its path, with the nearest name", async () => {
+  const stack = await environmentStack(new FakeAgent());
+  await stack.changeConfig((text) => text.replace("domains:", "domans:"));
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_INVALID", message: 'ikoma:apps.shop.domans: unknown setting; did you mean "domains"?' });
+});
+
+test("a run with other settings leaves the stack's file as it is, secrets readable, accessories where they are", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  await stack.up(environment);
+  const before = await stack.configText();
+  const [pinned] = /\S+v1\.bundle\.json@\S+/.exec(before) ?? [];
+  const next = await writeBundleFile(manifest("v2", "2"), join(stack.workDir, "v2.bundle.json"));
+  const settings = [
+    { path: ["ikoma:apps", "shop", "bundle"], value: next },
+    { path: ["ikoma:apps", "shop", "accessoriesBundle"], value: pinned },
+  ];
+  const result = await withConfigOverride(stack.configFile, settings, (configFile) => stack.up(() => environment({ note: "try" }), { configFile }));
+  expect(result.plan.filter(({ operation }) => operation !== "same").map(({ type }) => type)).toEqual(["ikoma:vps:Bundle", "ikoma:vps:Release"]);
+  expect(agent.part("shop", "release")?.input).toMatchObject({ note: "try", spec: { version: "v2" } });
+  expect(await stack.configText()).toBe(before);
+});
+
+test("plain pulumi works on the same state, with the provider's plugin on PATH", async () => {
+  const file = join("/tmp", `ikoma-file-agent-${process.pid}.json`);
+  const agent = new FileAgent(file);
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  await stack.up(environment);
+
+  const bin = join(stack.root, "bin");
+  await mkdir(bin);
+  await writeFile(join(bin, "pulumi-resource-ikoma"), `#!/bin/sh\nexec node "${join(root, "test/engine/file-agent-plugin.ts")}" "$@"\n`);
+  await chmod(join(bin, "pulumi-resource-ikoma"), 0o755);
+  await writeFile(join(stack.workDir, "Pulumi.yaml"), "name: engine-test\nmain: stacks/index.ts\nruntime: { name: nodejs, options: { typescript: false } }\n");
+  for (const name of ["stacks", "components", "src", "node_modules", "package.json"]) await symlink(join(root, name), join(stack.workDir, name));
+  const env = { PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`, FILE_AGENT: file };
+
+  const plan = await pulumi(stack, ["preview", "--stack", "dev"], env);
+  expect(plan).toContain("unchanged");
+  expect(plan).not.toMatch(/to (create|update|delete)/);
+  await pulumi(stack, ["config", "set", "--stack", "dev", "--path", "ikoma:apps.shop.env.NAME", "other"]);
+  await pulumi(stack, ["up", "--yes", "--stack", "dev"], env);
+  expect(new FileAgent(file).part("shop", "release")?.input).toMatchObject({ spec: { services: { web: { environment: { NAME: "other" } } } } });
+  const again = await stack.up(environment, { access: fakeHosts({ [hostAddress]: new FileAgent(file) }) });
+  expect(again.changes).toEqual({ create: 0, update: 0, delete: 0, same: 4 });
+});

@@ -1,0 +1,32 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import * as z from "zod";
+import { drift, type OperationKind } from "../../src/agent/protocol.ts";
+import type { OperationOutcome, OperationRequest } from "../../src/provider/agent-access.ts";
+import { FakeAgent } from "../doubles/agent.ts";
+
+const savedParts = z.array(
+  z.tuple([
+    z.string(),
+    z.object({ exists: z.boolean(), generation: z.number(), drift: z.array(drift), input: z.unknown(), number: z.number().optional(), digest: z.string().optional() }),
+  ]),
+);
+
+/** A fake agent whose apps outlive its process, in a file: one host for several processes, one after the other. */
+export class FileAgent extends FakeAgent {
+  readonly #file: string;
+
+  constructor(file: string) {
+    super();
+    this.#file = file;
+    if (!existsSync(file)) return;
+    for (const [key, { number, digest, ...part }] of savedParts.parse(JSON.parse(readFileSync(file, "utf8")))) {
+      this.parts.set(key, { ...part, ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) });
+    }
+  }
+
+  override async run<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>> {
+    const outcome = await super.run(kind, request);
+    writeFileSync(this.#file, JSON.stringify([...this.parts]));
+    return outcome;
+  }
+}
