@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { canonicalJson } from "../../core/canonical-json.ts";
 
@@ -23,10 +23,15 @@ export class Vault {
   static open(path: string): Vault {
     if (!existsSync(path)) {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      const file = openSync(path, "wx", 0o600);
+      // Under another name until it is whole: half a key would stop every later start.
+      const unfinished = `${path}.new`;
+      rmSync(unfinished, { force: true });
+      const file = openSync(unfinished, "wx", 0o600);
       writeSync(file, randomBytes(keyBytes));
       fsyncSync(file);
       closeSync(file);
+      renameSync(unfinished, path);
+      syncFolder(dirname(path));
     }
     return new Vault(readFileSync(path));
   }
@@ -51,4 +56,11 @@ export class Vault {
   keyedDigest(value: unknown): string {
     return createHmac("sha256", this.#key).update(canonicalJson(value)).digest("hex");
   }
+}
+
+/** A new name is on disk only once its folder is. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  fsyncSync(folder);
+  closeSync(folder);
 }
