@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { IkomaError } from "../../core/errors.ts";
@@ -35,6 +35,7 @@ const migrations = [
 export function openDatabase(path: string): DatabaseSync {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path);
+  if (path !== ":memory:") chmodSync(path, 0o600); // SQLite gives its own files beside it the same mode.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000");
   const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (found > migrations.length) {
@@ -42,7 +43,10 @@ export function openDatabase(path: string): DatabaseSync {
     throw new IkomaError("JOURNAL_NEWER", `The journal of this host has schema ${found}; this agent knows up to ${migrations.length}.`);
   }
   for (const [index, migration] of migrations.entries()) {
-    if (index >= found) database.exec(`BEGIN; ${migration}; PRAGMA user_version = ${index + 1}; COMMIT`);
+    if (index < found) continue;
+    transaction(database, () => {
+      database.exec(`${migration}; PRAGMA user_version = ${index + 1}`);
+    });
   }
   return database;
 }
@@ -55,7 +59,8 @@ export function transaction<T>(database: DatabaseSync, action: () => T): T {
     database.exec("COMMIT");
     return result;
   } catch (error) {
-    database.exec("ROLLBACK");
+    // A full disk may have rolled it back already.
+    if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
 }
