@@ -1,9 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
+import { transaction } from "./database.ts";
 
 const prefixBits = 26;
 const subnetSize = 2 ** (32 - prefixBits);
+const mostSubnets = 1024;
 
 /**
  * Gives out /26 networks of the host's pool. The one that was released longest ago comes first, so an
@@ -12,11 +14,18 @@ const subnetSize = 2 ** (32 - prefixBits);
  */
 export class Subnets {
   readonly #database: DatabaseSync;
+  readonly #pool: ReadonlySet<string>;
 
   constructor(database: DatabaseSync, pool: string) {
     this.#database = database;
-    const add = this.#database.prepare("INSERT OR IGNORE INTO subnets (subnet) VALUES (?)");
-    for (const each of subnetsOf(pool)) add.run(each);
+    const pooled = subnetsOf(pool);
+    this.#pool = new Set(pooled);
+    transaction(database, () => {
+      // The pool may be another one than last time; what is held of the old one is not given out again.
+      database.prepare("DELETE FROM subnets WHERE owner IS NULL AND subnet NOT IN (SELECT value FROM json_each(?))").run(JSON.stringify(pooled));
+      const add = database.prepare("INSERT OR IGNORE INTO subnets (subnet) VALUES (?)");
+      for (const each of pooled) add.run(each);
+    });
   }
 
   /** A subnet for `owner` that overlaps none of `inUse`; the one it has already, if it has one. Throws NETWORKS_EXHAUSTED. */
@@ -24,7 +33,7 @@ export class Subnets {
     const held = this.#database.prepare("SELECT subnet FROM subnets WHERE owner = ?").get(owner);
     if (held !== undefined) return subnetOf(held);
     const free = this.#database.prepare("SELECT subnet FROM subnets WHERE owner IS NULL ORDER BY released_ms, rowid").all();
-    const chosen = free.map(subnetOf).find((each) => !inUse.some((other) => overlaps(each, other)));
+    const chosen = free.map(subnetOf).find((each) => this.#pool.has(each) && !inUse.some((other) => overlaps(each, other)));
     if (chosen === undefined) throw new IkomaError("NETWORKS_EXHAUSTED", "Every network of this host's pool is in use.");
     this.#database.prepare("UPDATE subnets SET owner = ? WHERE subnet = ?").run(owner, chosen);
     return chosen;
@@ -49,8 +58,10 @@ export function addressIn(subnet: string, index: number): string {
 
 function subnetsOf(pool: string): string[] {
   const bits = Number(pool.split("/")[1]);
-  const count = Math.min(1024, 2 ** Math.max(0, prefixBits - bits));
-  return Array.from({ length: count }, (_, index) => `${format(base(pool) + index * subnetSize)}/${prefixBits}`);
+  if (bits > prefixBits) throw new IkomaError("CONFIG_INVALID", `The network pool ${pool} is too small; it needs a /${prefixBits} at least.`);
+  const count = Math.min(mostSubnets, 2 ** (prefixBits - bits));
+  const first = base(pool) - (base(pool) % 2 ** (32 - bits));
+  return Array.from({ length: count }, (_, index) => `${format(first + index * subnetSize)}/${prefixBits}`);
 }
 
 function overlaps(a: string, b: string): boolean {
