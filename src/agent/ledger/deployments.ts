@@ -82,17 +82,33 @@ export class Deployments {
       .run(Date.now(), why, app, number);
   }
 
+  /** Ends every deployment that a restart of the agent cut off before its operation knew of it. */
+  failStarted(why: string): void {
+    this.#database.prepare("UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE status = 'started'").run(Date.now(), why);
+  }
+
+  /** Keeps what the release was asked for anew with (source, number to keep), where the release itself is the same. */
+  renew(app: string, number: number, input: ReleaseInput): void {
+    this.#database.prepare("UPDATE deployments SET sealed = ? WHERE app = ? AND number = ?").run(this.#vault.seal(input), app, number);
+  }
+
   /** Forgets the current deployment's serving state when an app is removed; its entry stays as good. */
   retireCurrent(app: string): void {
     this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
   }
 
-  /** Marks good deployments beyond the newest `keep` as no longer available, and gives them. */
+  /**
+   * Marks good deployments beyond the newest `keep` as no longer available, and gives them. What they and the
+   * failed ones were given is forgotten, secrets included.
+   */
   prune(app: string, keep: number): LedgerDeployment[] {
-    const beyond = this.#select("WHERE app = ? AND status = 'good' ORDER BY number DESC LIMIT -1 OFFSET ?", app, keep);
-    const mark = this.#database.prepare("UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ?");
-    for (const each of beyond) mark.run(app, each.number);
-    return beyond;
+    return transaction(this.#database, () => {
+      const beyond = this.#select("WHERE app = ? AND status = 'good' ORDER BY number DESC LIMIT -1 OFFSET ?", app, keep);
+      const mark = this.#database.prepare("UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ?");
+      for (const each of beyond) mark.run(app, each.number);
+      this.#database.prepare("UPDATE deployments SET sealed = x'' WHERE app = ? AND status = 'failed'").run(app);
+      return beyond;
+    });
   }
 
   current(app: string): LedgerDeployment | undefined {
@@ -107,6 +123,11 @@ export class Deployments {
     const found = this.find(app, number);
     if (found === undefined) throw new Error(`deployment ${app} #${number} is not in the ledger`);
     return found;
+  }
+
+  /** Those whose images must stay on the host: serving, on the way, or to be rolled back to. */
+  kept(app: string): LedgerDeployment[] {
+    return this.#select("WHERE app = ? AND status IN ('started', 'current', 'good')", app);
   }
 
   /** Newest first. */
@@ -130,8 +151,12 @@ export class Deployments {
 
 /** The deployment as callers may see it. */
 export function publicView(deployment: LedgerDeployment): Deployment {
-  const { subnet: _subnet, servers: _servers, ...rest } = deployment;
-  return rest;
+  const { app, number, version, bundle, digest, status, startedAtMs, endedAtMs, note, by } = deployment;
+  return {
+    ...{ app, number, version, bundle, digest, status, startedAtMs, by },
+    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+    ...(note === undefined ? {} : { note }),
+  };
 }
 
 function fromRow(found: Row): LedgerDeployment {

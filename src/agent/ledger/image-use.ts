@@ -18,6 +18,11 @@ export class ImageUse {
     return rows.map((each) => z.object({ reference: z.string() }).parse(each).reference);
   }
 
+  /** Whether it was the agent, for any app, that brought the image here. */
+  knows(reference: string): boolean {
+    return this.#database.prepare("SELECT 1 FROM images WHERE reference = ?").get(reference) !== undefined;
+  }
+
   /** Forgets the app's use; true where no other app uses the image. */
   drop(app: string, reference: string): boolean {
     this.#database.prepare("DELETE FROM images WHERE app = ? AND reference = ?").run(app, reference);
