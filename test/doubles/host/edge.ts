@@ -1,0 +1,223 @@
+import { once } from "node:events";
+import { createServer, request } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { IkomaError } from "../../../src/core/errors.ts";
+import type {
+  Edge,
+  EdgeApp,
+  EdgeRoute,
+  EdgeServer,
+  EdgeServed,
+  EdgeServerState,
+  EdgeView,
+  EdgeViewSource,
+} from "../../../src/agent/edge/edge.ts";
+
+type State = EdgeServerState["state"];
+
+interface AppOnEdge {
+  routes: EdgeRoute[];
+  servers: Map<string, EdgeServer & { state: State; connections: number }>;
+  candidates: EdgeApp | undefined;
+}
+
+/**
+ * Stands for HAProxy and its driver: routes, servers and their states in memory, and a small real proxy for the public
+ * port and the candidate socket. Like the real one it refuses what it knows no backend for, two apps without domains,
+ * and to remove a server that serves. Not like it: reloads, health checks, several workers.
+ */
+export class FakeEdge implements Edge {
+  readonly #apps = new Map<string, AppOnEdge>();
+  readonly #servers: Server[] = [];
+  #backends = new Set<string>();
+  /** What a restart of HAProxy would come up with. */
+  onDisk: EdgeView | undefined;
+  /** Fails the calls of these names with the error, until it is taken out. */
+  readonly failures = new Map<keyof Edge, Error>();
+  /** Names of the calls that changed something, in order. */
+  readonly calls: string[] = [];
+
+  async start(httpPort: number, candidateSocket: string): Promise<number> {
+    const open = createServer((request_, response) => {
+      this.#proxy(request_, response, false);
+    });
+    open.listen(httpPort, "127.0.0.1");
+    const hidden = createServer((request_, response) => {
+      this.#proxy(request_, response, true);
+    });
+    hidden.listen(candidateSocket);
+    this.#servers.push(open, hidden);
+    await Promise.all(this.#servers.map((each) => once(each, "listening")));
+    const address = open.address();
+    return typeof address === "object" && address !== null ? address.port : httpPort;
+  }
+
+  async stop(): Promise<void> {
+    for (const server of this.#servers.splice(0)) {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    }
+  }
+
+  /** Gives a server open connections. */
+  setConnections(app: string, server: string, connections: number): void {
+    const found = this.#app(app).servers.get(server);
+    if (found !== undefined) found.connections = connections;
+  }
+
+  persist(view: EdgeViewSource): Promise<void> {
+    return this.#do("persist", () => {
+      this.onDisk = checked(resolve(view));
+    });
+  }
+
+  ensure(view: EdgeViewSource): Promise<void> {
+    return this.#do("ensure", () => {
+      const wanted = checked(resolve(view));
+      this.onDisk = wanted;
+      // As a reload: backends are those of the view, and of what serves.
+      const serving = [...this.#apps].flatMap(([app, { servers }]) =>
+        [...servers.values()].map((each) => backendOf(app, each)),
+      );
+      const asked = wanted.apps.flatMap((app) =>
+        [...app.routes, ...app.servers, ...(app.backends ?? [])].map((each) => backendOf(app.app, each)),
+      );
+      this.#backends = new Set([...serving, ...asked]);
+    });
+  }
+
+  addCandidates(app: EdgeApp): Promise<void> {
+    return this.#do("addCandidates", () => {
+      this.#requireBackends(app);
+      this.#app(app.app).candidates = app;
+    });
+  }
+
+  removeCandidates(app: string): Promise<void> {
+    return this.#do("removeCandidates", () => {
+      this.#app(app).candidates = undefined;
+    });
+  }
+
+  switchTo(app: EdgeApp, committed?: () => EdgeView): Promise<void> {
+    return this.#do("switchTo", () => {
+      this.#requireBackends(app);
+      const on = this.#app(app.app);
+      on.routes = app.routes;
+      for (const server of on.servers.values()) if (server.state === "ready") server.state = "drain";
+      for (const server of app.servers) {
+        on.servers.set(server.name, {
+          ...server,
+          state: "ready",
+          connections: on.servers.get(server.name)?.connections ?? 0,
+        });
+      }
+      if (committed === undefined) return;
+      const view = committed();
+      const failure = this.failures.get("persist");
+      if (failure !== undefined) throw failure;
+      this.onDisk = checked(view);
+    });
+  }
+
+  draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]> {
+    return this.#do("draining", () =>
+      this.#states(app).filter((each) => !keep.includes(each.name) && each.connections > 0),
+    );
+  }
+
+  removeServers(app: string, names: readonly string[]): Promise<void> {
+    return this.#do("removeServers", () => {
+      const { servers } = this.#app(app);
+      for (const name of names) {
+        if (servers.get(name)?.state === "ready")
+          throw new IkomaError("EDGE_FAILED", `The server ${name} of ${app} still serves.`);
+        servers.delete(name);
+      }
+    });
+  }
+
+  served(app: string): Promise<EdgeServed> {
+    return this.#do("served", () => {
+      const domains = this.onDisk?.apps.find((each) => each.app === app)?.domains ?? [];
+      return { routes: this.#app(app).routes, domains, servers: this.#states(app) };
+    });
+  }
+
+  version(): Promise<string | undefined> {
+    return Promise.resolve(this.failures.has("version") ? undefined : "2.6.12");
+  }
+
+  #do<T>(name: keyof Edge, action: () => T): Promise<T> {
+    const failure = this.failures.get(name);
+    if (failure !== undefined) return Promise.reject(failure);
+    if (!["served", "draining"].includes(name)) this.calls.push(name);
+    return new Promise((done) => {
+      done(action());
+    });
+  }
+
+  #app(app: string): AppOnEdge {
+    const known = this.#apps.get(app) ?? { routes: [], servers: new Map(), candidates: undefined };
+    this.#apps.set(app, known);
+    return known;
+  }
+
+  #states(app: string): EdgeServerState[] {
+    return [...this.#app(app).servers.values()].map(({ name, service, address, port, state, connections }) => {
+      return { name, backend: backendOf(app, { service, port }), address, port, state, connections };
+    });
+  }
+
+  #requireBackends(app: EdgeApp): void {
+    const missing = app.servers.map((each) => backendOf(app.app, each)).find((each) => !this.#backends.has(each));
+    if (missing !== undefined)
+      throw new IkomaError("EDGE_FAILED", `HAProxy refused a command: No such backend ${missing}.`);
+  }
+
+  #proxy(incoming: IncomingMessage, response: ServerResponse, isCandidate: boolean): void {
+    const host = (incoming.headers.host ?? "").replace(/:\d+$/, "");
+    const app =
+      this.onDisk?.apps.find((each) => each.domains.includes(host)) ??
+      this.onDisk?.apps.find((each) => each.domains.length === 0);
+    const on = app === undefined ? undefined : this.#app(app.app);
+    const ready = [...(on?.servers.values() ?? [])].filter((each) => each.state === "ready");
+    const [server] = isCandidate ? (on?.candidates?.servers ?? []) : ready;
+    if (server === undefined) {
+      response.writeHead(503).end("nothing serves");
+      return;
+    }
+    const outgoing = request(
+      { host: server.address, port: server.port, path: incoming.url, agent: false },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502);
+        answer.pipe(response);
+      },
+    );
+    outgoing.on("error", () => response.writeHead(502).end());
+    outgoing.end();
+  }
+}
+
+function checked(view: EdgeView): EdgeView {
+  const everywhere = view.apps.filter((each) => each.domains.length === 0);
+  if (everywhere.length > 1) {
+    throw new IkomaError(
+      "CONFIG_INVALID",
+      `The apps ${everywhere.map((each) => each.app).join(" and ")} both claim every host name.`,
+    );
+  }
+  const names = view.apps.flatMap((each) => each.domains);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new IkomaError("CONFIG_INVALID", `Two apps claim the host name ${twice}.`);
+  return view;
+}
+
+function resolve(view: EdgeViewSource): EdgeView {
+  return typeof view === "function" ? view() : view;
+}
+
+function backendOf(app: string, { service, port }: { service: string; port: number }): string {
+  return `${app}_${service}_${port}`;
+}

@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { Holder, OperationInput, OperationKind } from "../../../src/agent/protocol.ts";
+import type { OperationRunner, StartRequest } from "../../../src/agent/operations/operation-runner.ts";
+import type { OperationView } from "../../../src/agent/protocol.ts";
+import { operations } from "../../../src/agent/protocol.ts";
+import type { Program } from "./engine.ts";
+import type { TestHost } from "./host.ts";
+
+export const webPort = 8080;
+
+/** A reference by digest that differs for each name. */
+export function imageOf(name: string): string {
+  return `registry.example/${name}@sha256:${Buffer.from(name).toString("hex").padEnd(64, "0").slice(0, 64)}`;
+}
+
+export function digestOf(digit: string): string {
+  return `sha256:${digit.repeat(64)}`;
+}
+
+export function aHolder(label = "anna@laptop"): Holder {
+  return { id: randomUUID(), label };
+}
+
+/** A release of one web service with the image `name`; the host gets the image. */
+export function aRelease(
+  on: TestHost,
+  name: string,
+  { app = "shop", program = {}, redact = [], keep = 5, ...spec }: ReleaseChanges = {},
+): OperationInput<"release.apply"> {
+  const image = imageOf(name);
+  on.engine.images.set(image, { ports: [webPort], ...program });
+  return operations["release.apply"].input.parse({
+    spec: {
+      app,
+      version: name,
+      bundle: digestOf("a"),
+      services: { web: { kind: "web", image, environment: { VERSION: name } } },
+      routes: [{ path: "/", service: "web", port: webPort }],
+      health: { timeoutSeconds: 2 },
+      drainSeconds: 0,
+      ...spec,
+    },
+    source: { bundle: name },
+    redact,
+    keep,
+  });
+}
+
+interface ReleaseChanges {
+  app?: string;
+  program?: Program;
+  redact?: string[];
+  keep?: number;
+  services?: object;
+  routes?: object[];
+  smoke?: object[];
+  volumes?: object;
+  drainSeconds?: number;
+}
+
+/** Accessories of one database with the image `name`; the host gets the image. */
+export function someAccessories(
+  on: TestHost,
+  services: Record<string, string>,
+  app = "shop",
+): OperationInput<"accessories.apply"> {
+  for (const name of Object.values(services))
+    if (!on.engine.images.has(imageOf(name))) on.engine.images.set(imageOf(name), {});
+  const specs = Object.entries(services).map(([service, name]) => [
+    service,
+    { kind: "accessory", image: imageOf(name) },
+  ]);
+  return operations["accessories.apply"].input.parse({ spec: { app, services: Object.fromEntries(specs) } });
+}
+
+export function aRequest(kind: OperationKind, input: unknown, more: Partial<StartRequest> = {}): StartRequest {
+  return { key: randomUUID(), kind, input, expectedGeneration: null, holder: aHolder(), ...more };
+}
+
+/** Starts the operation and waits for its end. */
+export async function run(
+  runner: OperationRunner,
+  kind: OperationKind,
+  input: unknown,
+  more: Partial<StartRequest> = {},
+): Promise<OperationView> {
+  const request = aRequest(kind, input, more);
+  runner.start(request);
+  return runner.attach(request.key, 0, () => undefined);
+}
