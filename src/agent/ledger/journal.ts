@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import { operationEvent, operationKind, operationState, wireError } from "../protocol.ts";
 import type { OperationEvent, OperationKind, OperationState, OperationView, WireError } from "../protocol.ts";
+import { transaction } from "./database.ts";
 
 const row = z.object({
   key: z.string(),
@@ -77,10 +78,14 @@ export class Journal {
     return rows.map((each) => fromRow(row.parse(each)));
   }
 
-  addEvent(key: string, event: OperationEvent): void {
+  /** Enters an event under the operation's next number, and gives it with that. */
+  addEvent(key: string, event: Omit<OperationEvent, "seq">): OperationEvent {
+    const found = this.#database.prepare("SELECT COALESCE(MAX(seq), 0) + 1 AS seq FROM events WHERE key = ?").get(key);
+    const numbered = { ...z.object({ seq: z.number() }).parse(found), ...event };
     this.#database
       .prepare("INSERT INTO events (key, seq, at_ms, type, name, message) VALUES (?, ?, ?, ?, ?, ?)")
-      .run(key, event.seq, event.atMs, event.type, event.name, event.message);
+      .run(key, numbered.seq, event.atMs, event.type, event.name, event.message);
+    return numbered;
   }
 
   events(key: string, after: number): OperationEvent[] {
@@ -89,6 +94,11 @@ export class Journal {
       .all(key, after);
     // The driver's rows have no prototype, which a strict schema takes for no object of its own.
     return rows.map((each) => operationEvent.parse({ ...each }));
+  }
+
+  /** Makes all entries that `action` makes one: after a crash either each is there or none. */
+  atOnce(action: () => void): void {
+    transaction(this.#database, action);
   }
 
   /** Drops the oldest ended operations beyond what is kept. */

@@ -17,6 +17,12 @@ const leaseMs = 10 * 60_000;
 export class Leases {
   readonly #leases = new Map<string, Lease>();
   readonly #connections = new Map<string, number>();
+  readonly #now: () => number;
+
+  /** `now`: Unix time in milliseconds. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
 
   /** Throws DEPLOY_IN_PROGRESS, naming who holds the app, while somebody else does. */
   take(app: string, holder: Holder): void {
@@ -26,7 +32,7 @@ export class Leases {
       throw new IkomaError("DEPLOY_IN_PROGRESS", `${app} is being deployed by ${held.holder.label} (active ${since}).`);
     }
     const runningOperations = held?.holder.id === holder.id ? held.runningOperations : 0;
-    this.#leases.set(app, { holder, runningOperations: runningOperations + 1, renewedAtMs: Date.now() });
+    this.#leases.set(app, { holder, runningOperations: runningOperations + 1, renewedAtMs: this.#now() });
   }
 
   /** After an operation; `last` when it was the one that ends a deploy. */
@@ -34,7 +40,7 @@ export class Leases {
     const held = this.#leases.get(app);
     if (held?.holder.id !== holder.id) return;
     held.runningOperations -= 1;
-    held.renewedAtMs = Date.now();
+    held.renewedAtMs = this.#now();
     if (held.runningOperations <= 0 && (last || !this.#connections.has(holder.id))) this.#leases.delete(app);
   }
 
@@ -56,6 +62,6 @@ export class Leases {
 
   #isOver(lease: Lease): boolean {
     if (lease.runningOperations > 0) return false;
-    return !this.#connections.has(lease.holder.id) || Date.now() - lease.renewedAtMs > leaseMs;
+    return !this.#connections.has(lease.holder.id) || this.#now() - lease.renewedAtMs > leaseMs;
   }
 }

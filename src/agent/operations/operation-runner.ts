@@ -1,13 +1,11 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
-import { releasePhases } from "../protocol.ts";
 import type { Holder, OperationEvent, OperationKind, OperationView } from "../protocol.ts";
 import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
 import { retireOthers } from "./converge.ts";
 import { Leases } from "./leases.ts";
+import { operationContext } from "./operation-context.ts";
 import { redactor } from "./redaction.ts";
 import { toWire } from "./wire-error.ts";
 
@@ -23,12 +21,13 @@ export interface StartRequest {
 type Listener = (event: OperationEvent) => void;
 
 interface Running {
+  app: string;
   done: Promise<void>;
   abort: AbortController;
   listeners: Set<Listener>;
 }
 
-const holdPollMs = 20;
+const recordRetryMs = 1000;
 
 /**
  * Runs operations: each once per key, one at a time per app, journalled phase by phase. Callers come
@@ -39,7 +38,7 @@ export class OperationRunner {
   readonly leases = new Leases();
   readonly #host: Host;
   readonly #running = new Map<string, Running>();
-  readonly #queues = new Map<string, Promise<void>>();
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(host: Host) {
     this.#host = host;
@@ -52,12 +51,15 @@ export class OperationRunner {
     const app = appOf(request.kind, request.input);
     this.#requireGeneration(request, app);
     this.leases.take(app, request.holder);
-    this.#host.journal.begin(request.key, request.kind, app, request.holder.label);
-    const running: Running = { done: Promise.resolve(), abort: new AbortController(), listeners: new Set() };
+    try {
+      this.#host.journal.begin(request.key, request.kind, app, request.holder.label);
+    } catch (error) {
+      this.leases.operationEnded(app, request.holder, false);
+      throw error;
+    }
+    const running: Running = { app, done: Promise.resolve(), abort: new AbortController(), listeners: new Set() };
     this.#running.set(request.key, running);
-    const turn = this.#queues.get(app) ?? Promise.resolve();
-    running.done = turn.then(() => this.#run(request, app, running));
-    this.#queues.set(app, running.done);
+    running.done = this.inTurn(app, () => this.#run(request, app, running));
     return this.#view(request.key);
   }
 
@@ -81,6 +83,21 @@ export class OperationRunner {
     return this.#host.journal.running().find((each) => each.app === app);
   }
 
+  /** Whether an operation of the app runs or waits for its turn. */
+  isBusy(app: string): boolean {
+    return [...this.#running.values()].some((each) => each.app === app);
+  }
+
+  /** Runs `task` when all that was begun for the app before has ended. A task that fails is logged and stops none behind it. */
+  inTurn(app: string, task: () => Promise<void>): Promise<void> {
+    const turn = this.#turns.get(app) ?? Promise.resolve();
+    const done = turn.then(task).catch((error: unknown) => {
+      this.#host.log.error({ app, reason: String(error) }, "a task of the app failed");
+    });
+    this.#turns.set(app, done);
+    return done;
+  }
+
   #requireGeneration(request: StartRequest, app: string): void {
     if (request.expectedGeneration === null) return;
     const generation = this.#host.parts.generation(app, partOf(request.kind));
@@ -92,68 +109,99 @@ export class OperationRunner {
   }
 
   async #run(request: StartRequest, app: string, running: Running): Promise<void> {
-    const context = this.#context(request, running);
+    const { journal, parts } = this.#host;
+    const redact = redactor(secretsOf(request.kind, request.input));
+    const context = this.#context(request, running, redact, running.abort.signal);
     const part = partOf(request.kind);
-    const { journal, parts, log } = this.#host;
+    let record: () => void;
     try {
       await context.enter("accepted");
+      context.signal.throwIfAborted();
       const result = await runOperation(this.#host, request.kind, request.input, context);
-      journal.succeed(request.key, result, parts.advance(app, part));
+      record = () => {
+        journal.succeed(request.key, result, parts.advance(app, part));
+      };
     } catch (thrown) {
-      const error = running.abort.signal.aborted ? new IkomaError("CANCELLED", "The operation was cancelled; what it had begun was undone.") : toIkomaError(thrown);
-      if (error.code === "INTERNAL") log.error({ operation: request.kind, app, reason: context.redact(stackOf(thrown)) }, "operation failed unexpectedly");
-      const state = error.code === "CANCELLED" ? "cancelled" : "failed";
-      journal.fail(request.key, state, toWire(error, context.redact), parts.advance(app, part));
-    } finally {
-      this.#running.delete(request.key);
-      this.leases.operationEnded(app, request.holder, part === "release");
-      journal.trim();
+      const error = this.#failureOf(request, thrown, redact, running.abort.signal);
+      record = () => {
+        journal.fail(
+          request.key,
+          error.code === "CANCELLED" ? "cancelled" : "failed",
+          toWire(error, redact),
+          parts.advance(app, part),
+        );
+      };
     }
-    if (request.kind === "release.apply") void this.#cleanUp(app, request.key, context);
+    await this.#recordEnd(request, record);
+    this.#running.delete(request.key);
+    this.leases.operationEnded(app, request.holder, part === "release");
+    if (request.kind === "release.apply")
+      void this.#cleanUp(app, this.#context(request, running, redact, new AbortController().signal));
+  }
+
+  #failureOf(
+    request: StartRequest,
+    thrown: unknown,
+    redact: (text: string) => string,
+    signal: AbortSignal,
+  ): IkomaError {
+    const error = toIkomaError(thrown);
+    if (error.code === "INTERNAL" && !signal.aborted) {
+      const reason = redact(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+      this.#host.log.error({ operation: request.kind, key: request.key, reason }, "operation failed unexpectedly");
+    }
+    if (!signal.aborted || error.code === "CANCELLED") return error;
+    // Whatever the cancelling made fail; that it is not lost where it was something else.
+    return new IkomaError("CANCELLED", "The operation was cancelled.", {
+      details: { reason: error.message },
+      cause: thrown,
+    });
+  }
+
+  /** An end that is not on disk has not happened: while the disk refuses it, the operation goes on. */
+  async #recordEnd(request: StartRequest, record: () => void): Promise<void> {
+    for (;;) {
+      try {
+        this.#host.journal.atOnce(() => {
+          record();
+          this.#host.journal.trim();
+        });
+        return;
+      } catch (error) {
+        this.#host.log.error(
+          { key: request.key, reason: String(error) },
+          "the end of an operation could not be written down; trying again",
+        );
+        await sleep(recordRetryMs);
+      }
+    }
   }
 
   /** After the answer: the old release drains and goes. The caller does not wait for it, a next deploy neither. */
-  async #cleanUp(app: string, key: string, context: OperationContext): Promise<void> {
+  async #cleanUp(app: string, context: OperationContext): Promise<void> {
     try {
-      await retireOthers(this.#host, app, (phase) => context.enter(phase));
+      await retireOthers(this.#host, app, context.enter);
     } catch (error) {
-      this.#host.log.error({ app, key, reason: context.redact(stackOf(error)) }, "clean-up failed; it is tried again after the next deploy");
+      const reason = context.redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
+      this.#host.log.error({ app, key: context.key, reason }, "clean-up failed; the sweep tries again");
     }
   }
 
-  #context(request: StartRequest, running: Running): OperationContext {
-    const redact = redactor(secretsOf(request.kind, request.input));
-    let seq = 0;
-    const tell = (type: OperationEvent["type"], name: string, message: string): void => {
-      seq += 1;
-      const event = { seq, atMs: Date.now(), type, name, message: redact(message) };
-      this.#host.journal.addEvent(request.key, event);
-      for (const listener of running.listeners) listener(event);
-    };
-    return {
+  #context(
+    request: StartRequest,
+    running: Running,
+    redact: (text: string) => string,
+    signal: AbortSignal,
+  ): OperationContext {
+    return operationContext(this.#host, {
       key: request.key,
       by: request.holder.label,
-      signal: running.abort.signal,
+      signal,
       redact,
-      enter: async (phase) => {
-        this.#host.journal.enter(request.key, phase);
-        tell("phase", phase, "");
-        await this.#holdAt(phase);
+      notify: (event) => {
+        for (const listener of running.listeners) listener(event);
       },
-      step: (name, message) => {
-        tell("step", name, message);
-      },
-      log: (service, line) => {
-        tell("log", service, line);
-      },
-    };
-  }
-
-  /** Waits while the host's owner holds this phase (a file of its name), to look at or to break off an operation there. */
-  async #holdAt(phase: string): Promise<void> {
-    const known: readonly string[] = releasePhases;
-    if (!known.includes(phase)) return;
-    while (existsSync(join(this.#host.paths.hold, phase))) await sleep(holdPollMs);
+    });
   }
 
   #view(key: string): OperationView {
@@ -161,8 +209,4 @@ export class OperationRunner {
     if (entry === undefined) throw new IkomaError("AGENT_PROTOCOL", `This host knows no operation ${key}.`);
     return entry.view;
   }
-}
-
-function stackOf(thrown: unknown): string {
-  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 }

@@ -1,0 +1,58 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Host, OperationContext } from "../host.ts";
+import { releasePhases } from "../protocol.ts";
+import type { OperationEvent } from "../protocol.ts";
+
+const holdPollMs = 20;
+/** A log line may have any length; one message of the protocol may not. In characters. */
+const longestMessage = 4000;
+
+/** Whose context it is. */
+export interface ContextOwner {
+  key: string;
+  /** Label of the holder. */
+  by: string;
+  signal: AbortSignal;
+  redact: (text: string) => string;
+  /** Is told each event once it is in the journal. */
+  notify: (event: OperationEvent) => void;
+}
+
+/** What an operation tells goes into the journal first, free of secrets, then to whoever is attached. */
+export function operationContext(host: Host, owner: ContextOwner): OperationContext {
+  const { key, by, signal, redact, notify } = owner;
+  const tell = (type: OperationEvent["type"], name: string, message: string): void => {
+    const text = shortened(redact(message));
+    notify(host.journal.addEvent(key, { atMs: Date.now(), type, name, message: text }));
+  };
+  return {
+    key,
+    by,
+    signal,
+    redact,
+    enter: async (phase) => {
+      host.journal.enter(key, phase);
+      tell("phase", phase, "");
+      await holdAt(host, phase, signal);
+    },
+    step: (name, message) => {
+      tell("step", name, message);
+    },
+    log: (service, line) => {
+      tell("log", service, line);
+    },
+  };
+}
+
+/** Waits while the host's owner holds this phase (a file of its name), to look at or to break off an operation there. */
+async function holdAt(host: Host, phase: string, signal: AbortSignal): Promise<void> {
+  const known: readonly string[] = releasePhases;
+  if (!known.includes(phase)) return;
+  while (existsSync(join(host.paths.hold, phase))) await sleep(holdPollMs, undefined, { signal });
+}
+
+function shortened(text: string): string {
+  return text.length <= longestMessage ? text : `${text.slice(0, longestMessage)}… (${text.length} characters)`;
+}
