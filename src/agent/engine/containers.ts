@@ -86,8 +86,8 @@ export class Containers {
       .slice(-count);
   }
 
-  /** Runs a command inside and gives its exit code and output. */
-  async exec(id: string, command: string[], timeoutMs: number): Promise<{ code: number; output: string }> {
+  /** Runs a command inside and gives its exit code and output. Aborted, the caller waits no longer; the command goes on. */
+  async exec(id: string, command: string[], signal: AbortSignal): Promise<{ code: number; output: string }> {
     const created = await this.#engine.json(z.object({ Id: z.string() }), {
       method: "POST",
       path: `/containers/${id}/exec`,
@@ -97,23 +97,26 @@ export class Containers {
       method: "POST",
       path: `/exec/${created.Id}/start`,
       body: { Detach: false, Tty: false },
-      timeoutMs,
+      signal,
     });
     const ended = await this.#engine.json(z.object({ ExitCode: z.number().nullable() }), { path: `/exec/${created.Id}/json` });
     return { code: ended.ExitCode ?? -1, output: splitStream(output).trim() };
   }
 }
 
-/** Takes the engine's framing (8 bytes: stream, length) off a multiplexed output. */
+/** Takes the engine's framing (8 bytes: stream, three zeros, length) off. A container with a terminal has none. */
 function splitStream(bytes: Buffer): string {
-  const parts: string[] = [];
+  const parts: Buffer[] = [];
   let at = 0;
   while (at + 8 <= bytes.length) {
+    const isFramed = bytes.readUInt8(at) <= 2 && bytes.readUIntBE(at + 1, 3) === 0;
+    if (!isFramed) break;
     const length = bytes.readUInt32BE(at + 4);
-    parts.push(bytes.subarray(at + 8, at + 8 + length).toString("utf8"));
+    parts.push(bytes.subarray(at + 8, at + 8 + length));
     at += 8 + length;
   }
-  return parts.join("");
+  if (at === 0) return bytes.toString("utf8");
+  return Buffer.concat(parts).toString("utf8");
 }
 
 /** Takes these HTTP statuses of the engine for success: what was asked for is so already. */

@@ -20,8 +20,9 @@ export interface EngineRequest {
   path: string;
   body?: unknown;
   headers?: Record<string, string>;
-  /** Default 30 s. */
+  /** How long the engine may say nothing, not how long the answer may take. Default 30 s. */
   timeoutMs?: number;
+  signal?: AbortSignal;
 }
 
 const defaultTimeoutMs = 30_000;
@@ -45,19 +46,21 @@ export class EngineApi {
     return schema.parse(text === "" ? {} : JSON.parse(text));
   }
 
-  /** The answer's body. Throws {@link EngineRefusal} on 4xx and 5xx. */
+  /** The answer's body, at most its first 16 MiB. Throws {@link EngineRefusal} on 4xx and 5xx. */
   async raw(what: EngineRequest): Promise<Buffer> {
     const response = await this.stream(what);
     const chunks: Buffer[] = [];
     let size = 0;
-    for await (const chunk of response) {
-      const bytes = chunk as Buffer;
-      size += bytes.length;
-      if (size > maxAnswerBytes) {
-        response.destroy();
-        break;
+    try {
+      for await (const chunk of response) {
+        const bytes = chunk as Buffer;
+        size += bytes.length;
+        if (size > maxAnswerBytes) break;
+        chunks.push(bytes);
       }
-      chunks.push(bytes);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new IkomaError("HOST_NOT_READY", `The Docker engine broke off its answer to ${what.path}: ${reason}`, { cause: error });
     }
     return Buffer.concat(chunks);
   }
@@ -95,6 +98,7 @@ export class EngineApi {
             ...what.headers,
           },
           timeout: what.timeoutMs ?? defaultTimeoutMs,
+          ...(what.signal === undefined ? {} : { signal: what.signal }),
         },
         resolve,
       );

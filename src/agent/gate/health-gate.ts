@@ -14,13 +14,18 @@ export interface GateTarget {
   http?: { address: string; port: number; host: string };
   /** The compose file's `healthcheck`, run by the agent itself: Docker's first run comes after a whole interval. */
   healthcheck: unknown;
+  /** How often the engine had restarted it before it was asked for; only what comes on top is a crash. */
+  restartsBefore?: number;
 }
 
 const pollMs = 50;
+const longestCommandMs = 30_000;
 const probeTimeoutMs = 2_000;
 /** How long a container without any check must run before it counts as up. */
 const settleMs = 400;
 const logLines = 20;
+/** What of a line, or of a check's answer, an error quotes, in characters. */
+const quotedLength = 500;
 
 /** Waits until all targets are healthy. A container that exits or restarts fails at once, not at the time-out. */
 export async function waitUntilHealthy(
@@ -47,43 +52,54 @@ async function waitForOne(
   signal: AbortSignal,
   op: OperationContext,
 ): Promise<void> {
-  const check = checkOf(containers, target, health);
+  const check = checkOf(containers, target, health, deadline, op.redact);
   for (;;) {
     signal.throwIfAborted();
     const container = await containers.inspect(target.containerId);
-    if (container === undefined || hasFallen(container)) throw await crashError(containers, target, container, op);
-    const verdict = await check();
+    if (container === undefined || hasFallen(container, target.restartsBefore ?? 0)) throw await crashError(containers, target, container, op);
+    const verdict = await check(signal);
     if (verdict === undefined) return;
+    signal.throwIfAborted();
     if (Date.now() > deadline) throw await unhealthyError(containers, target, health, verdict, op);
     await sleep(pollMs, undefined, { signal });
   }
 }
 
-/** A check gives undefined when the target is healthy, else why not. */
-type Check = () => Promise<string | undefined>;
+/** A check gives undefined when the target is healthy, else why not, free of secrets. */
+type Check = (signal: AbortSignal) => Promise<string | undefined>;
 
-function checkOf(containers: Containers, target: GateTarget, health: HealthProbe): Check {
+function checkOf(containers: Containers, target: GateTarget, health: HealthProbe, deadline: number, redact: (text: string) => string): Check {
   const command = healthCommand(target.healthcheck);
-  if (command !== undefined) return commandCheck(containers, target, command);
-  if (target.http !== undefined) return httpCheck(target.http, health);
+  if (command !== undefined) return commandCheck(containers, target, command, deadline, redact);
+  if (target.http !== undefined) return httpCheck(target.http, health, redact);
   const since = Date.now();
   return () => Promise.resolve(Date.now() - since >= settleMs ? undefined : "it has only just started");
 }
 
-function commandCheck(containers: Containers, target: GateTarget, command: string[]): Check {
-  return async () => {
-    const { code, output } = await containers.exec(target.containerId, command, 30_000).catch((error: unknown) => {
+function commandCheck(
+  containers: Containers,
+  target: GateTarget,
+  command: string[],
+  deadline: number,
+  redact: (text: string) => string,
+): Check {
+  return async (signal) => {
+    const timeoutMs = Math.min(longestCommandMs, Math.max(pollMs, deadline - Date.now()));
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const { code, output } = await containers.exec(target.containerId, command, AbortSignal.any([signal, timeout])).catch((error: unknown) => {
       // The container may have gone while the command ran; the next look at it says so.
-      return { code: -1, output: error instanceof Error ? error.message : String(error) };
+      const reason = error instanceof Error ? error.message : String(error);
+      return { code: -1, output: timeout.aborted ? `it had not ended after ${timeoutMs} ms` : reason };
     });
-    return code === 0 ? undefined : `its health check ended with ${code}${output === "" ? "" : `: ${output.slice(-200)}`}`;
+    // Masked before it is cut: half a secret would not be found.
+    return code === 0 ? undefined : `its health check ended with ${code}${output === "" ? "" : `: ${redact(output).slice(-quotedLength)}`}`;
   };
 }
 
-function httpCheck(http: { address: string; port: number; host: string }, health: HealthProbe): Check {
-  return async () => {
-    const answer = await probe(http, health.path, http.host, probeTimeoutMs);
-    return isAccepted(answer, health.status) ? undefined : `GET ${health.path} on port ${http.port}: ${describeAnswer(answer)}`;
+function httpCheck(http: { address: string; port: number; host: string }, health: HealthProbe, redact: (text: string) => string): Check {
+  return async (signal) => {
+    const answer = await probe(http, health.path, http.host, probeTimeoutMs, signal);
+    return isAccepted(answer, health.status) ? undefined : `GET ${health.path} on port ${http.port}: ${describeAnswer(answer, redact)}`;
   };
 }
 
@@ -94,15 +110,16 @@ export function healthCommand(healthcheck: unknown): string[] | undefined {
   const parsed = composeHealthcheck.safeParse(healthcheck);
   if (!parsed.success || parsed.data.disable === true || parsed.data.test === undefined) return undefined;
   const { test } = parsed.data;
-  if (typeof test === "string") return ["/bin/sh", "-c", test];
+  if (typeof test === "string") return test.trim() === "" ? undefined : ["/bin/sh", "-c", test];
   const [kind, ...rest] = test;
+  if (rest.length === 0) return undefined;
   if (kind === "CMD-SHELL") return ["/bin/sh", "-c", rest.join(" ")];
-  return kind === "CMD" && rest.length > 0 ? rest : undefined;
+  return kind === "CMD" ? rest : undefined;
 }
 
-function hasFallen(container: Container): boolean {
+function hasFallen(container: Container, restartsBefore: number): boolean {
   const { Status, Restarting } = container.State;
-  return Restarting || container.RestartCount > 0 || Status === "exited" || Status === "dead" || Status === "removing";
+  return Restarting || container.RestartCount > restartsBefore || Status === "exited" || Status === "dead" || Status === "removing";
 }
 
 async function crashError(
@@ -133,13 +150,15 @@ async function unhealthyError(
   const lines = await tellLastLines(containers, target, op);
   return new IkomaError(
     "RELEASE_UNHEALTHY",
-    `The service ${target.service} did not become healthy within ${health.timeoutSeconds} s: ${op.redact(verdict)}`,
-    { details: { service: target.service, probe: op.redact(verdict), log: lines } },
+    `The service ${target.service} did not become healthy within ${health.timeoutSeconds} s: ${verdict}`,
+    { details: { service: target.service, probe: verdict, log: lines } },
   );
 }
 
 async function tellLastLines(containers: Containers, target: GateTarget, op: OperationContext): Promise<string[]> {
-  const lines = (await containers.lastLines(target.containerId, logLines)).map(op.redact);
+  // Some log drivers cannot be read from; that must not hide why the service fell.
+  const found = await containers.lastLines(target.containerId, logLines).catch(() => []);
+  const lines = found.map(op.redact);
   for (const line of lines) op.log(target.service, line);
-  return lines;
+  return lines.map((line) => line.slice(0, quotedLength));
 }

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import type { RequestOptions } from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
 
 /** Where a request goes: a container or the edge by address, or the edge's candidate socket. */
 export type ProbeTarget = { address: string; port: number } | { socketPath: string };
@@ -13,30 +13,47 @@ const bodyLimitBytes = 64 * 1024;
 export function probe(target: ProbeTarget, path: string, host: string, timeoutMs: number, signal?: AbortSignal): Promise<ProbeAnswer> {
   const where: RequestOptions = "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
   return new Promise((resolve) => {
-    const deadline = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
-    const outgoing = request(
-      { ...where, path, agent: false, signal: deadline, headers: { host, "user-agent": "ikoma-agent", connection: "close" } },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        const answer = (): void => {
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
-        };
-        response.on("data", (chunk: Buffer) => {
-          size += chunk.length;
-          if (size <= bodyLimitBytes) chunks.push(chunk);
-          else response.destroy();
-        });
-        response.on("end", answer);
-        response.on("close", answer);
-        response.on("error", () => undefined); // `close` follows
-      },
-    );
-    outgoing.on("error", (error) => {
-      resolve({ failure: deadline.aborted ? `no answer within ${timeoutMs} ms` : error.message });
-    });
-    outgoing.end();
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const ended = AbortSignal.any([timeout, ...(signal === undefined ? [] : [signal])]);
+    const fail = (error: unknown): void => {
+      const reason = error instanceof Error ? error.message : String(error);
+      resolve({ failure: timeout.aborted ? `no answer within ${timeoutMs} ms` : reason });
+    };
+    try {
+      // Throws for a path or host name that cannot stand in a request.
+      const outgoing = request({
+        ...where,
+        path,
+        agent: false,
+        signal: ended,
+        headers: { host, "user-agent": "ikoma-agent", connection: "close" },
+      });
+      outgoing.on("response", (response) => {
+        collect(response, resolve);
+      });
+      outgoing.on("error", fail);
+      outgoing.end();
+    } catch (error) {
+      fail(error);
+    }
   });
+}
+
+/** Gives what has come when the answer ends, is cut off or exceeds what is kept of it. */
+function collect(response: IncomingMessage, done: (answer: ProbeAnswer) => void): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const answer = (): void => {
+    done({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+  };
+  response.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= bodyLimitBytes) chunks.push(chunk);
+    else response.destroy();
+  });
+  response.on("end", answer);
+  response.on("close", answer);
+  response.on("error", () => undefined); // `close` follows
 }
 
 /** Whether an answer's status is within the accepted range, inclusive. */
@@ -44,9 +61,9 @@ export function isAccepted(answer: ProbeAnswer, [from, to]: readonly [number, nu
   return "status" in answer && answer.status >= from && answer.status <= to;
 }
 
-/** The answer in words, for a message: `status 503: database is down`. */
-export function describeAnswer(answer: ProbeAnswer): string {
-  if ("failure" in answer) return answer.failure;
-  const text = answer.body.trim().replaceAll(/\s+/g, " ").slice(0, 200);
+/** The answer in words, for a message: `status 503: database is down`. Masked before it is cut: half a secret would not be found. */
+export function describeAnswer(answer: ProbeAnswer, redact: (text: string) => string): string {
+  if ("failure" in answer) return redact(answer.failure);
+  const text = redact(answer.body).trim().replaceAll(/\s+/g, " ").slice(0, 200);
   return text === "" ? `status ${answer.status}` : `status ${answer.status}: ${text}`;
 }

@@ -17,7 +17,7 @@ export async function runSmokeChecks(
     const missesText = "body" in answer && check.contains !== undefined && !answer.body.includes(check.contains);
     if (isAccepted(answer, check.status) && !missesText) continue;
     const wanted = missesText ? `a body with ${JSON.stringify(check.contains)}` : `a status of ${check.status.join("-")}`;
-    const said = op.redact(describeAnswer(answer));
+    const said = describeAnswer(answer, op.redact);
     throw new IkomaError("RELEASE_SMOKE_FAILED", `The smoke check GET ${check.path} ${where} wanted ${wanted} and got ${said}`, {
       details: { path: check.path, answer: said, where },
     });
