@@ -2,7 +2,6 @@ import { chmodSync, chownSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline";
 import * as z from "zod";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import type { Host } from "./host.ts";
@@ -10,6 +9,7 @@ import { publicView } from "./ledger/deployments.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { handshake } from "./handshake.ts";
+import { readLines } from "./line-reader.ts";
 import { maxMessageBytes, methods, rpcRequest } from "./protocol.ts";
 import type { Method, Result } from "./protocol.ts";
 import { readPart } from "./reading/read-parts.ts";
@@ -36,7 +36,8 @@ export function serve(host: Host, runner: OperationRunner, ready: Promise<void>)
   });
   server.listen(path, () => {
     chmodSync(path, 0o660);
-    chownSync(path, 0, statSync(host.engine.socketPath).gid);
+    // Only root may give it to the engine's group; started by anybody else the agent serves that account alone.
+    if (process.getuid?.() === 0) chownSync(path, 0, statSync(host.engine.socketPath).gid);
   });
   return server;
 }
@@ -73,7 +74,7 @@ function handlersOf(host: Host, runner: OperationRunner): Handlers {
 function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Handlers, ready: Promise<void>): void {
   const holders = new Set<string>();
   const send = (message: object): void => {
-    if (!socket.destroyed) socket.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+    if (!socket.destroyed) socket.write(`${oneLine({ jsonrpc: "2.0", ...message })}\n`);
   };
   const connection: Connection = {
     notify: (method, params) => {
@@ -85,40 +86,41 @@ function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Han
       runner.leases.connected(holderId);
     },
   };
-  boundLines(socket);
-  const lines = createInterface({ input: socket, crlfDelay: Infinity });
-  lines.on("line", (line) => {
+  readLines(socket, maxMessageBytes, (line) => {
     void ready.then(() => answer(line, handlers, connection, send)).catch((error: unknown) => {
       host.log.error({ reason: String(error) }, "request failed");
     });
   });
-  lines.on("error", () => undefined); // the socket's own error handler has it
   socket.on("error", () => socket.destroy());
   socket.on("close", () => {
     for (const holder of holders) runner.leases.disconnected(holder);
   });
 }
 
-/** Ends a connection that sends a line longer than any message may be, before it fills the memory. */
-function boundLines(socket: Socket): void {
-  let sinceNewline = 0;
-  socket.on("data", (chunk: Buffer) => {
-    const at = chunk.lastIndexOf(10);
-    sinceNewline = at < 0 ? sinceNewline + chunk.length : chunk.length - at - 1;
-    if (sinceNewline > maxMessageBytes) socket.destroy();
-  });
+/** JSON leaves two characters as they are that many line readers take for the end of a line. */
+function oneLine(message: object): string {
+  return JSON.stringify(message).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
 async function answer(line: string, handlers: Handlers, connection: Connection, send: (message: object) => void): Promise<void> {
   let id = 0;
   try {
-    const request = rpcRequest.parse(JSON.parse(line));
+    const request = rpcRequest.parse(jsonOf(line));
     id = request.id;
     if (!isMethod(request.method)) throw new IkomaError("AGENT_PROTOCOL", `This agent knows no request ${request.method}.`);
     send({ id, result: await call(request.method, request.params, handlers, connection) });
   } catch (thrown) {
     const error = thrown instanceof z.ZodError ? new IkomaError("AGENT_PROTOCOL", z.prettifyError(thrown)) : toIkomaError(thrown);
     send({ id, error: { code: -32000, message: error.message, data: toWire(error) } });
+  }
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // Not the parser's own words: they quote the text, which may be a secret.
+    throw new IkomaError("AGENT_PROTOCOL", "A request is one line of JSON; this one cannot be read.");
   }
 }
 
