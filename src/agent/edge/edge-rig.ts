@@ -193,7 +193,9 @@ export class AppServer {
     this.#port = port;
     this.name = name;
     this.address = address;
-    this.#server = createServer((incoming, response) => { this.#answer(incoming, response); });
+    this.#server = createServer((incoming, response) => {
+      this.#answer(incoming, response);
+    });
     // HAProxy checks the handshake of a websocket, key and all.
     this.#server.on("upgrade", (incoming, socket) => {
       const key = `${incoming.headers["sec-websocket-key"] ?? ""}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;

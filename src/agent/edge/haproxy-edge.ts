@@ -8,16 +8,16 @@ import { backendName, belongsTo, candidateName, isCandidate, parseRouteEntry, ro
 import { checkEdgeApp, checkEdgeView } from "./edge-view.ts";
 import { candidateEntries, haproxyPaths, renderConfig } from "./haproxy-config.ts";
 import type { HaproxyPlace, RenderedConfig } from "./haproxy-config.ts";
-import { expectAnswer, withRuntime } from "./haproxy-sockets.ts";
+import { withRuntime } from "./haproxy-sockets.ts";
 import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
 import { Mutex } from "./mutex.ts";
 import { replaceEntries } from "./runtime-map.ts";
-import { findMap, parseMap, parseServers, serverCommands } from "./runtime-state.ts";
+import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
+import { findMap, parseMap } from "./runtime-state.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
 import { addServer, checkRoutesHaveServers, neededBackends, planSwitch, serverPath, setState } from "./switch-plan.ts";
-import type { EdgeCommand } from "./switch-plan.ts";
 import type { Edge, EdgeApp, EdgeServed, EdgeServerState, EdgeView, EdgeViewSource } from "./edge.ts";
 
 /** How to drive an edge. */
@@ -257,41 +257,6 @@ class HaproxyEdge implements Edge {
 
   #bounded<T>(task: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return task(AbortSignal.timeout(this.#deadlineMs));
-  }
-}
-
-async function perform(run: RunCommand, commands: readonly EdgeCommand[]): Promise<void> {
-  for (const { command, expected } of commands) await expectAnswer(run, command, expected);
-}
-
-async function readServers(run: RunCommand): Promise<RuntimeServer[]> {
-  return parseServers(await run(serverCommands.state), await run(serverCommands.stat));
-}
-
-async function publicServers(run: RunCommand, app: string): Promise<RuntimeServer[]> {
-  return (await readServers(run)).filter((each) => belongsTo(app, each.backend) && !isCandidate(each.backend));
-}
-
-/** Takes servers out and closes what is still open on them. */
-async function removeAll(run: RunCommand, servers: readonly RuntimeServer[], signal: AbortSignal): Promise<void> {
-  const paths = servers.map((each) => `${each.backend}/${each.name}`);
-  await perform(
-    run,
-    paths.map((path) => setState(path, "maint")),
-  );
-  for (const path of paths) await removeServer(run, path, signal);
-}
-
-/** HAProxy deletes a server only when nothing refers to it; closed connections take a moment to let go. */
-async function removeServer(run: RunCommand, path: string, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await expectAnswer(run, `shutdown sessions server ${path}`, /^$/);
-    const answer = await run(`del server ${path}`);
-    if (/^Server deleted\.$|^No such server\.$/.test(answer)) return;
-    const isBusy = /still has connections|cannot remove it|in use/i.test(answer);
-    if (!isBusy || signal.aborted)
-      throw new IkomaError("EDGE_FAILED", `HAProxy does not remove the server ${path}: ${answer}`);
-    await sleep(pollMs);
   }
 }
 

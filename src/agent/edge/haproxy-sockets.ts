@@ -91,8 +91,9 @@ class Conversation {
   }
 
   async untilClosed(command: string): Promise<string> {
-    // The master keeps the connection until it is told to quit; ending our half instead could drop the command.
-    this.#socket.write(`${command}\nquit\n`);
+    // The master keeps the connection until our half of it ends. (`quit` after the command does not do: 3.0
+    // leaves the connection open when the command was for a worker that is gone.)
+    this.#socket.end(`${command}\n`);
     while (!this.#ended) await this.#more(command);
     if (this.#failure !== undefined && this.#received === "") this.#fail(command);
     return this.#received.trim();

@@ -42,7 +42,8 @@ export class HaproxyWorkers {
       const stat = await this.#askWorker(pid, serverCommands.stat, signal);
       return parseServers(state, stat);
     };
-    return this.#ofLiving(oldWorkers, signal, read);
+    const living = await this.#ofLiving(oldWorkers, signal, read);
+    return living.map(({ pid, found }) => ({ pid, servers: found }));
   }
 
   /**
@@ -92,7 +93,7 @@ export class HaproxyWorkers {
       const infos = await this.#ofLiving(oldWorkers, signal, async (pid) => [
         parseInfo(await this.#askWorker(pid, "show info", signal)),
       ]);
-      if (infos.every(({ servers: [info] }) => info?.stopping ?? true)) return;
+      if (infos.every(({ found: [info] }) => info?.stopping ?? true)) return;
       await sleep(pollMs);
     }
   }
@@ -105,22 +106,29 @@ export class HaproxyWorkers {
     return askMaster(this.#paths.masterSocket, signal, `@!${pid} ${command}`);
   }
 
-  /** An old worker may end between two questions; what it had is then over, not unknown. */
+  /**
+   * An old worker may end between two questions, and refuses them while it does ("Can't connect to the target
+   * CLI!"); what it had is then over, not unknown. So each is asked until it answers or is gone.
+   */
   async #ofLiving<T>(
     pids: number[],
     signal: AbortSignal,
     ask: (pid: number) => Promise<T[]>,
-  ): Promise<{ pid: number; servers: T[] }[]> {
-    const found: { pid: number; servers: T[] }[] = [];
-    for (const pid of pids) {
-      try {
-        found.push({ pid, servers: await ask(pid) });
-      } catch (error) {
-        const { oldWorkers } = await this.#processes(signal);
-        if (oldWorkers.includes(pid)) throw error;
-      }
-    }
-    return found;
+  ): Promise<{ pid: number; found: T[] }[]> {
+    const answers = await Promise.all(
+      pids.map(async (pid) => {
+        for (;;) {
+          try {
+            return [{ pid, found: await ask(pid) }];
+          } catch (error) {
+            if (signal.aborted) throw error;
+          }
+          if (!(await this.#processes(signal)).oldWorkers.includes(pid)) return [];
+          await sleep(pollMs);
+        }
+      }),
+    );
+    return answers.flat();
   }
 
   async #refused(answer: string): Promise<IkomaError> {
