@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessoriesSpec } from "../../core/deployer/release-spec.ts";
 import { edgeApp, edgeView } from "../edge-view.ts";
-import type { EdgeView } from "../edge/edge.ts";
+import { routePath } from "../edge/edge-names.ts";
+import type { EdgeRoute, EdgeView } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
@@ -32,16 +33,32 @@ export async function restoreRouting(host: Host, app: string): Promise<void> {
  * is on the host is made to match the ledger. `enter` is told the phases of it.
  */
 export async function retireOthers(host: Host, app: string, enter?: (phase: string) => Promise<void>): Promise<void> {
+  const found = await deploymentsOnHost(host, app);
+  // Asked after the wait: one that came to serve meanwhile must not be taken for an old one.
   const current = host.deployments.current(app)?.number;
-  const others = (await deploymentsOnHost(host, app)).filter(
-    (number) => number !== current && !host.underway.has(underwayKey(app, number)),
-  );
-  await Promise.all(others.map((number) => retireOnce(host, app, number, enter)));
-  if (others.length > 0) await removeUnusedImages(host, app);
+  const others = found.filter((number) => number !== current && !host.underway.has(underwayKey(app, number)));
+  await Promise.all(others.map((number) => retireDeployment(host, app, number, enter)));
+  if (others.length > 0 || current === undefined) await removeUnusedImages(host, app);
 }
 
-/** One clean-up a deployment at a time, however many ask for it. */
-function retireOnce(host: Host, app: string, number: number, enter?: (phase: string) => Promise<void>): Promise<void> {
+/** Whether the edge serves what the ledger has as current. */
+export async function isRouted(host: Host, app: string): Promise<boolean> {
+  const served = await host.edge.served(app);
+  const wanted = edgeApp(host, app);
+  const serving = served.servers.filter((each) => each.state === "ready" || each.state === "down");
+  const server = (each: { name: string; address: string; port: number }): string => `${each.name} ${each.address} ${each.port}`;
+  const route = (each: EdgeRoute): string => `${each.path} ${each.service} ${each.port}`;
+  return (
+    sameTexts(serving.map(server), wanted.servers.map(server)) && sameTexts(served.routes.map(route), wanted.routes.map((each) => route({ ...each, path: routePath(each.path) })))
+  );
+}
+
+function sameTexts(a: string[], b: string[]): boolean {
+  return [...new Set(a)].toSorted().join("\n") === [...new Set(b)].toSorted().join("\n");
+}
+
+/** Drains and removes one deployment. One clean-up a deployment at a time, however many ask for it. */
+export function retireDeployment(host: Host, app: string, number: number, enter?: (phase: string) => Promise<void>): Promise<void> {
   const key = underwayKey(app, number);
   const running = host.retiring.get(key);
   if (running !== undefined) return running;
@@ -73,8 +90,8 @@ async function drain(host: Host, app: string, number: number): Promise<void> {
 
 async function isBusy(host: Host, app: string, number: number): Promise<boolean> {
   const keep = host.deployments.current(app)?.servers.map((each) => each.name) ?? [];
-  const busy = await host.edge.draining(app, keep);
-  return busy.some((each) => deploymentOfServer(each.name) === number);
+  const others = await host.edge.draining(app, keep);
+  return others.some((each) => deploymentOfServer(each.name) === number && each.connections > 0);
 }
 
 /** Numbers of the deployments that containers, networks or servers of the edge are left of. */
@@ -85,30 +102,36 @@ async function deploymentsOnHost(host: Host, app: string): Promise<number[]> {
     host.networks.list(own),
     host.edge.served(app),
   ]);
+  // A network may be given out and not be made yet.
+  const prefix = releaseProject(app, "");
+  const owned = host.subnets.owners().filter((each) => each.startsWith(prefix) && /^\d+$/.test(each.slice(prefix.length)));
   const labelled = [...containers.map((each) => each.Config.Labels), ...networks.map((each) => each.Labels)];
   const numbers = [
     ...labelled.map((each) => Number(each?.[labels.deployment])),
+    ...owned.map((each) => Number(each.slice(prefix.length))),
     ...served.servers.map((each) => deploymentOfServer(each.name) ?? Number.NaN),
   ];
   return [...new Set(numbers)].filter((number) => Number.isInteger(number));
 }
 
 /** Images of deployments that can no longer be rolled back to, unless something else of the app needs them. */
-async function removeUnusedImages(host: Host, app: string): Promise<void> {
+export async function removeUnusedImages(host: Host, app: string): Promise<void> {
   const current = host.deployments.current(app);
   const keep = current === undefined ? 0 : (host.deployments.input(app, current.number)?.keep ?? 0);
   host.deployments.prune(app, keep);
-  const needed = new Set<string>();
-  for (const each of host.deployments.history(app, 500)) {
-    if (each.status === "failed" || each.status === "pruned") continue;
-    const services = host.deployments.input(app, each.number)?.spec.services ?? {};
-    for (const service of Object.values(services)) needed.add(service.image);
-  }
-  for (const service of Object.values(host.parts.get(app, "accessories", accessoriesSpec)?.services ?? {})) needed.add(service.image);
-  // Staged for a deploy that may be about to begin.
-  for (const reference of host.parts.get(app, "bundle", stageInput)?.images ?? []) needed.add(reference);
+  const needed = imagesNeeded(host, app);
   for (const reference of host.imageUse.of(app)) {
     if (needed.has(reference)) continue;
     if (host.imageUse.drop(app, reference)) await host.images.remove(reference);
   }
+}
+
+function imagesNeeded(host: Host, app: string): Set<string> {
+  const specs = [
+    ...host.deployments.kept(app).map((each) => host.deployments.input(app, each.number)?.spec),
+    host.parts.get(app, "accessories", accessoriesSpec),
+  ];
+  const inUse = specs.flatMap((spec) => Object.values(spec?.services ?? {}).map((each) => each.image));
+  // Staged for a deploy that may be about to begin.
+  return new Set([...inUse, ...(host.parts.get(app, "bundle", stageInput)?.images ?? [])]);
 }
