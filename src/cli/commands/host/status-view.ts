@@ -1,0 +1,37 @@
+import type { HostStatus } from "../../../core/deployer/host-status.ts";
+import { renderTable } from "../../output/table.ts";
+
+const noticeableSkewMs = 1_000;
+
+/** Hosts as a table, below it the apps of each and what went wrong. */
+export function renderHosts(hosts: readonly HostStatus[]): string {
+  const table = renderTable<HostStatus>(
+    [
+      { title: "host", value: (host) => host.name },
+      { title: "address", value: (host) => host.address },
+      { title: "agent", value: ({ agent }) => agent?.agentVersion ?? "-" },
+      { title: "engine", value: ({ agent }) => agent?.engineVersion ?? "-" },
+      { title: "compose", value: ({ agent }) => agent?.composeVersion ?? "-" },
+      { title: "edge", value: ({ agent }) => agent?.edgeVersion ?? "-" },
+      { title: "free", value: ({ agent }) => (agent === undefined ? "-" : `${(agent.diskFreeBytes / 1024 ** 3).toFixed(1)} GiB`), align: "right" },
+      { title: "clock", value: ({ agent }) => (agent === undefined ? "-" : renderSkew(agent.clockSkewMs)), align: "right" },
+      { title: "answer", value: ({ agent }) => (agent === undefined ? "-" : `${agent.answerMs} ms`), align: "right" },
+    ],
+    hosts,
+  );
+  return [table.trimEnd(), ...hosts.flatMap(renderRest)].join("\n");
+}
+
+function renderSkew(skewMs: number): string {
+  if (Math.abs(skewMs) < noticeableSkewMs) return "right";
+  return `${(Math.abs(skewMs) / 1000).toFixed(0)} s ${skewMs > 0 ? "ahead" : "behind"}`;
+}
+
+function renderRest({ name, apps, error }: HostStatus): string[] {
+  if (error !== undefined) return [`${name}: ${error.code} ${error.message}`, `  next: ${error.hint}`];
+  return (apps ?? []).map(({ app, current, operation }) => {
+    const runs = current === undefined ? "nothing deployed" : `#${current.number} ${current.version}`;
+    const now = operation === undefined ? "" : `; ${operation.kind} under way (${operation.phase}, by ${operation.by})`;
+    return `${name}/${app}: ${runs}${now}`;
+  });
+}

@@ -1,0 +1,127 @@
+import type { Handshake } from "../../agent/protocol.ts";
+import type { HostConfig, HostSetup } from "../config/schema.ts";
+import { connectHost, openAgent } from "../transport/host-connections.ts";
+import type { SshConnection } from "../transport/ssh-connection.ts";
+import { checkHost, faultOf } from "./host-checks.ts";
+import { installCompose, installEngine } from "./host-engine.ts";
+import { readHostFacts, type HostFacts } from "./host-facts.ts";
+import { imagesOf, installAgent } from "./host-install.ts";
+import { loginToRegistry, type RegistryLogin } from "./host-registry-login.ts";
+
+/** What a step came to. */
+export interface StepOutcome<T> {
+  readonly value: T;
+  readonly changed: boolean;
+  /** What it found or did, for people. */
+  readonly text?: string;
+}
+
+/** Who is told of the steps. */
+export interface BootstrapReporter {
+  /** Runs a step, telling when it begins, what it says meanwhile, and how and after how long it ended. */
+  step<T>(title: string, work: (note: (text: string) => void) => Promise<StepOutcome<T>>): Promise<T>;
+  warn(text: string): void;
+}
+
+/** What a host is to be made ready with. */
+export interface BootstrapRequest {
+  readonly name: string;
+  readonly host: HostConfig;
+  readonly setup: HostSetup;
+  /** Version of agent and edge. */
+  readonly version: string;
+  /** Whether missing software may be installed. */
+  readonly install: boolean;
+  readonly login?: RegistryLogin;
+  /** Puts agent and edge in place as the stack `hosts` says; tells what it changes. */
+  readonly rollOut: (onStep: (message: string) => void) => Promise<void>;
+}
+
+/**
+ * Makes a server ready for apps. Each step looks first and changes only what is not yet as it should be, so it can be
+ * repeated at any time; a second run changes nothing.
+ *
+ * @throws HOST_UNSUPPORTED, DISK_FULL with everything that stands in the way; what single steps throw
+ */
+export async function bootstrapHost(request: BootstrapRequest, reporter: BootstrapReporter): Promise<Handshake> {
+  const { name, host, setup, version, login } = request;
+  const connection = await reporter.step(`connect to ${name}`, async () => unchanged(await connectHost(host), host.address));
+  const facts = await prepareEngine(connection, request, reporter);
+  const image = imagesOf(setup, version).agent;
+  if (login !== undefined) await keepLogin(connection, image, login, reporter);
+  const agent = openAgent(host);
+  try {
+    const handshake = await reporter.step("set up agent and edge", async (note) => {
+      let isChanged = false;
+      const onStep = (text: string): void => {
+        isChanged = true;
+        note(text);
+      };
+      await request.rollOut(onStep);
+      // The stack knows of versions and settings; an agent that is broken or was tampered with is seen only by looking.
+      await installAgent(connection, agent, { setup, version }, onStep);
+      const answer = await agent.handshake();
+      return { value: answer, changed: isChanged, text: `agent ${answer.agentVersion}, edge ${answer.edgeVersion}` };
+    });
+    if (request.install && facts.compose === "") await addCompose(connection, image, reporter);
+    return handshake;
+  } finally {
+    await agent.close();
+  }
+}
+
+/** Checks the host, installs an engine if that may be, and gives what is there then. */
+async function prepareEngine(connection: SshConnection, request: BootstrapRequest, reporter: BootstrapReporter): Promise<HostFacts> {
+  const facts = await reporter.step("check the host", async () => {
+    const found = await readHostFacts(connection);
+    const fault = faultOf(request.name, checkHost(found, request.setup), request.install);
+    if (fault !== undefined) throw fault;
+    return unchanged(found, describe(found));
+  });
+  if (facts.engine.state === "ready") {
+    warnOf(facts, request, reporter);
+    return facts;
+  }
+  await reporter.step("install the Docker engine", async (note) => {
+    const engine = await installEngine(connection, note);
+    return { value: undefined, changed: true, text: engine };
+  });
+  const after = await readHostFacts(connection);
+  const fault = faultOf(request.name, checkHost(after, request.setup), request.install);
+  if (fault !== undefined) throw fault;
+  warnOf(after, request, reporter);
+  return after;
+}
+
+function warnOf(facts: HostFacts, { setup, install }: BootstrapRequest, reporter: BootstrapReporter): void {
+  for (const { severity, message, hint } of checkHost(facts, setup)) {
+    const isMended = install && facts.compose === "" && message.includes("docker compose");
+    if (severity === "warning" && !isMended) reporter.warn(`${message} ${hint}`);
+  }
+}
+
+function keepLogin(connection: SshConnection, image: string, login: RegistryLogin, reporter: BootstrapReporter): Promise<void> {
+  return reporter.step(`log in to ${login.registry}`, async () => ({
+    value: undefined,
+    changed: await loginToRegistry(connection, image, login),
+    text: `as ${login.user}`,
+  }));
+}
+
+function addCompose(connection: SshConnection, image: string, reporter: BootstrapReporter): Promise<void> {
+  return reporter.step("put docker compose there", async () => {
+    const version = await installCompose(connection, image);
+    return { value: undefined, changed: true, text: version };
+  });
+}
+
+function describe({ osName, engine, compose, diskFreeBytes }: HostFacts): string {
+  const parts = [osName || "unknown system", engine.state === "ready" ? `engine ${engine.version}` : "no engine"];
+  if (compose !== "") parts.push(`compose ${compose}`);
+  parts.push(`${(diskFreeBytes / 1024 ** 3).toFixed(0)} GiB free`);
+  return parts.join(", ");
+}
+
+function unchanged<T>(value: T, text: string): StepOutcome<T> {
+  return { value, changed: false, text };
+}

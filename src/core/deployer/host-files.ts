@@ -1,0 +1,112 @@
+import { readFile, readdir, rename, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { isMap, parseDocument, type Document } from "yaml";
+import * as z from "zod";
+import { explainIssues, nearestName } from "../config/explain-issues.ts";
+import { hostSetup, hostsConfig, setupConfig, type HostConfig, type HostSetup } from "../config/schema.ts";
+import { IkomaError } from "../errors.ts";
+
+/** The stack that sets hosts up. */
+export const hostsStack = "hosts";
+
+/** What a stack's file says of hosts. */
+export interface HostFile {
+  readonly path: string;
+  readonly stack: string;
+  readonly hosts: Readonly<Record<string, HostConfig>>;
+  readonly setup: Readonly<Record<string, HostSetup>>;
+  /** Hosts that the stack's apps are on. */
+  readonly usedHosts: readonly string[];
+}
+
+const stackFile = z
+  .looseObject({
+    config: z
+      .looseObject({
+        "ikoma:hosts": hostsConfig.nullish(),
+        "ikoma:setup": setupConfig.nullish(),
+        "ikoma:apps": z.record(z.string(), z.looseObject({ host: z.string().optional() })).nullish(),
+      })
+      .nullish(),
+  })
+  .nullish();
+
+/** The file of a stack, whether it is there or not. */
+export function hostFilePath(folder: string, stack: string): string {
+  return join(folder, `Pulumi.${stack}.yaml`);
+}
+
+/**
+ * Reads all `Pulumi.<stack>.yaml` of a folder, that of the stack `hosts` first.
+ *
+ * @throws CONFIG_INVALID naming file and setting
+ */
+export async function readHostFiles(folder: string): Promise<HostFile[]> {
+  const stacks = (await readdir(folder)).flatMap((name) => /^Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/.exec(name)?.[1] ?? []);
+  stacks.sort((a, b) => Number(b === hostsStack) - Number(a === hostsStack) || a.localeCompare(b));
+  return Promise.all(stacks.map((stack) => readHostFile(hostFilePath(folder, stack), stack)));
+}
+
+async function readHostFile(path: string, stack: string): Promise<HostFile> {
+  const parsed = stackFile.safeParse(parseFile(await readFile(path, "utf8"), path).toJS());
+  if (!parsed.success) {
+    const problems = explainIssues(stackFile, parsed.error).map((issue) => `${issue.path.slice(1).join(".")}: ${issue.message}`);
+    throw new IkomaError("CONFIG_INVALID", `${basename(path)}: ${problems.join("; ")}`, { details: { path, problems } });
+  }
+  const config = parsed.data?.config ?? {};
+  const usedHosts = Object.values(config["ikoma:apps"] ?? {}).flatMap((app) => app.host ?? []);
+  return { path, stack, hosts: config["ikoma:hosts"] ?? {}, setup: config["ikoma:setup"] ?? {}, usedHosts };
+}
+
+/** A host by its name, as the first file that knows it says, and its setup (defaults where none is given). */
+export function findHost(files: readonly HostFile[], name: string): { host: HostConfig; setup: HostSetup } {
+  const host = files.find((file) => file.hosts[name] !== undefined)?.hosts[name];
+  const setup = files.find((file) => file.setup[name] !== undefined)?.setup[name];
+  if (host !== undefined) return { host, setup: setup ?? hostSetup.parse({}) };
+  const nearest = nearestName(name, files.flatMap((file) => Object.keys(file.hosts)));
+  throw new IkomaError("CONFIG_MISSING", `No stack's file knows a host "${name}".`, {
+    hint: nearest === undefined ? `Run \`ikoma host trust ${name} ADDRESS\` first.` : `Did you mean ${nearest}? Else run \`ikoma host trust ${name} ADDRESS\`.`,
+  });
+}
+
+/** What is written of a host: defaults are left out. */
+export type HostEntry = Pick<HostConfig, "address" | "hostKey"> & Partial<HostConfig>;
+
+/** The text of a stack's file with a host in `ikoma:hosts`; comments and all else stay. */
+export function editHostEntry(text: string, name: string, entry: HostEntry): string {
+  const document = parseFile(text, "The stack's file");
+  const path = ["config", "ikoma:hosts", name];
+  for (const above of [["config"], ["config", "ikoma:hosts"]]) {
+    if (!isMap(document.getIn(above))) document.setIn(above, document.createNode({}));
+  }
+  if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
+  const wanted: Record<string, unknown> = entry;
+  for (const key of Object.keys(hostsConfig.valueType.shape)) {
+    if (wanted[key] === undefined) document.deleteIn([...path, key]);
+    else if (document.getIn([...path, key]) !== wanted[key]) document.setIn([...path, key], wanted[key]);
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+/**
+ * Puts a host into a stack's file, which is made where there is none.
+ *
+ * @returns whether the file changed
+ */
+export async function writeHostEntry(path: string, name: string, entry: HostEntry): Promise<boolean> {
+  const before = await readFile(path, "utf8").catch(() => undefined);
+  const after = editHostEntry(before ?? "", name, entry);
+  if (after === before) return false;
+  const mode = before === undefined ? 0o644 : (await stat(path)).mode;
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, after, { mode });
+  await rename(partial, path);
+  return true;
+}
+
+function parseFile(text: string, path: string): Document {
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem === undefined) return document;
+  throw new IkomaError("CONFIG_INVALID", `${path} is not readable YAML: ${problem.message}`, { cause: problem });
+}

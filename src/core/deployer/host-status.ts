@@ -1,0 +1,45 @@
+import type { Handshake, Result } from "../../agent/protocol.ts";
+import type { HostConfig } from "../config/schema.ts";
+import { toIkomaError } from "../errors.ts";
+import { openAgent } from "../transport/host-connections.ts";
+import { fingerprint } from "../transport/host-key.ts";
+import { hostLabel } from "../transport/ssh-errors.ts";
+
+/** A host as its agent tells it; `error` instead where it did not answer. */
+export interface HostStatus {
+  readonly name: string;
+  /** `root@203.0.113.7` */
+  readonly address: string;
+  readonly hostKey: string;
+  readonly agent?: Handshake & {
+    /** The host's clock minus ours, in ms. */
+    readonly clockSkewMs: number;
+    /** From the first packet to the agent's first answer, in ms. */
+    readonly connectMs: number;
+    /** Of the later question, in ms. */
+    readonly answerMs: number;
+  };
+  readonly apps?: Result<"app.status">["apps"];
+  readonly error?: { readonly code: string; readonly message: string; readonly hint: string };
+}
+
+/** Asks a host's agent how things are. Does not throw: what went wrong is the status. */
+export async function readHostStatus(name: string, host: HostConfig): Promise<HostStatus> {
+  const base = { name, address: hostLabel(host), hostKey: fingerprint(host.hostKey) };
+  const agent = openAgent(host);
+  try {
+    const startedMs = performance.now();
+    const [{ apps }] = [await agent.call("app.status", {})];
+    const connectMs = Math.round(performance.now() - startedMs);
+    const askedMs = Date.now();
+    const handshake = await agent.handshake();
+    const answeredMs = Date.now();
+    const clockSkewMs = Math.round(handshake.clockMs - (askedMs + answeredMs) / 2);
+    return { ...base, agent: { ...handshake, clockSkewMs, connectMs, answerMs: answeredMs - askedMs }, apps };
+  } catch (thrown) {
+    const { code, message, hint } = toIkomaError(thrown);
+    return { ...base, error: { code, message, hint } };
+  } finally {
+    await agent.close();
+  }
+}
