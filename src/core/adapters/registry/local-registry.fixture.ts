@@ -18,6 +18,8 @@ export interface LocalRegistry extends AsyncDisposable {
 }
 
 const startTimeoutMs = 20_000;
+// Found once: tests may move the cache folder.
+const tools = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "ikoma", "tools", "bin");
 const programs = ["registry", "docker-registry"];
 
 /** Starts a registry; for tests only. It ends when it is disposed of. */
@@ -64,26 +66,30 @@ async function startAny(config: string): Promise<Started> {
 }
 
 async function start(program: string, config: string): Promise<Started> {
-  const tools = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "ikoma", "tools", "bin");
   const env = { ...process.env, OTEL_TRACES_EXPORTER: "none", PATH: [tools, process.env.PATH].join(delimiter) };
   const child = spawn(program, ["serve", config], { stdio: ["ignore", "ignore", "pipe"], env });
   const ended = once(child, "close");
   const address = new Promise<string>((resolve, reject) => {
     let log = "";
-    const deadline = setTimeout(() => {
+    const deadline = AbortSignal.timeout(startTimeoutMs);
+    deadline.addEventListener("abort", () => {
       reject(new Error(`${program} did not say where it listens:\n${log}`));
-    }, startTimeoutMs);
+    });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       log += text;
       const [, found] = /listening on (127\.0\.0\.1:\d+)/.exec(log) ?? [];
-      if (found === undefined) return;
-      clearTimeout(deadline);
-      resolve(found);
+      if (found !== undefined) resolve(found);
     });
     child.on("error", reject);
     child.on("close", () => {
       reject(new Error(`${program} ended:\n${log}`));
     });
   });
-  return { address: await address, end: () => child.kill("SIGTERM"), ended };
+  const end = (): void => void child.kill("SIGTERM");
+  try {
+    return { address: await address, end, ended };
+  } catch (failure) {
+    end();
+    throw failure;
+  }
 }
