@@ -1,7 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
 import type { HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
-import { imagesOf, resolveAccessories, resolveRelease, type ReleaseSettings, type Seal } from "../src/core/deployer/resolve-release.ts";
+import {
+  imagesOf,
+  resolveAccessories,
+  resolveRelease,
+  type ReleaseSettings,
+  type Seal,
+} from "../src/core/deployer/resolve-release.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
@@ -95,7 +101,17 @@ function stagedBy(args: ComposeStackArgs): { app: string; bundle: string; images
 function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
   const { bundle, note, redeploy, keep } = args;
   const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
-  return { ...resolved, health, smoke, drainSeconds, bundle: bundle.digest, source: sourceOf(args), note, redeploy, keep };
+  return {
+    ...resolved,
+    health,
+    smoke,
+    drainSeconds,
+    bundle: bundle.digest,
+    source: sourceOf(args),
+    note,
+    redeploy,
+    keep,
+  };
 }
 
 /** What a rollback to this release puts back into the stack's configuration. */

@@ -19,7 +19,10 @@ export async function environment(notes: EnvironmentNotes = {}): Promise<Record<
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
   const bundles = await readBundles(deployable.map(([, app]) => app));
-  const providers = hostProviders(config, deployable.map(([, app]) => app.host));
+  const providers = hostProviders(
+    config,
+    deployable.map(([, app]) => app.host),
+  );
   const apps: Record<string, unknown> = {};
   for (const [name, app] of deployable) {
     const deployed = deployApp({ name, app, config, notes, bundles, provider: found(providers, app.host) });
@@ -43,12 +46,28 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const secrets = config.secrets[name] ?? {};
   const { protectAccessories } = app;
-  return new App(name, { provider, app: name, bundle, accessoriesBundle, domains, env, secrets, health, smoke, drainSeconds, keep, protectAccessories, ...notes });
+  return new App(name, {
+    provider,
+    app: name,
+    bundle,
+    accessoriesBundle,
+    domains,
+    env,
+    secrets,
+    health,
+    smoke,
+    drainSeconds,
+    keep,
+    protectAccessories,
+    ...notes,
+  });
 }
 
 /** Every bundle that is named, read once. */
 async function readBundles(apps: readonly AppConfig[]): Promise<Map<string, BundleInput>> {
-  const references = new Set(apps.flatMap(({ bundle, accessoriesBundle }) => [bundle, accessoriesBundle]).filter((each) => each !== undefined));
+  const references = new Set(
+    apps.flatMap(({ bundle, accessoriesBundle }) => [bundle, accessoriesBundle]).filter((each) => each !== undefined),
+  );
   const entries = [...references].map(async (reference) => [reference, await readBundle(reference)] as const);
   return new Map(await Promise.all(entries));
 }

@@ -23,7 +23,12 @@ export class Agent extends pulumi.CustomResource {
   declare readonly edgeVersion: pulumi.Output<string>;
 
   constructor(name: string, args: AgentArgs, options: pulumi.CustomResourceOptions) {
-    const outputs = { agentVersion: undefined, engineVersion: undefined, composeVersion: undefined, edgeVersion: undefined };
+    const outputs = {
+      agentVersion: undefined,
+      engineVersion: undefined,
+      composeVersion: undefined,
+      edgeVersion: undefined,
+    };
     super("ikoma:vps:Agent", name, { ...args, ...outputs }, options);
   }
 }

@@ -13,6 +13,11 @@ export interface SiteResourceArgs {
 export class SiteResource extends pulumi.CustomResource {
   constructor(name: string, args: SiteResourceArgs, options: pulumi.CustomResourceOptions) {
     const { certificatePem } = args;
-    super("ikoma:vps:Site", name, { ...args, ...(certificatePem !== undefined && { certificatePem: pulumi.secret(certificatePem) }) }, options);
+    super(
+      "ikoma:vps:Site",
+      name,
+      { ...args, ...(certificatePem !== undefined && { certificatePem: pulumi.secret(certificatePem) }) },
+      options,
+    );
   }
 }

@@ -1,4 +1,12 @@
-import type { Method, OperationEvent, OperationInput, OperationKind, OperationResult, Params, Result } from "../agent/protocol.ts";
+import type {
+  Method,
+  OperationEvent,
+  OperationInput,
+  OperationKind,
+  OperationResult,
+  Params,
+  Result,
+} from "../agent/protocol.ts";
 import type { HostConfig, HostSetup } from "../core/config/schema.ts";
 
 /** One operation that changes a host, as the provider asks for it. */
@@ -27,6 +35,8 @@ export interface AgentAccess {
 
 /** The ways from the provider to hosts; tests put a scripted agent here. */
 export interface HostAccess {
+  /** Starts to connect, ahead of the first need; a failure shows then. */
+  prewarm?(host: HostConfig): void;
   openAgent(host: HostConfig): Promise<AgentAccess>;
   installAgent(host: HostConfig, setup: HostSetup, onStep: (message: string) => void): Promise<void>;
   /** Stops and removes the agent and the edge; data stays. */

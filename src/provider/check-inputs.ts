@@ -1,6 +1,14 @@
 import type * as z from "zod";
 import { explainIssues, type Explained } from "../core/config/explain-issues.ts";
-import { isList, isMap, reveal, Secret, unknownValue, type PropertyMap, type PropertyValue } from "./property-values.ts";
+import {
+  isList,
+  isMap,
+  reveal,
+  Secret,
+  unknownValue,
+  type PropertyMap,
+  type PropertyValue,
+} from "./property-values.ts";
 
 /** What is wrong with inputs, as far as it can be told: nothing is said about values that are not known yet. */
 export function inputProblems(schema: z.ZodObject, inputs: PropertyMap): Explained[] {

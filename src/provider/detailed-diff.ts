@@ -29,7 +29,11 @@ function compareKeys(path: PropertyPath, before: PropertyMap, after: PropertyMap
   return keys.flatMap((key) => compare([...path, key], before[key], after[key]));
 }
 
-function compareItems(path: PropertyPath, before: readonly PropertyValue[], after: readonly PropertyValue[]): Difference[] {
+function compareItems(
+  path: PropertyPath,
+  before: readonly PropertyValue[],
+  after: readonly PropertyValue[],
+): Difference[] {
   const longest = before.length >= after.length ? before : after;
   return longest.flatMap((_, index) => compare([...path, index], before[index], after[index]));
 }

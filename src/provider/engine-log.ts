@@ -18,7 +18,11 @@ export function openEngineLog(address: string): EngineLog {
   const severities = { info: LogSeverity.INFO, warning: LogSeverity.WARNING, error: LogSeverity.ERROR };
   return {
     write(urn, severity, message, ephemeral) {
-      const request = new LogRequest().setUrn(urn).setSeverity(severities[severity]).setMessage(message).setEphemeral(ephemeral);
+      const request = new LogRequest()
+        .setUrn(urn)
+        .setSeverity(severities[severity])
+        .setMessage(message)
+        .setEphemeral(ephemeral);
       client.log(request, () => undefined);
     },
     close: () => {
@@ -30,5 +34,10 @@ export function openEngineLog(address: string): EngineLog {
 /** How an operation's event reads in the engine's output. */
 export function logOperationEvent(log: EngineLog | undefined, urn: string, event: OperationEvent): void {
   const isWarning = event.type === "warning";
-  log?.write(urn, isWarning ? "warning" : "info", event.message === "" ? event.name : `${event.name}: ${event.message}`, !isWarning);
+  log?.write(
+    urn,
+    isWarning ? "warning" : "info",
+    event.message === "" ? event.name : `${event.name}: ${event.message}`,
+    !isWarning,
+  );
 }

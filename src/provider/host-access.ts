@@ -1,12 +1,13 @@
 import type { HostConfig, HostSetup } from "../core/config/schema.ts";
 import { installAgent, removeAgent } from "../core/deployer/host-install.ts";
-import { connectHost, openAgent } from "../core/transport/host-connections.ts";
+import { connectHost, openAgent, prewarmHost } from "../core/transport/host-connections.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { providerVersion } from "./version.ts";
 
 /** The ways to real hosts, over SSH. */
 export function hostAccess(): HostAccess {
   return {
+    prewarm: prewarmHost,
     openAgent: (host) => Promise.resolve(openAgent(host)),
     async installAgent(host: HostConfig, setup: HostSetup, onStep) {
       await installAgent(await connectHost(host), openAgent(host), { setup, version: providerVersion }, onStep);

@@ -49,6 +49,7 @@ export class HostInstance {
   }
 
   private refuseOffline(): void {
-    if (this.offline) throw new IkomaError("AGENT_OFFLINE", `The provider of ${this.name} is offline: it changes nothing.`);
+    if (this.offline)
+      throw new IkomaError("AGENT_OFFLINE", `The provider of ${this.name} is offline: it changes nothing.`);
   }
 }

@@ -1,8 +1,7 @@
-import type { HostConfig } from "../core/config/schema.ts";
 import { IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { HostInstance } from "./host-instance.ts";
-import type { ProviderConfig } from "./provider-config.ts";
+import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
 
 /**
  * The configured providers by the connection that configured them. Attached to one port, all instances of a
@@ -12,16 +11,20 @@ import type { ProviderConfig } from "./provider-config.ts";
 export class HostInstances {
   readonly #byPeer = new Map<string, HostInstance>();
   readonly #access: HostAccess;
-  readonly #current: Readonly<Record<string, HostConfig>>;
+  readonly #current: CurrentConfig;
 
-  constructor(access: HostAccess, current: Readonly<Record<string, HostConfig>>) {
+  constructor(access: HostAccess, current: CurrentConfig) {
     this.#access = access;
     this.#current = current;
   }
 
   async configure(peer: string, config: ProviderConfig): Promise<void> {
     await this.#byPeer.get(peer)?.close();
-    this.#byPeer.set(peer, new HostInstance(config, this.#access, this.#current[config.host]));
+    const { hosts, offline } = this.#current;
+    this.#byPeer.set(
+      peer,
+      new HostInstance({ ...config, offline: config.offline || offline }, this.#access, hosts[config.host]),
+    );
   }
 
   /** The instance of a connection. After a reconnect (another port) it is still certain when there is only one. */
@@ -29,7 +32,8 @@ export class HostInstances {
     const known = this.#byPeer.get(peer);
     if (known !== undefined) return known;
     const [only, ...others] = this.#byPeer.values();
-    if (only === undefined || others.length > 0) throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
+    if (only === undefined || others.length > 0)
+      throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
     return only;
   }
 

@@ -1,5 +1,5 @@
 import type { HostAccess } from "./agent-access.ts";
-import { hostsOfPluginEnvironment } from "./provider-config.ts";
+import { configOfPluginEnvironment } from "./provider-config.ts";
 import { addProvider, createEngineServer, listen } from "./server.ts";
 import { providerVersion } from "./version.ts";
 
@@ -9,7 +9,11 @@ import { providerVersion } from "./version.ts";
  */
 export async function servePlugin(access: HostAccess): Promise<void> {
   const server = createEngineServer();
-  const session = addProvider(server, { access, version: providerVersion, hosts: hostsOfPluginEnvironment(process.env) });
+  const session = addProvider(server, {
+    access,
+    version: providerVersion,
+    current: configOfPluginEnvironment(process.env),
+  });
   const end = (): void => {
     server.forceShutdown();
     void session.close().finally(() => process.exit(0));

@@ -38,7 +38,11 @@ export function withProperty(root: PropertyMap, path: PropertyPath, value: Prope
   return Object.fromEntries(child === undefined ? others : [...others, [name, child]]);
 }
 
-function replaced(current: PropertyValue | undefined, path: PropertyPath, value: PropertyValue | undefined): PropertyValue | undefined {
+function replaced(
+  current: PropertyValue | undefined,
+  path: PropertyPath,
+  value: PropertyValue | undefined,
+): PropertyValue | undefined {
   const [key, ...rest] = path;
   if (key === undefined) return value;
   if (isMap(current)) return withProperty(current, path, value);

@@ -1,18 +1,11 @@
-import { ListValue, Struct, Value } from "./proto.ts";
+import { ListValue, NullValue, Struct, Value } from "./proto.ts";
 
 /**
  * Pulumi's property values as plain data: secrets and unknown values, which travel as structs and
  * strings with a signature, become things that cannot be mistaken for data.
  */
 export type PropertyValue =
-  | null
-  | boolean
-  | number
-  | string
-  | typeof unknownValue
-  | Secret
-  | readonly PropertyValue[]
-  | PropertyMap;
+  null | boolean | number | string | typeof unknownValue | Secret | readonly PropertyValue[] | PropertyMap;
 
 export interface PropertyMap {
   readonly [key: string]: PropertyValue;
@@ -83,23 +76,19 @@ function decode(value: Value): PropertyValue {
       return (value.getListValue()?.getValuesList() ?? []).map(decode);
     case Value.KindCase.STRUCT_VALUE:
       return unwrap(decodeMap(value.getStructValue()));
-    default:
+    case Value.KindCase.NULL_VALUE:
+    case Value.KindCase.KIND_NOT_SET:
       return null;
   }
 }
 
 /** A struct with a signature is not data but a statement about the value inside. */
 function unwrap(map: PropertyMap): PropertyValue {
-  switch (map[signatureKey]) {
-    case secretSignature:
-      return new Secret(map["value"] ?? null);
-    case outputSignature: {
-      const value = map["value"] ?? unknownValue;
-      return map["secret"] === true ? new Secret(value) : value;
-    }
-    default:
-      return map;
-  }
+  const signature = map[signatureKey];
+  if (signature === secretSignature) return new Secret(map["value"] ?? null);
+  if (signature !== outputSignature) return map;
+  const value = map["value"] ?? unknownValue;
+  return map["secret"] === true ? new Secret(value) : value;
 }
 
 /** Writes a map as a struct of the protocol. */
@@ -112,7 +101,7 @@ export function encodeMap(map: PropertyMap): Struct {
 
 function encode(property: PropertyValue): Value {
   const value = new Value();
-  if (property === null) value.setNullValue(0);
+  if (property === null) value.setNullValue(NullValue.NULL_VALUE);
   else if (property === unknownValue) value.setStringValue(unknownText);
   else if (typeof property === "boolean") value.setBoolValue(property);
   else if (typeof property === "number") value.setNumberValue(property);

@@ -26,7 +26,7 @@ const anyMessages = fromSdk("google-protobuf/google/protobuf/any_pb.js") as type
 const structMessages = fromSdk("google-protobuf/google/protobuf/struct_pb.js") as typeof StructMessages;
 const emptyMessages = fromSdk("google-protobuf/google/protobuf/empty_pb.js") as typeof EmptyMessages;
 
-export const { Struct, Value, ListValue } = structMessages;
+export const { Struct, Value, ListValue, NullValue } = structMessages;
 export const { Empty } = emptyMessages;
 export const { Any } = anyMessages;
 export type Struct = StructMessages.Struct;

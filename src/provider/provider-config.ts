@@ -13,14 +13,32 @@ export const providerConfig = hostConfig.extend({
 });
 export type ProviderConfig = z.infer<typeof providerConfig>;
 
-const pluginConfig = z.object({ hosts: z.string().transform((text) => hostsConfig.parse(JSON.parse(text))).optional() });
+/** What a process knows of the stack's configuration besides what each instance is configured with. */
+export interface CurrentConfig {
+  /** How hosts are reached now, by name. */
+  hosts: Readonly<Record<string, HostConfig>>;
+  /** No instance dials its host, whatever it is configured with. */
+  offline: boolean;
+}
+
+const pluginConfig = z.object({
+  hosts: z
+    .string()
+    .transform((text) => hostsConfig.parse(JSON.parse(text)))
+    .default({}),
+  offline: z.stringbool().default(false),
+});
 
 /**
- * `ikoma:hosts` as the engine hands it to a plugin's process. The engine reads resources with the provider as
+ * The configuration as the engine hands it to a plugin's process. The engine reads resources with the provider as
  * the *state* has it before it runs the program; where a host has moved since, only this knows its new address.
  */
-export function hostsOfPluginEnvironment(environment: NodeJS.ProcessEnv): Record<string, HostConfig> {
-  const text = environment["PULUMI_CONFIG"];
-  if (text === undefined) return {};
-  return pluginConfig.parse(JSON.parse(text)).hosts ?? {};
+export function configOfPluginEnvironment(environment: NodeJS.ProcessEnv): CurrentConfig {
+  const { hosts, offline } = pluginConfig.parse(JSON.parse(environment["PULUMI_CONFIG"] ?? "{}"));
+  return { hosts, offline: offline || isOffline(environment) };
+}
+
+/** IKOMA_OFFLINE: for a preview in a place that cannot reach the hosts. */
+export function isOffline(environment: NodeJS.ProcessEnv): boolean {
+  return z.stringbool().catch(false).parse(environment["IKOMA_OFFLINE"]);
 }

@@ -38,7 +38,9 @@ export function providerService(session: ProviderSession): UntypedServiceImpleme
       return new Empty();
     }),
     getPluginInfo: unary(session, () => new pluginMessages.PluginInfo().setVersion(session.version)),
-    getSchema: unary(session, () => new providerMessages.GetSchemaResponse().setSchema(JSON.stringify({ name: "ikoma", version: session.version }))),
+    getSchema: unary(session, () =>
+      new providerMessages.GetSchemaResponse().setSchema(JSON.stringify({ name: "ikoma", version: session.version })),
+    ),
     cancel: unary(session, () => {
       session.cancel();
       return new Empty();
@@ -50,7 +52,9 @@ export function providerService(session: ProviderSession): UntypedServiceImpleme
 
 function configuration(session: ProviderSession): UntypedServiceImplementation {
   return {
-    checkConfig: unary(session, (request: CheckRequest) => checkResponse(request.getNews(), inputProblems(providerConfig, ownKeys(decodeMap(request.getNews()))))),
+    checkConfig: unary(session, (request: CheckRequest) =>
+      checkResponse(request.getNews(), inputProblems(providerConfig, ownKeys(decodeMap(request.getNews())))),
+    ),
     /** Another host is another place for everything on it; another way to the same host changes nothing. */
     diffConfig: unary(session, (request: DiffRequest) => {
       const olds = ownKeys(decodeMap(request.getOldInputs() ?? request.getOlds()));
@@ -59,10 +63,15 @@ function configuration(session: ProviderSession): UntypedServiceImplementation {
     }),
     configure: unary(session, async (request: ConfigureRequest, call) => {
       const config = providerConfig.safeParse(reveal(ownKeys(decodeMap(request.getArgs()))));
-      if (!config.success) throw new IkomaError("CONFIG_INVALID", `The provider's configuration is not complete: ${config.error.message}`);
+      if (!config.success)
+        throw new IkomaError("CONFIG_INVALID", `The provider's configuration is not complete: ${config.error.message}`);
       await session.hosts.configure(call.getPeer(), config.data);
       const { ConfigureResponse } = providerMessages;
-      return new ConfigureResponse().setAcceptsecrets(true).setAcceptresources(true).setAcceptoutputs(true).setSupportspreview(true);
+      return new ConfigureResponse()
+        .setAcceptsecrets(true)
+        .setAcceptresources(true)
+        .setAcceptoutputs(true)
+        .setSupportspreview(true);
     }),
   };
 }
@@ -84,8 +93,14 @@ function resources(session: ProviderSession): UntypedServiceImplementation {
     create: unary(session, createResource),
     update: unary(session, updateResource),
     delete: unary(session, async (request: DeleteRequest, call) => {
-      const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs: decodeMap(request.getProperties()) };
-      await session.serve(call.getPeer(), request.getUrn(), (each) => resource.remove(handlerOf(request.getUrn()), each, stored));
+      const stored = {
+        id: request.getId(),
+        inputs: decodeMap(request.getOldInputs()),
+        outputs: decodeMap(request.getProperties()),
+      };
+      await session.serve(call.getPeer(), request.getUrn(), (each) =>
+        resource.remove(handlerOf(request.getUrn()), each, stored),
+      );
       return new Empty();
     }),
   };
@@ -93,7 +108,11 @@ function resources(session: ProviderSession): UntypedServiceImplementation {
   async function readResource(request: ReadRequest, call: Peer) {
     const { ReadResponse } = providerMessages;
     const urn = request.getUrn();
-    const stored = { id: request.getId(), inputs: decodeMap(request.getInputs()), outputs: decodeMap(request.getProperties()) };
+    const stored = {
+      id: request.getId(),
+      inputs: decodeMap(request.getInputs()),
+      outputs: decodeMap(request.getProperties()),
+    };
     const response = new ReadResponse().setRefreshBeforeUpdate(true);
     if (session.hosts.of(call.getPeer()).offline) {
       session.warn(urn, "drift unknown: the provider is offline and did not look at the host");
@@ -111,7 +130,12 @@ function resources(session: ProviderSession): UntypedServiceImplementation {
     const inputs = decodeMap(request.getProperties());
     const urn = request.getUrn();
     const partial = { id: nameOf(urn), inputs };
-    const { id, outputs } = await session.serve(call.getPeer(), urn, (each) => resource.create(handlerOf(urn), each, inputs), partial);
+    const { id, outputs } = await session.serve(
+      call.getPeer(),
+      urn,
+      (each) => resource.create(handlerOf(urn), each, inputs),
+      partial,
+    );
     return response.setId(id).setProperties(encodeMap(outputs));
   }
 
@@ -121,8 +145,17 @@ function resources(session: ProviderSession): UntypedServiceImplementation {
     if (request.getPreview()) return response.setProperties(request.getNews());
     const inputs = decodeMap(request.getNews());
     const urn = request.getUrn();
-    const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs: decodeMap(request.getOlds()) };
-    const update = await session.serve(call.getPeer(), urn, (each) => resource.update(handlerOf(urn), each, stored, inputs), { id: stored.id, inputs });
+    const stored = {
+      id: request.getId(),
+      inputs: decodeMap(request.getOldInputs()),
+      outputs: decodeMap(request.getOlds()),
+    };
+    const update = await session.serve(
+      call.getPeer(),
+      urn,
+      (each) => resource.update(handlerOf(urn), each, stored, inputs),
+      { id: stored.id, inputs },
+    );
     return response.setProperties(encodeMap(update));
   }
 }

@@ -1,9 +1,9 @@
 import type { OperationEvent } from "../agent/protocol.ts";
-import type { HostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
 import { HostInstances } from "./host-instances.ts";
+import type { CurrentConfig } from "./provider-config.ts";
 import type { ResourceCall } from "./resource-handler.ts";
 import type { PartialResource } from "./rpc-error.ts";
 
@@ -18,8 +18,7 @@ export interface ProviderListener {
 export interface ProviderOptions extends ProviderListener {
   access: HostAccess;
   version: string;
-  /** How hosts are reached now, by name; see `hostsOfPluginEnvironment`. */
-  hosts?: Readonly<Record<string, HostConfig>>;
+  current?: CurrentConfig;
 }
 
 /** What the provider keeps while an engine uses it: hosts, the engine's log, and what is under way. */
@@ -33,7 +32,7 @@ export class ProviderSession {
 
   constructor(options: ProviderOptions) {
     this.version = options.version;
-    this.hosts = new HostInstances(options.access, options.hosts ?? {});
+    this.hosts = new HostInstances(options.access, options.current ?? { hosts: {}, offline: false });
     this.#listener = options;
   }
 
@@ -50,7 +49,12 @@ export class ProviderSession {
   }
 
   /** Runs a handler for the host that `peer` was configured for, its events and failures told to whoever listens. */
-  async serve<T>(peer: string, urn: string, work: (call: ResourceCall) => Promise<T>, partial?: PartialResource): Promise<T> {
+  async serve<T>(
+    peer: string,
+    urn: string,
+    work: (call: ResourceCall) => Promise<T>,
+    partial?: PartialResource,
+  ): Promise<T> {
     const onEvent = (event: OperationEvent): void => {
       logOperationEvent(this.#log, urn, event);
       this.#listener.onEvent?.(urn, event);

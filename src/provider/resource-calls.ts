@@ -22,7 +22,11 @@ export interface Change extends Difference {
 }
 
 /** What differs between the inputs in the state and the program's, and whether that makes another resource. */
-export function changes(handler: Pick<ResourceHandler, "identity" | "silent">, olds: PropertyMap, news: PropertyMap): Change[] {
+export function changes(
+  handler: Pick<ResourceHandler, "identity" | "silent">,
+  olds: PropertyMap,
+  news: PropertyMap,
+): Change[] {
   return differences(olds, news, handler.silent).map((difference) => ({
     ...difference,
     replaces: handler.identity.includes(String(difference.path[0])),
@@ -30,13 +34,29 @@ export function changes(handler: Pick<ResourceHandler, "identity" | "silent">, o
 }
 
 /** Creates the resource and answers what the state is to keep: the inputs as applied, and what the host made of them. */
-export async function create(handler: ResourceHandler, call: ResourceCall, inputs: PropertyMap): Promise<{ id: string; outputs: PropertyMap }> {
-  const { id, computed } = await handler.create({ ...call, secrets: secretTexts(inputs) }, plainInputs(handler, inputs));
+export async function create(
+  handler: ResourceHandler,
+  call: ResourceCall,
+  inputs: PropertyMap,
+): Promise<{ id: string; outputs: PropertyMap }> {
+  const { id, computed } = await handler.create(
+    { ...call, secrets: secretTexts(inputs) },
+    plainInputs(handler, inputs),
+  );
   return { id, outputs: { ...inputs, ...mapFromJson({ ...computed, drift: [] }) } };
 }
 
-export async function update(handler: ResourceHandler, call: ResourceCall, stored: Stored, inputs: PropertyMap): Promise<PropertyMap> {
-  const computed = await handler.update({ ...call, secrets: secretTexts(inputs) }, appliedState(handler, stored), plainInputs(handler, inputs));
+export async function update(
+  handler: ResourceHandler,
+  call: ResourceCall,
+  stored: Stored,
+  inputs: PropertyMap,
+): Promise<PropertyMap> {
+  const computed = await handler.update(
+    { ...call, secrets: secretTexts(inputs) },
+    appliedState(handler, stored),
+    plainInputs(handler, inputs),
+  );
   return { ...inputs, ...mapFromJson({ ...computed, drift: [] }) };
 }
 
@@ -48,12 +68,19 @@ export async function remove(handler: ResourceHandler, call: ResourceCall, store
  * The resource as it stands on the host; undefined when it does not. Drift shows in the inputs, where the engine
  * compares; the outputs keep what was applied, to compare with at the next read.
  */
-export async function read(handler: ResourceHandler, call: ResourceCall, stored: Stored): Promise<Omit<Stored, "id"> | undefined> {
+export async function read(
+  handler: ResourceHandler,
+  call: ResourceCall,
+  stored: Stored,
+): Promise<Omit<Stored, "id"> | undefined> {
   const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
   if (!outcome.exists) return undefined;
   const applied = appliedInputs(handler, stored);
   const drift = outcome.drift.map(({ path, message }) => `${path}: ${message}`);
-  return { inputs: withDrift(handler, applied, outcome.drift), outputs: { ...applied, ...mapFromJson({ ...outcome.computed, drift }) } };
+  return {
+    inputs: withDrift(handler, applied, outcome.drift),
+    outputs: { ...applied, ...mapFromJson({ ...outcome.computed, drift }) },
+  };
 }
 
 function withDrift(handler: ResourceHandler, applied: PropertyMap, drift: readonly Drift[]): PropertyMap {
@@ -74,12 +101,15 @@ function appliedInputs(handler: ResourceHandler, stored: Stored): PropertyMap {
 
 function appliedState(handler: ResourceHandler, stored: Stored): AppliedState<Record<string, unknown>> {
   const names = Object.keys(handler.inputs.shape);
-  const computed: Computed = Object.fromEntries(Object.entries(stored.outputs).flatMap(([name, value]) => (names.includes(name) ? [] : [[name, reveal(value)]])));
+  const computed: Computed = Object.fromEntries(
+    Object.entries(stored.outputs).flatMap(([name, value]) => (names.includes(name) ? [] : [[name, reveal(value)]])),
+  );
   return { id: stored.id, inputs: plainInputs(handler, appliedInputs(handler, stored)), computed };
 }
 
 function plainInputs(handler: ResourceHandler, inputs: PropertyMap): Record<string, unknown> {
   const problem = inputProblems(handler.inputs, inputs)[0];
-  if (problem !== undefined) throw new IkomaError("CONFIG_INVALID", `${handler.token}, ${formatPath(problem.path)}: ${problem.message}`);
+  if (problem !== undefined)
+    throw new IkomaError("CONFIG_INVALID", `${handler.token}, ${formatPath(problem.path)}: ${problem.message}`);
   return handler.inputs.parse(reveal(inputs));
 }

@@ -10,7 +10,7 @@ export interface ResourceCall {
   readonly secrets: readonly string[];
   /** Raised when the engine asks to cancel. */
   readonly signal: AbortSignal;
-  onEvent(event: OperationEvent): void;
+  readonly onEvent: (event: OperationEvent) => void;
 }
 
 /** Plain values that the host knows and the program does not: numbers, digests, status. Never a secret. */

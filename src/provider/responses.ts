@@ -18,7 +18,11 @@ export function checkResponse(news: Struct | undefined, problems: readonly Expla
 export function diffResponse(changes: readonly Change[]): DiffResponse {
   const { DiffResponse, PropertyDiff } = providerMessages;
   const { ADD, ADD_REPLACE, DELETE, DELETE_REPLACE, UPDATE, UPDATE_REPLACE } = PropertyDiff.Kind;
-  const kinds = { add: [ADD, ADD_REPLACE], delete: [DELETE, DELETE_REPLACE], update: [UPDATE, UPDATE_REPLACE] } as const;
+  const kinds = {
+    add: [ADD, ADD_REPLACE],
+    delete: [DELETE, DELETE_REPLACE],
+    update: [UPDATE, UPDATE_REPLACE],
+  } as const;
   const response = new DiffResponse().setHasdetaileddiff(true);
   response.setChanges(changes.length === 0 ? DiffResponse.DiffChanges.DIFF_NONE : DiffResponse.DiffChanges.DIFF_SOME);
   const topLevel = (each: readonly Change[]): string[] => [...new Set(each.map(({ path }) => String(path[0])))];

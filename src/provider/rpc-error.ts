@@ -43,6 +43,9 @@ function initFailedDetails(reason: string, { id, inputs }: PartialResource): Buf
   failed.setInputs(encodeMap(inputs)).setProperties(encodeMap(inputs));
   const any = new Any();
   any.pack(failed.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");
-  const detailed = new statusMessages.Status().setCode(status.FAILED_PRECONDITION).setMessage(reason).setDetailsList([any]);
+  const detailed = new statusMessages.Status()
+    .setCode(status.FAILED_PRECONDITION)
+    .setMessage(reason)
+    .setDetailsList([any]);
   return Buffer.from(detailed.serializeBinary());
 }

@@ -8,7 +8,10 @@ const maxMessageBytes = 400 * 1024 * 1024;
 
 /** A gRPC server with the limits that the engine expects. */
 export function createEngineServer(): Server {
-  return new Server({ "grpc.max_receive_message_length": maxMessageBytes, "grpc.max_send_message_length": maxMessageBytes });
+  return new Server({
+    "grpc.max_receive_message_length": maxMessageBytes,
+    "grpc.max_send_message_length": maxMessageBytes,
+  });
 }
 
 /** Adds the provider `ikoma` to a server; close the session when the engine is done. */

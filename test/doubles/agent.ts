@@ -1,5 +1,14 @@
 import { createHash } from "node:crypto";
-import type { Drift, Method, OperationEvent, OperationInput, OperationKind, OperationResult, Params, Part, Result } from "../../src/agent/protocol.ts";
+import type {
+  Drift,
+  Method,
+  OperationEvent,
+  OperationKind,
+  OperationResult,
+  Params,
+  Part,
+  Result,
+} from "../../src/agent/protocol.ts";
 import { operations, releasePhases } from "../../src/agent/protocol.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
 import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
@@ -48,13 +57,20 @@ export class FakeAgent {
     const generation = this.generation(params.app, params.part);
     if (found?.exists !== true) return { exists: false, generation, drift: [], services: {} };
     const { drift, number, digest } = found;
-    return { exists: true, generation, drift, services: {}, ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
+    return {
+      exists: true,
+      generation,
+      drift,
+      services: {},
+      ...(number !== undefined && { number }),
+      ...(digest !== undefined && { digest }),
+    };
   }
 
   async run<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>> {
     const repeated = this.#finished.get(request.key);
-    if (repeated !== undefined) return repeated as OperationOutcome<K>;
-    const input = operations[kind].input.parse(request.input) as OperationInput<K>;
+    if (repeated !== undefined) return repeated;
+    const input = operations[kind].input.parse(request.input);
     this.started.push({ kind, key: request.key, input });
     tell(request, kind);
     await this.held(kind, request.signal);
@@ -89,7 +105,9 @@ export class FakeAgent {
       state.exists = false;
       return {};
     }
-    const digest = createHash("sha256").update(canonicalJson(specOf(input))).digest("hex");
+    const digest = createHash("sha256")
+      .update(canonicalJson(specOf(input)))
+      .digest("hex");
     const unchanged = state.exists && state.digest === digest && state.drift.length === 0;
     Object.assign(state, { exists: true, input, digest, drift: [] });
     if (!unchanged) state.number = (state.number ?? 0) + 1;
@@ -162,14 +180,9 @@ function connection(agent: FakeAgent): AgentAccess {
 
 function answer(agent: FakeAgent, method: Method, params: unknown): unknown {
   if (agent.installed === undefined) throw new IkomaError("AGENT_MISSING", "There is no agent on this host.");
-  switch (method) {
-    case "part.read":
-      return agent.read(params as Params<"part.read">);
-    case "handshake":
-      return handshake(agent);
-    default:
-      throw new IkomaError("INTERNAL", `the fake agent does not know ${method}`);
-  }
+  if (method === "part.read") return agent.read(params as Params<"part.read">);
+  if (method === "handshake") return handshake(agent);
+  throw new IkomaError("INTERNAL", `the fake agent does not know ${method}`);
 }
 
 function handshake(agent: FakeAgent): Result<"handshake"> {
@@ -198,16 +211,11 @@ function specOf(input: unknown): unknown {
 }
 
 function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): OperationResult<OperationKind> {
-  switch (kind) {
-    case "bundle.stage":
-      return { images: [] };
-    case "accessories.apply":
-      return { unchanged, services: {} };
-    case "release.apply":
-      return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };
-    default:
-      return {};
-  }
+  if (kind === "bundle.stage") return { images: [] };
+  if (kind === "accessories.apply") return { unchanged, services: {} };
+  if (kind === "release.apply")
+    return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };
+  return {};
 }
 
 function tell(request: { onEvent?: (event: OperationEvent) => void }, kind: OperationKind): void {

@@ -20,14 +20,24 @@ afterEach(async () => {
 });
 
 function manifest(version: string, digit: string): BundleManifest {
-  const web = { image: `registry.example/shop@${digestOf(digit)}`, environment: { DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", LEVEL: "${LEVEL:-info}", NAME: "${NAME}" } };
-  const db = { image: `registry.example/postgres@${digestOf("d")}`, environment: { POSTGRES_PASSWORD: "${DB_PASSWORD}" }, volumes: [{ type: "volume", source: "data", target: "/data" }] };
+  const web = {
+    image: `registry.example/shop@${digestOf(digit)}`,
+    environment: { DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", LEVEL: "${LEVEL:-info}", NAME: "${NAME}" },
+  };
+  const db = {
+    image: `registry.example/postgres@${digestOf("d")}`,
+    environment: { POSTGRES_PASSWORD: "${DB_PASSWORD}" },
+    volumes: [{ type: "volume", source: "data", target: "/data" }],
+  };
   return {
     apiVersion: "ikoma.dev/v1",
     kind: "Bundle",
     app: "shop",
     version,
-    services: { web: { kind: "web", reason: "it is published", definition: web }, db: { kind: "accessory", reason: "a database", definition: db } },
+    services: {
+      web: { kind: "web", reason: "it is published", definition: web },
+      db: { kind: "accessory", reason: "a database", definition: db },
+    },
     volumes: { data: { external: false } },
     routes: [{ path: "/", service: "web", port: 8080 }],
     smoke: [],
@@ -68,7 +78,16 @@ async function pulumi(stack: TestStack, args: readonly string[], env: NodeJS.Pro
 }
 
 function setSecret(stack: TestStack): Promise<string> {
-  return pulumi(stack, ["config", "set", "--stack", "dev", "--secret", "--path", "ikoma:secrets.shop.DB_PASSWORD", "hunter2-db"]);
+  return pulumi(stack, [
+    "config",
+    "set",
+    "--stack",
+    "dev",
+    "--secret",
+    "--path",
+    "ikoma:secrets.shop.DB_PASSWORD",
+    "hunter2-db",
+  ]);
 }
 
 test("an environment is staged, given its accessories, then released, and exports what serves", async () => {
@@ -77,14 +96,28 @@ test("an environment is staged, given its accessories, then released, and export
   await setSecret(stack);
   const result = await stack.up(environment);
 
-  expect(agent.started.map(({ kind }) => kind)).toEqual(["site.apply", "bundle.stage", "accessories.apply", "release.apply"]);
+  expect(agent.started.map(({ kind }) => kind)).toEqual([
+    "site.apply",
+    "bundle.stage",
+    "accessories.apply",
+    "release.apply",
+  ]);
   expect(agent.part("shop", "release")?.input).toMatchObject({
-    spec: { version: "v1", services: { web: { environment: { DATABASE_URL: "postgres://app:hunter2-db@db/shop", LEVEL: "info", NAME: "shop" } } } },
+    spec: {
+      version: "v1",
+      services: {
+        web: { environment: { DATABASE_URL: "postgres://app:hunter2-db@db/shop", LEVEL: "info", NAME: "shop" } },
+      },
+    },
     redact: expect.arrayContaining(["hunter2-db"]) as unknown,
     source: { bundle: expect.stringContaining("v1.bundle.json@sha256:") as unknown, env: { NAME: "shop" } },
   });
-  expect(agent.part("shop", "accessories")?.input).toMatchObject({ spec: { services: { db: { kind: "accessory" } }, volumes: { data: {} } } });
-  expect(result.outputs).toMatchObject({ apps: { shop: { number: 1, version: "v1", host: "vps1", url: "http://shop.example/" } } });
+  expect(agent.part("shop", "accessories")?.input).toMatchObject({
+    spec: { services: { db: { kind: "accessory" } }, volumes: { data: {} } },
+  });
+  expect(result.outputs).toMatchObject({
+    apps: { shop: { number: 1, version: "v1", host: "vps1", url: "http://shop.example/" } },
+  });
   expect(result.changes).toEqual({ create: 4, update: 0, delete: 0, same: 0 });
   expect(await stack.allState()).not.toContain("hunter2");
 
@@ -96,9 +129,15 @@ test("a variable without a value is named in the plan, and the command of the hi
   const stack = await environmentStack(agent, "");
   const error: unknown = await stack.preview(environment).catch((each: unknown) => each);
   expect(error).toMatchObject({ code: "CONFIG_MISSING", details: { variables: ["DB_PASSWORD"] } });
-  expect(error).toMatchObject({ hint: expect.stringContaining("pulumi config set --stack dev --secret --path 'ikoma:secrets.shop.DB_PASSWORD'") as unknown });
+  expect(error).toMatchObject({
+    hint: expect.stringContaining(
+      "pulumi config set --stack dev --secret --path 'ikoma:secrets.shop.DB_PASSWORD'",
+    ) as unknown,
+  });
   await setSecret(stack);
-  await expect(stack.preview(environment)).rejects.toMatchObject({ message: "shop needs NAME: no value is set in the stack dev." });
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    message: "shop needs NAME: no value is set in the stack dev.",
+  });
   await pulumi(stack, ["config", "set", "--stack", "dev", "--path", "ikoma:apps.shop.env.NAME", "shop"]);
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { create: 4 } });
   expect(agent.calls).toEqual([]);
@@ -107,8 +146,26 @@ test("a variable without a value is named in the plan, and the command of the hi
 test("a wrong setting is named by its path, with the nearest name", async () => {
   const stack = await environmentStack(new FakeAgent());
   await stack.changeConfig((text) => text.replace("domains:", "domans:"));
-  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_INVALID", message: 'ikoma:apps.shop.domans: unknown setting; did you mean "domains"?' });
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: 'ikoma:apps.shop.domans: unknown setting; did you mean "domains"?',
+  });
 });
+
+test.each(["configuration", "environment"])(
+  "made offline by %s, a plan dials no host, though the state knows how",
+  async (by) => {
+    const agent = new FakeAgent();
+    const stack = await environmentStack(agent);
+    await setSecret(stack);
+    await stack.up(environment);
+    const calls = agent.calls.length;
+    if (by === "configuration") await stack.changeConfig((text) => text.replace("config:\n", "config:\n  ikoma:offline: true\n"));
+    const env = by === "environment" ? { ...stack.env, IKOMA_OFFLINE: "1" } : stack.env;
+    await expect(stack.preview(environment, { env })).resolves.toMatchObject({ changes: { same: 4 } });
+    expect(agent.calls).toHaveLength(calls);
+  },
+);
 
 test("a run with other settings leaves the stack's file as it is, secrets readable, accessories where they are", async () => {
   const agent = new FakeAgent();
@@ -122,8 +179,13 @@ test("a run with other settings leaves the stack's file as it is, secrets readab
     { path: ["ikoma:apps", "shop", "bundle"], value: next },
     { path: ["ikoma:apps", "shop", "accessoriesBundle"], value: pinned },
   ];
-  const result = await withConfigOverride(stack.configFile, settings, (configFile) => stack.up(() => environment({ note: "try" }), { configFile }));
-  expect(result.plan.filter(({ operation }) => operation !== "same").map(({ type }) => type)).toEqual(["ikoma:vps:Bundle", "ikoma:vps:Release"]);
+  const result = await withConfigOverride(stack.configFile, settings, (configFile) =>
+    stack.up(() => environment({ note: "try" }), { configFile }),
+  );
+  expect(result.plan.filter(({ operation }) => operation !== "same").map(({ type }) => type)).toEqual([
+    "ikoma:vps:Bundle",
+    "ikoma:vps:Release",
+  ]);
   expect(agent.part("shop", "release")?.input).toMatchObject({ note: "try", spec: { version: "v2" } });
   expect(await stack.configText()).toBe(before);
 });
@@ -137,10 +199,17 @@ test("plain pulumi works on the same state, with the provider's plugin on PATH",
 
   const bin = join(stack.root, "bin");
   await mkdir(bin);
-  await writeFile(join(bin, "pulumi-resource-ikoma"), `#!/bin/sh\nexec node "${join(root, "test/engine/file-agent-plugin.ts")}" "$@"\n`);
+  await writeFile(
+    join(bin, "pulumi-resource-ikoma"),
+    `#!/bin/sh\nexec node "${join(root, "test/engine/file-agent-plugin.ts")}" "$@"\n`,
+  );
   await chmod(join(bin, "pulumi-resource-ikoma"), 0o755);
-  await writeFile(join(stack.workDir, "Pulumi.yaml"), "name: engine-test\nmain: stacks/index.ts\nruntime: { name: nodejs, options: { typescript: false } }\n");
-  for (const name of ["stacks", "components", "src", "node_modules", "package.json"]) await symlink(join(root, name), join(stack.workDir, name));
+  await writeFile(
+    join(stack.workDir, "Pulumi.yaml"),
+    "name: engine-test\nmain: stacks/index.ts\nruntime: { name: nodejs, options: { typescript: false } }\n",
+  );
+  for (const name of ["stacks", "components", "src", "node_modules", "package.json"])
+    await symlink(join(root, name), join(stack.workDir, name));
   const env = { PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`, FILE_AGENT: file };
 
   const plan = await pulumi(stack, ["preview", "--stack", "dev"], env);
@@ -148,7 +217,9 @@ test("plain pulumi works on the same state, with the provider's plugin on PATH",
   expect(plan).not.toMatch(/to (create|update|delete)/);
   await pulumi(stack, ["config", "set", "--stack", "dev", "--path", "ikoma:apps.shop.env.NAME", "other"]);
   await pulumi(stack, ["up", "--yes", "--stack", "dev"], env);
-  expect(new FileAgent(file).part("shop", "release")?.input).toMatchObject({ spec: { services: { web: { environment: { NAME: "other" } } } } });
+  expect(new FileAgent(file).part("shop", "release")?.input).toMatchObject({
+    spec: { services: { web: { environment: { NAME: "other" } } } },
+  });
   const again = await stack.up(environment, { access: fakeHosts({ [hostAddress]: new FileAgent(file) }) });
   expect(again.changes).toEqual({ create: 0, update: 0, delete: 0, same: 4 });
 });

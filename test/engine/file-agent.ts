@@ -7,7 +7,14 @@ import { FakeAgent } from "../doubles/agent.ts";
 const savedParts = z.array(
   z.tuple([
     z.string(),
-    z.object({ exists: z.boolean(), generation: z.number(), drift: z.array(drift), input: z.unknown(), number: z.number().optional(), digest: z.string().optional() }),
+    z.object({
+      exists: z.boolean(),
+      generation: z.number(),
+      drift: z.array(drift),
+      input: z.unknown(),
+      number: z.number().optional(),
+      digest: z.string().optional(),
+    }),
   ]),
 );
 
@@ -20,7 +27,11 @@ export class FileAgent extends FakeAgent {
     this.#file = file;
     if (!existsSync(file)) return;
     for (const [key, { number, digest, ...part }] of savedParts.parse(JSON.parse(readFileSync(file, "utf8")))) {
-      this.parts.set(key, { ...part, ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) });
+      this.parts.set(key, {
+        ...part,
+        ...(number !== undefined && { number }),
+        ...(digest !== undefined && { digest }),
+      });
     }
   }
 

@@ -7,9 +7,12 @@ import { releaseProgram } from "./programs.ts";
  * An `up` in a process of its own, to be killed: its release never finishes. Prints "held" when the engine waits
  * for it.
  */
-const { values } = parseArgs({ options: { workDir: { type: "string" }, version: { type: "string" }, deployed: { type: "boolean" } } });
+const { values } = parseArgs({
+  options: { workDir: { type: "string" }, version: { type: "string" }, deployed: { type: "boolean" } },
+});
 const agent = new FakeAgent();
-if (values.deployed === true) agent.parts.set("shop/release", { exists: true, generation: 1, drift: [], input: undefined, number: 1 });
+if (values.deployed === true)
+  agent.parts.set("shop/release", { exists: true, generation: 1, drift: [], input: undefined, number: 1 });
 agent.hold("release.apply");
 await runStack({
   workDir: values.workDir ?? ".",

@@ -101,7 +101,10 @@ test("a stack that a living run holds is not touched, and can be waited for", as
   const holding = stack.up(releaseProgram("v2"));
   await expect(waitFor(() => agent.started.length === 2)).resolves.toBe(true);
 
-  await expect(stack.up(releaseProgram("v3"))).rejects.toMatchObject({ code: "STACK_LOCKED", message: expect.stringContaining(hostname()) as unknown });
+  await expect(stack.up(releaseProgram("v3"))).rejects.toMatchObject({
+    code: "STACK_LOCKED",
+    message: expect.stringContaining(hostname()) as unknown,
+  });
   const waiting = stack.up(releaseProgram("v3"), { waitForLockMs: 60_000 });
   release();
   await expect(holding).resolves.toMatchObject({ changes: { update: 1 } });
@@ -113,8 +116,14 @@ test("a lock of another machine is never removed", async () => {
   await stack.up(releaseProgram("v1"));
   const lock = join(stack.stateDir, ".pulumi", "locks", "organization", "engine-test", "dev", "other.json");
   await mkdir(dirname(lock), { recursive: true });
-  await writeFile(lock, JSON.stringify({ pid: 999_999, username: "ci", hostname: "runner-7", timestamp: "2026-01-01T00:00:00Z" }));
-  await expect(stack.up(releaseProgram("v2"))).rejects.toMatchObject({ code: "STACK_LOCKED", message: expect.stringContaining("ci@runner-7") as unknown });
+  await writeFile(
+    lock,
+    JSON.stringify({ pid: 999_999, username: "ci", hostname: "runner-7", timestamp: "2026-01-01T00:00:00Z" }),
+  );
+  await expect(stack.up(releaseProgram("v2"))).rejects.toMatchObject({
+    code: "STACK_LOCKED",
+    message: expect.stringContaining("ci@runner-7") as unknown,
+  });
   expect(await stack.lockFiles()).toEqual([lock]);
 });
 

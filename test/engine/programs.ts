@@ -7,7 +7,15 @@ export const hostAddress = "10.0.0.1";
 /** An explicit provider for the host at `address`. */
 export class IkomaHost extends pulumi.ProviderResource {
   constructor(name: string, address: string, more: pulumi.Inputs = {}) {
-    super("ikoma", name, { host: name, address, port: 22, user: "root", hostKey: "ssh-ed25519 AAAA", offline: false, ...more });
+    super("ikoma", name, {
+      host: name,
+      address,
+      port: 22,
+      user: "root",
+      hostKey: "ssh-ed25519 AAAA",
+      offline: false,
+      ...more,
+    });
   }
 }
 
@@ -15,7 +23,13 @@ export class IkomaHost extends pulumi.ProviderResource {
 export class AnyResource extends pulumi.CustomResource {
   declare readonly number: pulumi.Output<number>;
 
-  constructor(token: string, name: string, inputs: pulumi.Inputs, provider: pulumi.ProviderResource, options: pulumi.CustomResourceOptions = {}) {
+  constructor(
+    token: string,
+    name: string,
+    inputs: pulumi.Inputs,
+    provider: pulumi.ProviderResource,
+    options: pulumi.CustomResourceOptions = {},
+  ) {
     super(token, name, { number: undefined, ...inputs }, { provider, ...options });
   }
 }

@@ -4,7 +4,15 @@ import { IkomaError } from "../../src/core/errors.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import type { EngineEvent } from "../../src/core/engine/engine-event.ts";
-import { AnyResource, hostAddress, hostProgram, IkomaHost, imageOf, releaseInputs, releaseProgram } from "./programs.ts";
+import {
+  AnyResource,
+  hostAddress,
+  hostProgram,
+  IkomaHost,
+  imageOf,
+  releaseInputs,
+  releaseProgram,
+} from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
@@ -32,7 +40,10 @@ test("two hosts of one program are told apart", async () => {
   const [first, second] = [new FakeAgent(), new FakeAgent()];
   const stack = await newStack({ "10.0.0.1": first, "10.0.0.2": second });
   const program: Program = () => {
-    for (const [name, address, version] of [["a", "10.0.0.1", "v1"], ["b", "10.0.0.2", "v2"]] as const) {
+    for (const [name, address, version] of [
+      ["a", "10.0.0.1", "v1"],
+      ["b", "10.0.0.2", "v2"],
+    ] as const) {
       new AnyResource("ikoma:vps:Release", `shop-${name}`, releaseInputs(version), new IkomaHost(name, address));
     }
     return Promise.resolve({});
@@ -62,7 +73,8 @@ test("another address, port or key of the same host changes no resource; another
 
 test("a host that has moved is reached at its new address, although the state has the old one", async () => {
   const agent = new FakeAgent();
-  const hosts = (address: string): string => `config:\n  ikoma:hosts:\n    vps1: { address: ${address}, hostKey: ssh-ed25519 AAAA }\n`;
+  const hosts = (address: string): string =>
+    `config:\n  ikoma:hosts:\n    vps1: { address: ${address}, hostKey: ssh-ed25519 AAAA }\n`;
   const stack = await newStack({ "10.0.0.1": agent }, hosts("10.0.0.1"));
   await stack.up(releaseProgram("v1"));
 
@@ -81,10 +93,17 @@ test("offline, a plan says that drift is unknown, and a change is refused", asyn
   const agent = new FakeAgent();
   const stack = await newStack({ [hostAddress]: agent });
   await stack.up(releaseProgram("v1"));
-  const offline = (version: string): Program => () => {
-    new AnyResource("ikoma:vps:Release", "shop", releaseInputs(version), new IkomaHost("vps1", hostAddress, { offline: true }));
-    return Promise.resolve({});
-  };
+  const offline =
+    (version: string): Program =>
+    () => {
+      new AnyResource(
+        "ikoma:vps:Release",
+        "shop",
+        releaseInputs(version),
+        new IkomaHost("vps1", hostAddress, { offline: true }),
+      );
+      return Promise.resolve({});
+    };
   const calls = agent.calls.length;
   await expect(stack.up(offline("v2"))).rejects.toMatchObject({ code: "AGENT_OFFLINE" });
   const atHost = agent.calls.length;
@@ -95,7 +114,9 @@ test("offline, a plan says that drift is unknown, and a change is refused", asyn
   await stack.up(offline("v1"));
   const planned = await stack.preview(offline("v2"), { onEvent: (event) => events.push(event) });
   expect(planned.plan).toMatchObject([{ operation: "update", changes: [{ path: "version" }] }]);
-  expect(events).toContainEqual(expect.objectContaining({ type: "diagnostic", message: expect.stringContaining("drift unknown") as unknown }));
+  expect(events).toContainEqual(
+    expect.objectContaining({ type: "diagnostic", message: expect.stringContaining("drift unknown") as unknown }),
+  );
 });
 
 test("secrets are shown as changed and never in clear: not in plan, events, errors or state", async () => {
@@ -103,7 +124,14 @@ test("secrets are shown as changed and never in clear: not in plan, events, erro
   const stack = await newStack({ [hostAddress]: agent });
   const seen: string[] = [];
   const watch = { onEvent: (event: EngineEvent) => seen.push(JSON.stringify(event)) };
-  const program = (password: string): Program => hostProgram("ikoma:vps:Release", releaseInputs("v1", { PASSWORD: pulumi.secret(password), URL: pulumi.secret(`postgres://app:${password}@db/shop`) }));
+  const program = (password: string): Program =>
+    hostProgram(
+      "ikoma:vps:Release",
+      releaseInputs("v1", {
+        PASSWORD: pulumi.secret(password),
+        URL: pulumi.secret(`postgres://app:${password}@db/shop`),
+      }),
+    );
 
   await stack.up(program("hunter2-first"), watch);
   expect(agent.started[0]?.input).toMatchObject({
@@ -112,7 +140,12 @@ test("secrets are shown as changed and never in clear: not in plan, events, erro
   });
   const planned = await stack.preview(program("hunter2-second"), watch);
   expect(planned.plan).toMatchObject([
-    { changes: [{ path: "services.web.environment.PASSWORD", old: "[secret]", new: "[secret]" }, { path: "services.web.environment.URL" }] },
+    {
+      changes: [
+        { path: "services.web.environment.PASSWORD", old: "[secret]", new: "[secret]" },
+        { path: "services.web.environment.URL" },
+      ],
+    },
   ]);
   agent.failNext("release.apply", new IkomaError("RELEASE_CRASHED", "exit code 1"));
   const error: unknown = await stack.up(program("hunter2-second"), watch).catch((each: unknown) => each);
@@ -122,17 +155,27 @@ test("secrets are shown as changed and never in clear: not in plan, events, erro
   const drifted = await stack.preview(program("hunter2-second"), watch);
   expect(drifted.changes.update).toBe(1);
 
-  for (const text of [...seen, JSON.stringify([planned, drifted]), String(error), await stack.allState()]) expect(text).not.toContain("hunter2");
+  for (const text of [...seen, JSON.stringify([planned, drifted]), String(error), await stack.allState()])
+    expect(text).not.toContain("hunter2");
 });
 
 test("a part that the host says is half done is recorded, and the next up updates it", async () => {
   const agent = new FakeAgent();
   const stack = await newStack({ [hostAddress]: agent });
-  const program = hostProgram("ikoma:vps:Accessories", { app: "shop", services: { db: { kind: "accessory", image: imageOf("1"), environment: {} } } });
-  agent.failNext("accessories.apply", new IkomaError("ACCESSORY_FAILED", "db did not start", { details: { partial: true } }));
+  const program = hostProgram("ikoma:vps:Accessories", {
+    app: "shop",
+    services: { db: { kind: "accessory", image: imageOf("1"), environment: {} } },
+  });
+  agent.failNext(
+    "accessories.apply",
+    new IkomaError("ACCESSORY_FAILED", "db did not start", { details: { partial: true } }),
+  );
   await expect(stack.up(program)).rejects.toMatchObject({ code: "ACCESSORY_FAILED" });
   expect(await stack.stateText()).toContain("ikoma:vps:Accessories");
-  Object.assign(agent.part("shop", "accessories") ?? {}, { exists: true, drift: [{ path: "services.db", message: "it does not run" }] });
+  Object.assign(agent.part("shop", "accessories") ?? {}, {
+    exists: true,
+    drift: [{ path: "services.db", message: "it does not run" }],
+  });
   await expect(stack.up(program)).resolves.toMatchObject({ changes: { update: 1 } });
 });
 
@@ -140,13 +183,20 @@ test("the agent is installed, noticed when it is another version, and not taken 
   const agent = new FakeAgent();
   agent.installed = undefined;
   const stack = await newStack({ [hostAddress]: agent });
-  const program = hostProgram("ikoma:vps:Agent", { version: "0.1.0", httpPort: 8080, httpsPort: 8443, networkPool: "10.210.0.0/16" });
+  const program = hostProgram("ikoma:vps:Agent", {
+    version: "0.1.0",
+    httpPort: 8080,
+    httpsPort: 8443,
+    networkPool: "10.210.0.0/16",
+  });
   await stack.up(program);
   expect(agent.installed).toMatchObject({ httpPort: 8080 });
   await expect(stack.up(program)).resolves.toMatchObject({ changes: { same: 1 } });
 
   agent.version = "0.0.9";
-  await expect(stack.preview(program)).resolves.toMatchObject({ plan: [{ operation: "update", drift: ["version: the host runs agent 0.0.9"] }] });
+  await expect(stack.preview(program)).resolves.toMatchObject({
+    plan: [{ operation: "update", drift: ["version: the host runs agent 0.0.9"] }],
+  });
   agent.version = "0.1.0";
   agent.parts.set("shop/release", { exists: true, generation: 1, drift: [], input: undefined });
   await expect(stack.destroy()).rejects.toMatchObject({ message: expect.stringContaining("shop") as unknown });
@@ -158,12 +208,19 @@ test("the agent is installed, noticed when it is another version, and not taken 
 test("a program's own error keeps its code", async () => {
   const stack = await newStack({});
   const program: Program = () => Promise.reject(new IkomaError("CONFIG_MISSING", "DATABASE_URL has no value"));
-  await expect(stack.preview(program)).rejects.toMatchObject({ code: "CONFIG_MISSING", message: "DATABASE_URL has no value" });
+  await expect(stack.preview(program)).rejects.toMatchObject({
+    code: "CONFIG_MISSING",
+    message: "DATABASE_URL has no value",
+  });
 });
 
 test("another passphrase and a missing pulumi are named as such", async () => {
   const stack = await newStack({ [hostAddress]: new FakeAgent() });
   await stack.up(hostProgram("ikoma:vps:Release", releaseInputs("v1", { A: pulumi.secret("x") })));
-  await expect(stack.up(releaseProgram("v1"), { env: { ...stack.env, PULUMI_CONFIG_PASSPHRASE: "wrong" } })).rejects.toMatchObject({ code: "PASSPHRASE_MISSING" });
-  await expect(stack.up(releaseProgram("v1"), { env: { ...stack.env, PATH: "/nowhere" } })).rejects.toMatchObject({ code: "ENGINE_MISSING" });
+  await expect(
+    stack.up(releaseProgram("v1"), { env: { ...stack.env, PULUMI_CONFIG_PASSPHRASE: "wrong" } }),
+  ).rejects.toMatchObject({ code: "PASSPHRASE_MISSING" });
+  await expect(stack.up(releaseProgram("v1"), { env: { ...stack.env, PATH: "/nowhere" } })).rejects.toMatchObject({
+    code: "ENGINE_MISSING",
+  });
 });

@@ -42,7 +42,15 @@ export class TestStack {
 
   run(operation: StackOperation, program: Program, more: Partial<StackRun> = {}): Promise<StackResult> {
     const { workDir, env } = this;
-    return runStack({ workDir, env, stackName: "dev", operation, program: () => Promise.resolve(program), access: fakeHosts(this.agents), ...more });
+    return runStack({
+      workDir,
+      env,
+      stackName: "dev",
+      operation,
+      program: () => Promise.resolve(program),
+      access: fakeHosts(this.agents),
+      ...more,
+    });
   }
 
   preview(program: Program, more?: Partial<StackRun>): Promise<StackResult> {
@@ -65,7 +73,9 @@ export class TestStack {
   /** Everything that the backend keeps of the stack: state, backups, history. */
   async allState(): Promise<string> {
     const files = await readdir(this.stateDir, { recursive: true, withFileTypes: true });
-    const texts = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), "utf8"));
+    const texts = files
+      .filter((file) => file.isFile())
+      .map((file) => readFile(join(file.parentPath, file.name), "utf8"));
     return (await Promise.all(texts)).join("\n");
   }
 

@@ -1,7 +1,15 @@
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
 import { explainIssues, nearestName } from "./explain-issues.ts";
-import { appsConfig, hostsConfig, secretsConfig, setupConfig, type AppConfig, type HostConfig, type HostSetup } from "./schema.ts";
+import {
+  appsConfig,
+  hostsConfig,
+  secretsConfig,
+  setupConfig,
+  type AppConfig,
+  type HostConfig,
+  type HostSetup,
+} from "./schema.ts";
 
 /** A stack's configuration as Pulumi hands it to a program: full keys, values as text or JSON, secrets in clear. */
 export type RawConfig = Readonly<Record<string, string>>;
@@ -37,12 +45,18 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
   const apps = setting(raw, "apps", appsConfig) ?? {};
   const secrets = setting(raw, "secrets", secretsConfig) ?? {};
   for (const [app, { host }] of Object.entries(apps)) {
-    if (hosts[host] === undefined) refuse([`ikoma:apps.${app}.host: there is no host "${host}" in ikoma:hosts${suggestion(host, Object.keys(hosts))}`], "Add the host with `ikoma host trust`.");
+    if (hosts[host] === undefined)
+      refuse(
+        [`ikoma:apps.${app}.host: there is no host "${host}" in ikoma:hosts${suggestion(host, Object.keys(hosts))}`],
+        "Add the host with `ikoma host trust`.",
+      );
   }
   for (const [app, values] of Object.entries(secrets)) {
-    if (apps[app] === undefined) refuse([`ikoma:secrets.${app}: there is no app "${app}" in ikoma:apps${suggestion(app, Object.keys(apps))}`]);
+    if (apps[app] === undefined)
+      refuse([`ikoma:secrets.${app}: there is no app "${app}" in ikoma:apps${suggestion(app, Object.keys(apps))}`]);
     const twice = Object.keys(values).find((name) => apps[app]?.env[name] !== undefined);
-    if (twice !== undefined) refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
+    if (twice !== undefined)
+      refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
   }
   return { hosts, apps, secrets, offline: setting(raw, "offline", z.boolean()) ?? false };
 }
@@ -57,7 +71,8 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
   const hosts = setting(raw, "hosts", hostsConfig) ?? {};
   const given = setting(raw, "setup", setupConfig) ?? {};
   for (const name of Object.keys(given)) {
-    if (hosts[name] === undefined) refuse([`ikoma:setup.${name}: there is no host "${name}" in ikoma:hosts${suggestion(name, Object.keys(hosts))}`]);
+    if (hosts[name] === undefined)
+      refuse([`ikoma:setup.${name}: there is no host "${name}" in ikoma:hosts${suggestion(name, Object.keys(hosts))}`]);
   }
   const defaults = setupConfig.valueType.parse({});
   return { hosts, setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])) };
@@ -68,7 +83,11 @@ function setting<Schema extends z.ZodType>(raw: RawConfig, key: Key, schema: Sch
   if (text === undefined) return undefined;
   const parsed = schema.safeParse(fromText(text));
   if (parsed.success) return parsed.data;
-  return refuse(explainIssues(schema, parsed.error).map(({ path, message }) => `${[namespace + key, ...path].join(".")}: ${message}`));
+  return refuse(
+    explainIssues(schema, parsed.error).map(
+      ({ path, message }) => `${[namespace + key, ...path].join(".")}: ${message}`,
+    ),
+  );
 }
 
 /** Objects come as JSON; what is no JSON is a plain text. */
@@ -82,8 +101,11 @@ function fromText(text: string): unknown {
 
 function refuseUnknownKeys(raw: RawConfig): void {
   const known: readonly string[] = keys;
-  const unknown = Object.keys(raw).filter((key) => key.startsWith(namespace) && !known.includes(key.slice(namespace.length)));
-  if (unknown.length > 0) refuse(unknown.map((key) => `${key}: unknown setting${suggestion(key.slice(namespace.length), known)}`));
+  const unknown = Object.keys(raw).filter(
+    (key) => key.startsWith(namespace) && !known.includes(key.slice(namespace.length)),
+  );
+  if (unknown.length > 0)
+    refuse(unknown.map((key) => `${key}: unknown setting${suggestion(key.slice(namespace.length), known)}`));
 }
 
 function suggestion(name: string, known: readonly string[]): string {
@@ -92,5 +114,8 @@ function suggestion(name: string, known: readonly string[]): string {
 }
 
 function refuse(problems: readonly string[], hint?: string): never {
-  throw new IkomaError("CONFIG_INVALID", problems.join("\n"), { details: { problems }, ...(hint !== undefined && { hint }) });
+  throw new IkomaError("CONFIG_INVALID", problems.join("\n"), {
+    details: { problems },
+    ...(hint !== undefined && { hint }),
+  });
 }

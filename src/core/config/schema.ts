@@ -9,7 +9,9 @@ export const hostConfig = z.strictObject({
   /** root, or a member of the group docker. */
   user: z.string().min(1).default("root"),
   /** The server's public key, as `ssh-ed25519 AAAA…`; connections to any other key are refused. */
-  hostKey: z.string().regex(/^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+$/, "`type base64`, as in a known_hosts file"),
+  hostKey: z
+    .string()
+    .regex(/^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+$/, "`type base64`, as in a known_hosts file"),
   /** Private key file; without it the SSH agent and the usual files of ~/.ssh are tried. */
   identityFile: z.string().optional(),
 });

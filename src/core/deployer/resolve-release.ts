@@ -23,10 +23,14 @@ export interface ReleaseSettings {
  * Makes the secret that a text with secret variables becomes: `compute` takes the values of `names`. Where the values
  * are kept, and whether they are known yet, is the caller's matter.
  */
-export type Seal<Sealed> = (names: readonly string[], compute: (values: Readonly<Record<string, string>>) => string) => Sealed;
+export type Seal<Sealed> = (
+  names: readonly string[],
+  compute: (values: Readonly<Record<string, string>>) => string,
+) => Sealed;
 
 /** JSON in which some texts are secrets. */
-export type Sealable<Sealed> = Sealed | null | boolean | number | string | Sealable<Sealed>[] | { [key: string]: Sealable<Sealed> };
+export type Sealable<Sealed> =
+  Sealed | null | boolean | number | string | Sealable<Sealed>[] | { [key: string]: Sealable<Sealed> };
 
 /** Inputs of the release resource. */
 export interface ResolvedRelease<Sealed> {
@@ -53,7 +57,11 @@ export interface ResolvedAccessories<Sealed> {
  *
  * @throws IkomaError CONFIG_MISSING that names the variables without a value; COMPOSE_INVALID
  */
-export function resolveRelease<Sealed>(manifest: BundleManifest, settings: ReleaseSettings, seal: Seal<Sealed>): ResolvedRelease<Sealed> {
+export function resolveRelease<Sealed>(
+  manifest: BundleManifest,
+  settings: ReleaseSettings,
+  seal: Seal<Sealed>,
+): ResolvedRelease<Sealed> {
   const services = servicesOf(manifest, (kind) => kind !== "accessory");
   const health = settings.health ?? manifest.health;
   const drainSeconds = settings.drainSeconds ?? manifest.drainSeconds;
@@ -74,10 +82,18 @@ export function resolveRelease<Sealed>(manifest: BundleManifest, settings: Relea
  *
  * @throws as {@link resolveRelease}
  */
-export function resolveAccessories<Sealed>(manifest: BundleManifest, settings: ReleaseSettings, seal: Seal<Sealed>): ResolvedAccessories<Sealed> | undefined {
+export function resolveAccessories<Sealed>(
+  manifest: BundleManifest,
+  settings: ReleaseSettings,
+  seal: Seal<Sealed>,
+): ResolvedAccessories<Sealed> | undefined {
   const services = servicesOf(manifest, (kind) => kind === "accessory");
   if (Object.keys(services).length === 0) return undefined;
-  return { app: settings.app, services: resolveServices(services, settings, seal), volumes: volumesOf(manifest, services) };
+  return {
+    app: settings.app,
+    services: resolveServices(services, settings, seal),
+    volumes: volumesOf(manifest, services),
+  };
 }
 
 /** Every image of a bundle, each once. */
@@ -91,11 +107,18 @@ function servicesOf(manifest: BundleManifest, belongs: (kind: BundleService["kin
   return Object.fromEntries(Object.entries(manifest.services).filter(([, { kind }]) => belongs(kind)));
 }
 
-function resolveServices<Sealed>(services: Services, settings: ReleaseSettings, seal: Seal<Sealed>): Record<string, Sealable<Sealed>> {
+function resolveServices<Sealed>(
+  services: Services,
+  settings: ReleaseSettings,
+  seal: Seal<Sealed>,
+): Record<string, Sealable<Sealed>> {
   refuseMissing(services, settings);
   const fill = (text: string): Sealable<Sealed> => {
-    const names = variablesOf(text).map(({ name }) => name).filter((name) => settings.secretNames.includes(name));
-    const filled = (secrets: Readonly<Record<string, string>>): string => interpolate(text, (name) => secrets[name] ?? settings.env[name]);
+    const names = variablesOf(text)
+      .map(({ name }) => name)
+      .filter((name) => settings.secretNames.includes(name));
+    const filled = (secrets: Readonly<Record<string, string>>): string =>
+      interpolate(text, (name) => secrets[name] ?? settings.env[name]);
     return names.length === 0 ? filled({}) : seal(names, filled);
   };
   return Object.fromEntries(
@@ -133,5 +156,9 @@ function volumesOf(manifest: BundleManifest, services: Services): Record<string,
 
 function mountedVolumes(mounts: unknown): string[] {
   if (!Array.isArray(mounts)) return [];
-  return mounts.flatMap((mount: unknown) => (typeof mount === "object" && mount !== null && "source" in mount && typeof mount.source === "string" ? [mount.source] : []));
+  return mounts.flatMap((mount: unknown) =>
+    typeof mount === "object" && mount !== null && "source" in mount && typeof mount.source === "string"
+      ? [mount.source]
+      : [],
+  );
 }

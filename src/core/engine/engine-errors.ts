@@ -7,24 +7,55 @@ import { IkomaError, type ErrorCode } from "../errors.ts";
 const knownFailures: readonly { pattern: RegExp; code: ErrorCode; message?: string; hint?: string }[] = [
   { pattern: /the stack is currently locked by/, code: "STACK_LOCKED" },
   { pattern: /no stack named '[^']*' found/, code: "STACK_NOT_FOUND" },
-  { pattern: /passphrase must be set|PULUMI_CONFIG_PASSPHRASE/, code: "PASSPHRASE_MISSING", message: "The stack's secrets are encrypted and no passphrase was given." },
-  { pattern: /incorrect passphrase/, code: "PASSPHRASE_MISSING", message: "The passphrase does not fit this stack's secrets.", hint: "Set PULUMI_CONFIG_PASSPHRASE to the passphrase that the stack was made with." },
-  { pattern: /no Pulumi\.yaml project file found/, code: "CONFIG_MISSING", message: "There is no Pulumi.yaml here or above.", hint: "Run in the project's folder, or name it with --cwd." },
+  {
+    pattern: /passphrase must be set|PULUMI_CONFIG_PASSPHRASE/,
+    code: "PASSPHRASE_MISSING",
+    message: "The stack's secrets are encrypted and no passphrase was given.",
+  },
+  {
+    pattern: /incorrect passphrase/,
+    code: "PASSPHRASE_MISSING",
+    message: "The passphrase does not fit this stack's secrets.",
+    hint: "Set PULUMI_CONFIG_PASSPHRASE to the passphrase that the stack was made with.",
+  },
+  {
+    pattern: /no Pulumi\.yaml project file found/,
+    code: "CONFIG_MISSING",
+    message: "There is no Pulumi.yaml here or above.",
+    hint: "Run in the project's folder, or name it with --cwd.",
+  },
   { pattern: /could not unmarshal|invalid (?:YAML|project) file|unable to parse/, code: "CONFIG_INVALID" },
-  { pattern: /is protected|marked for protection/, code: "ENGINE_FAILED", hint: "Protected resources hold data. `pulumi state unprotect` lets go of them, if that is what you want." },
+  {
+    pattern: /is protected|marked for protection/,
+    code: "ENGINE_FAILED",
+    hint: "Protected resources hold data. `pulumi state unprotect` lets go of them, if that is what you want.",
+  },
   { pattern: /resource '.*' has a problem: /, code: "CONFIG_INVALID" },
-  { pattern: /no resource plugin|could not find plugin/, code: "ENGINE_MISSING", hint: "Install the named plugin: `pulumi plugin install`." },
-  { pattern: /update cancell?ed|operation cancell?ed|\bcancell?ed\b/, code: "CANCELLED", message: "The run was cancelled." },
+  {
+    pattern: /no resource plugin|could not find plugin/,
+    code: "ENGINE_MISSING",
+    hint: "Install the named plugin: `pulumi plugin install`.",
+  },
+  {
+    pattern: /update cancell?ed|operation cancell?ed|\bcancell?ed\b/,
+    code: "CANCELLED",
+    message: "The run was cancelled.",
+  },
 ];
 
 /** The failure that a run ended with: what the engine wrote, as one of our errors. */
 export function engineFailure(texts: readonly string[], cause?: unknown): IkomaError {
   for (const { pattern, code, message, hint } of knownFailures) {
     const text = texts.find((each) => pattern.test(each));
-    if (text !== undefined) return new IkomaError(code, message ?? headline(text), { ...(hint !== undefined && { hint }), cause });
+    if (text !== undefined)
+      return new IkomaError(code, message ?? headline(text), { ...(hint !== undefined && { hint }), cause });
   }
   const told = texts.map(headline).filter((text) => text !== "");
-  return new IkomaError("ENGINE_FAILED", told.length === 0 ? "The engine failed without saying why." : told.join("\n"), { cause });
+  return new IkomaError(
+    "ENGINE_FAILED",
+    told.length === 0 ? "The engine failed without saying why." : told.join("\n"),
+    { cause },
+  );
 }
 
 /** Without the engine's `error: ` in front. */

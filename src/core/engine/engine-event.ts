@@ -2,8 +2,14 @@ import * as z from "zod";
 
 /** What the engine is to do with a resource. There are more; only these are told apart here. */
 const stepState = z.looseObject({
-  inputs: z.record(z.string(), z.unknown()).nullish().transform((value) => value ?? {}),
-  outputs: z.record(z.string(), z.unknown()).nullish().transform((value) => value ?? {}),
+  inputs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((value) => value ?? {}),
+  outputs: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((value) => value ?? {}),
   id: z.string().optional(),
   /** Whether a provider stands behind it; components and the stack have none. */
   custom: z.boolean().optional(),
@@ -26,7 +32,10 @@ const diagnostic = z.looseObject({
   ephemeral: z.boolean().optional(),
 });
 
-const summary = z.looseObject({ durationSeconds: z.number().optional(), resourceChanges: z.record(z.string(), z.number()).nullish() });
+const summary = z.looseObject({
+  durationSeconds: z.number().optional(),
+  resourceChanges: z.record(z.string(), z.number()).nullish(),
+});
 
 /** An event of the engine, as far as it is used here; what it is made of is in `sdk/go/common/apitype/events.go` of pulumi/pulumi. */
 const rawEvent = z.looseObject({
@@ -59,5 +68,11 @@ export function parseEngineEvent(text: string): EngineEvent | undefined {
 function diagnosticEvent({ severity, message, urn, ephemeral }: z.infer<typeof diagnostic>): EngineEvent {
   const level = severity === "warning" || severity === "error" ? severity : "info";
   const text = message.replaceAll(/<\{%[^%]*%\}>/g, "").trimEnd();
-  return { type: "diagnostic", severity: level, message: text, ephemeral: ephemeral ?? false, ...(urn !== undefined && urn !== "" && { urn }) };
+  return {
+    type: "diagnostic",
+    severity: level,
+    message: text,
+    ephemeral: ephemeral ?? false,
+    ...(urn !== undefined && urn !== "" && { urn }),
+  };
 }

@@ -62,6 +62,11 @@ function collect(stream: NodeJS.ReadableStream): () => string {
 }
 
 function missingEngine(error: Error & { code?: string }): IkomaError {
-  if (error.code !== "ENOENT") return new IkomaError("ENGINE_FAILED", `pulumi could not be started: ${error.message}`, { cause: error });
-  return new IkomaError("ENGINE_MISSING", "The command `pulumi` was not found (or the working directory does not exist).", { cause: error });
+  if (error.code !== "ENOENT")
+    return new IkomaError("ENGINE_FAILED", `pulumi could not be started: ${error.message}`, { cause: error });
+  return new IkomaError(
+    "ENGINE_MISSING",
+    "The command `pulumi` was not found (or the working directory does not exist).",
+    { cause: error },
+  );
 }

@@ -1,5 +1,7 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
 import type { HostAccess } from "../../provider/agent-access.ts";
+import { isOffline, type CurrentConfig } from "../../provider/provider-config.ts";
+import { providerVersion } from "../../provider/version.ts";
 import { IkomaError } from "../errors.ts";
 import { engineFailure } from "./engine-errors.ts";
 import type { EngineEvent } from "./engine-event.ts";
@@ -7,7 +9,7 @@ import { startEngine, type EngineExit } from "./engine-process.ts";
 import { addEventLog, addProgram } from "./engine-server.ts";
 import { loadLanguageServer, type LanguageServer, type ProgramLoader } from "./language-server.ts";
 import { countPlan, PlanBuilder, shownOutputs, type PlanCounts, type PlannedResource } from "./plan.ts";
-import { readHosts, stackConfigFile } from "./stack-config-file.ts";
+import { readHostReach, stackConfigFile } from "./stack-config-file.ts";
 
 /** What may be done with a stack. `drift` reads what really runs and changes nothing, not even the state. */
 export type StackOperation = "preview" | "up" | "refresh" | "drift" | "destroy";
@@ -53,22 +55,36 @@ const commands: Readonly<Record<StackOperation, readonly string[]>> = {
 export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] = []): Promise<StackResult> {
   const observed = new Observation(run);
   const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
-  const { providerVersion } = await import("../../provider/version.ts");
   const server = createEngineServer();
-  const hosts = await readHosts(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
-  const access = run.access ?? (await import("../../provider/host-access.ts")).hostAccess();
-  const session = addProvider(server, { access, version: providerVersion, hosts, onEvent: (urn, event) => run.onProviderEvent?.(urn, event), onFailure: (_urn, error) => observed.fail(error) });
+  const current = await currentConfig(run);
+  const access = run.access ?? lazyHostAccess;
+  const fail = observed.fail.bind(observed);
+  const session = addProvider(server, {
+    access,
+    current,
+    version: providerVersion,
+    onEvent: (urn, event) => run.onProviderEvent?.(urn, event),
+    onFailure: (_urn, error) => {
+      fail(error);
+    },
+  });
   addEventLog(server, (event) => {
     observed.see(event);
   });
   let loaded: Promise<LanguageServer> | undefined;
-  const program = (): Promise<LanguageServer> => (loaded ??= loadLanguageServer(run.program, (error) => observed.fail(error)));
+  const program = (): Promise<LanguageServer> => (loaded ??= loadLanguageServer(run.program, fail));
   addProgram(server, program);
   const port = await listen(server);
   try {
-    const engine = startEngine({ args: [...engineArgs(run, port), ...moreArgs], workDir: run.workDir, env: engineEnvironment(run, port), signal: run.signal });
-    // Only now: loading the SDK blocks this process for half a second, in which the engine starts.
-    const loading = needsProgram(run.operation) ? program().catch((error: unknown) => observed.fail(error)) : undefined;
+    const engine = startEngine({
+      args: [...engineArgs(run, port), ...moreArgs],
+      workDir: run.workDir,
+      env: engineEnvironment(run, port),
+      signal: run.signal,
+    });
+    // Only now: what follows keeps this process busy for half a second, in which the engine starts.
+    if (!current.offline) for (const host of Object.values(current.hosts)) access.prewarm?.(host);
+    const loading = needsProgram(run.operation) ? program().catch(fail) : undefined;
     const exit = await engine.exit;
     await loading;
     observed.throwIfFailed(exit);
@@ -77,6 +93,28 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
     await session.close();
     server.forceShutdown();
   }
+}
+
+async function currentConfig(run: EngineRun): Promise<CurrentConfig> {
+  const { hosts, offline } = await readHostReach(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
+  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }) };
+}
+
+/** Real hosts; SSH is loaded when the first is needed. */
+const lazyHostAccess: HostAccess = {
+  prewarm: (host) => {
+    realAccess().then(
+      (access) => access.prewarm?.(host),
+      () => undefined,
+    );
+  },
+  openAgent: async (host) => (await realAccess()).openAgent(host),
+  installAgent: async (host, setup, onStep) => (await realAccess()).installAgent(host, setup, onStep),
+  removeAgent: async (host) => (await realAccess()).removeAgent(host),
+};
+
+async function realAccess(): Promise<HostAccess> {
+  return (await import("../../provider/host-access.ts")).hostAccess();
 }
 
 function needsProgram(operation: StackOperation): boolean {
@@ -88,7 +126,17 @@ function engineArgs(run: EngineRun, port: number): string[] {
   return [
     ...commands[run.operation],
     "--non-interactive",
-    ...["--color", "never", "--stack", run.stackName, `--client=${address}`, "--exec-kind", "auto.inline", "--event-log", `tcp://${address}`],
+    ...[
+      "--color",
+      "never",
+      "--stack",
+      run.stackName,
+      `--client=${address}`,
+      "--exec-kind",
+      "auto.inline",
+      "--event-log",
+      `tcp://${address}`,
+    ],
     ...(run.configFile === undefined ? [] : ["--config-file", run.configFile]),
     ...(run.message === undefined ? [] : ["--message", run.message]),
   ];
@@ -122,7 +170,8 @@ class Observation {
   see(event: EngineEvent): void {
     this.#plan.add(event);
     if (event.type === "diagnostic" && event.severity === "error") this.#diagnosed.push(event.message);
-    if (event.type === "done" && event.step.type === "pulumi:pulumi:Stack") this.#outputs = event.step.new?.outputs ?? {};
+    if (event.type === "done" && event.step.type === "pulumi:pulumi:Stack")
+      this.#outputs = event.step.new?.outputs ?? {};
     this.#run.onEvent?.(event);
   }
 
@@ -133,7 +182,8 @@ class Observation {
 
   throwIfFailed(exit: EngineExit): void {
     if (exit.code === 0) return;
-    if (this.#run.signal?.aborted === true) throw new IkomaError("CANCELLED", "The run was cancelled.", { cause: this.#failure });
+    if (this.#run.signal?.aborted === true)
+      throw new IkomaError("CANCELLED", "The run was cancelled.", { cause: this.#failure });
     if (this.#failure instanceof IkomaError) throw this.#failure;
     throw engineFailure([...this.#diagnosed, exit.stderr], this.#failure);
   }

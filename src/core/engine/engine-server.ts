@@ -26,7 +26,12 @@ export function addProgram(server: Server, program: () => Promise<LanguageServer
       },
     );
   };
-  const service: UntypedServiceImplementation = { getRequiredPlugins: noPlugins, getRequiredPackages: noPackages, getPluginInfo: info, run };
+  const service: UntypedServiceImplementation = {
+    getRequiredPlugins: noPlugins,
+    getRequiredPackages: noPackages,
+    getPluginInfo: info,
+    run,
+  };
   server.addService(languageServices.LanguageRuntimeService, service);
 }
 

@@ -17,11 +17,17 @@ export interface LanguageServer {
 
 type LanguageServerClass = new (program: Program) => LanguageServer;
 const serverModule = z.looseObject({
-  LanguageServer: z.custom<LanguageServerClass>((value) => typeof value === "function", "@pulumi/pulumi/automation/server has changed"),
+  LanguageServer: z.custom<LanguageServerClass>(
+    (value) => typeof value === "function",
+    "@pulumi/pulumi/automation/server has changed",
+  ),
 });
 
 /** A program ready to be run by the engine; `onError` gets what it throws, which the engine passes on only as text. */
-export async function loadLanguageServer(load: ProgramLoader, onError: (error: unknown) => void): Promise<LanguageServer> {
+export async function loadLanguageServer(
+  load: ProgramLoader,
+  onError: (error: unknown) => void,
+): Promise<LanguageServer> {
   const [log, sdk, program] = await Promise.all([
     import("@pulumi/pulumi/log/index.js"),
     import("@pulumi/pulumi/automation/server.js").then((loaded) => serverModule.parse(loaded)),

@@ -70,7 +70,14 @@ export class PlanBuilder {
 
   private resource(step: EngineStep): PlannedResource {
     const { urn, type } = step;
-    const known = this.#resources.get(urn) ?? { urn, type, name: urn.split("::").slice(3).join("::"), operation: "same", changes: [], drift: [] };
+    const known = this.#resources.get(urn) ?? {
+      urn,
+      type,
+      name: urn.split("::").slice(3).join("::"),
+      operation: "same",
+      changes: [],
+      drift: [],
+    };
     this.#resources.set(urn, known);
     return known;
   }

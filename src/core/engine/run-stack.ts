@@ -44,7 +44,12 @@ function mayCreate({ operation }: StackRun): boolean {
 
 async function createStack(run: StackRun): Promise<void> {
   const { workDir, stackName, signal } = run;
-  const exit = await runEngine({ args: ["stack", "init", stackName, "--non-interactive"], workDir, env: { ...process.env, ...run.env }, signal });
+  const exit = await runEngine({
+    args: ["stack", "init", stackName, "--non-interactive"],
+    workDir,
+    env: { ...process.env, ...run.env },
+    signal,
+  });
   if (exit.code !== 0) throw engineFailure([exit.stderr]);
 }
 
@@ -71,7 +76,11 @@ async function removeAbandoned(run: StackRun, locks: readonly StackLock[]): Prom
 
 /** For stores where a single lock cannot be reached; every lock of the stack was found to be abandoned. */
 async function cancelAll({ workDir, stackName, env }: StackRun): Promise<void> {
-  const exit = await runEngine({ args: ["cancel", "--yes", "--stack", stackName], workDir, env: { ...process.env, ...env } });
+  const exit = await runEngine({
+    args: ["cancel", "--yes", "--stack", stackName],
+    workDir,
+    env: { ...process.env, ...env },
+  });
   if (exit.code !== 0) throw engineFailure([exit.stderr]);
 }
 
@@ -80,11 +89,16 @@ async function cancelAll({ workDir, stackName, env }: StackRun): Promise<void> {
  * Here they can be forgotten: creating again finds what the host has finished meanwhile, by key and generation.
  */
 async function clearPendingCreates(run: StackRun): Promise<void> {
-  await runEngineOnce({ ...run, operation: "refresh", message: "repair after an interrupted run" }, ["--clear-pending-creates"]);
+  await runEngineOnce({ ...run, operation: "refresh", message: "repair after an interrupted run" }, [
+    "--clear-pending-creates",
+  ]);
 }
 
 function lockedError(run: StackRun, locks: readonly StackLock[], cause: IkomaError): IkomaError {
   const owners = locks.map(lockOwner);
   const by = owners.length === 0 ? "another run" : owners.join(", ");
-  return new IkomaError("STACK_LOCKED", `The stack ${run.stackName} is locked by ${by}.`, { cause, details: { locks } });
+  return new IkomaError("STACK_LOCKED", `The stack ${run.stackName} is locked by ${by}.`, {
+    cause,
+    details: { locks },
+  });
 }

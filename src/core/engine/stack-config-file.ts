@@ -14,13 +14,24 @@ export function stackConfigFile(workDir: string, stackName: string): string {
   return join(workDir, `Pulumi.${name}.yaml`);
 }
 
-const stackFile = z.looseObject({ config: z.looseObject({ "ikoma:hosts": hostsConfig }) });
+const stackFile = z.looseObject({
+  config: z.looseObject({ "ikoma:hosts": hostsConfig.default({}), "ikoma:offline": z.boolean().default(false) }),
+});
 
-/** How hosts are reached now, by the stack's file. Empty where the file or the setting is missing or not valid: the program says what is wrong. */
-export async function readHosts(configFile: string): Promise<Record<string, HostConfig>> {
+/** What the stack's file says of the ways to its hosts. */
+export interface HostReach {
+  hosts: Readonly<Record<string, HostConfig>>;
+  /** Nobody dials them. */
+  offline: boolean;
+}
+
+/** How hosts are reached now. Nothing is known where the file is missing or not valid: the program says what is wrong. */
+export async function readHostReach(configFile: string): Promise<HostReach> {
   const text = await readFile(configFile, "utf8").catch(() => "");
   const file = stackFile.safeParse(parseDocument(text).toJS());
-  return file.success ? file.data.config["ikoma:hosts"] : {};
+  return file.success
+    ? { hosts: file.data.config["ikoma:hosts"], offline: file.data.config["ikoma:offline"] }
+    : { hosts: {}, offline: false };
 }
 
 /**

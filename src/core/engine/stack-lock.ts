@@ -19,7 +19,8 @@ const lockLine = /^\s*(\S+): created by (.*)@(\S*) \(pid (\d+)\) at (\S+)$/;
 export function parseLocks(text: string): StackLock[] {
   return text.split("\n").flatMap((line) => {
     const [, url, user, host, pid, createdAt] = lockLine.exec(line) ?? [];
-    if (url === undefined || user === undefined || host === undefined || pid === undefined || createdAt === undefined) return [];
+    if (url === undefined || user === undefined || host === undefined || pid === undefined || createdAt === undefined)
+      return [];
     return [{ url, user, hostname: host, pid: Number(pid), createdAt }];
   });
 }

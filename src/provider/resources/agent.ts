@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { protocolVersion, type Handshake } from "../../agent/protocol.ts";
-import { hostSetup, type HostSetup } from "../../core/config/schema.ts";
+import { hostSetup } from "../../core/config/schema.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 
@@ -32,9 +32,13 @@ export const agent: ResourceHandler<typeof agentInputs> = {
     const handshake = await handshakeOf(call);
     if (handshake === undefined) return;
     if (handshake.apps.length > 0) {
-      throw new IkomaError("USAGE", `The agent of ${call.host.name} stays: it still serves ${handshake.apps.join(", ")}.`, {
-        hint: "Destroy the stacks of these apps first.",
-      });
+      throw new IkomaError(
+        "USAGE",
+        `The agent of ${call.host.name} stays: it still serves ${handshake.apps.join(", ")}.`,
+        {
+          hint: "Destroy the stacks of these apps first.",
+        },
+      );
     }
     await call.host.removeAgent();
   },
@@ -42,14 +46,15 @@ export const agent: ResourceHandler<typeof agentInputs> = {
 
 async function install(call: ResourceCall, inputs: z.infer<typeof agentInputs>): Promise<Computed> {
   let seq = 0;
-  const { version: _version, ...setup } = inputs;
+  const setup = hostSetup.strip().parse(inputs);
   const onStep = (message: string): void => {
     seq += 1;
     call.onEvent({ seq, atMs: Date.now(), type: "step", name: "install", message });
   };
-  await call.host.installAgent(setup satisfies HostSetup, onStep);
+  await call.host.installAgent(setup, onStep);
   const handshake = await handshakeOf(call);
-  if (handshake === undefined) throw new IkomaError("AGENT_MISSING", `The agent of ${call.host.name} was installed but does not answer.`);
+  if (handshake === undefined)
+    throw new IkomaError("AGENT_MISSING", `The agent of ${call.host.name} was installed but does not answer.`);
   return seen(handshake);
 }
 

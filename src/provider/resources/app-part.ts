@@ -44,7 +44,13 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
     const input = definition.operation(inputs, [...call.secrets]);
     const key = operationKey(call.urn, input, generation);
     const { onEvent, signal } = call;
-    const outcome = await agent.runOperation(definition.apply, { key, input, expectedGeneration: generation, onEvent: onEvent.bind(call), signal });
+    const outcome = await agent.runOperation(definition.apply, {
+      key,
+      input,
+      expectedGeneration: generation,
+      onEvent,
+      signal,
+    });
     return { generation: outcome.generation, ...definition.computed?.(outcome.result) };
   }
 
@@ -75,7 +81,7 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
       const { generation } = storedGeneration.parse(state.computed);
       const key = operationKey(call.urn, { ...input, remove: true }, generation);
       const { onEvent, signal } = call;
-      await agent.runOperation(definition.remove, { key, input, expectedGeneration: generation, onEvent: onEvent.bind(call), signal });
+      await agent.runOperation(definition.remove, { key, input, expectedGeneration: generation, onEvent, signal });
     },
   };
 }
@@ -83,7 +89,12 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
 /** What of a part's view is kept in the state. */
 function seen(view: Result<"part.read">): Computed {
   const { generation, number, digest, services } = view;
-  return { generation, ...(Object.keys(services).length > 0 && { status: services }), ...(number !== undefined && { number }), ...(digest !== undefined && { digest }) };
+  return {
+    generation,
+    ...(Object.keys(services).length > 0 && { status: services }),
+    ...(number !== undefined && { number }),
+    ...(digest !== undefined && { digest }),
+  };
 }
 
 /**
@@ -91,5 +102,7 @@ function seen(view: Result<"part.read">): Computed {
  * (v1, v2, v1 again) are another.
  */
 function operationKey(urn: string, input: unknown, generation: number | null): string {
-  return createHash("sha256").update(canonicalJson([urn, input, generation])).digest("hex");
+  return createHash("sha256")
+    .update(canonicalJson([urn, input, generation]))
+    .digest("hex");
 }

@@ -15,16 +15,29 @@ export const releaseInputs = releaseSpec.extend({
   keep: z.number().int().min(1).max(50).default(5),
 });
 
+const besidesSpec = ["source", "note", "redeploy", "keep"] as const;
+
+function isBesidesSpec(name: string): boolean {
+  return besidesSpec.some((each) => each === name);
+}
+
 /** What serves an app: created and updated by a cut-over that never leaves the app between two releases. */
 export const release = appPart({
   token: "ikoma:vps:Release",
   part: "release",
   inputs: releaseInputs,
-  silent: ["source", "note", "redeploy", "keep"],
+  silent: besidesSpec,
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, keep, ...spec }, redact) => ({ spec, source, ...(note !== undefined && { note }), redeploy, keep, redact }),
-  expected: ({ source: _source, note: _note, redeploy: _redeploy, keep: _keep, ...spec }) => spec,
+  operation: ({ source, note, redeploy, keep, ...spec }, redact) => ({
+    spec,
+    source,
+    ...(note !== undefined && { note }),
+    redeploy,
+    keep,
+    redact,
+  }),
+  expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isBesidesSpec(name))),
   computed: ({ number, digest, services }) => ({ number, digest, status: services }),
 });

@@ -1,0 +1,84 @@
+import { expect, test } from "@jest/globals";
+import { loadEnvironmentConfig, loadHostsConfig } from "./load.ts";
+
+const host = { address: "203.0.113.1", hostKey: "ssh-ed25519 AAAA" };
+
+/** Configuration as Pulumi hands it over: objects as JSON. */
+function raw(values: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, JSON.stringify(value)]));
+}
+
+function problemsOf(values: Readonly<Record<string, unknown>>): unknown {
+  try {
+    return loadEnvironmentConfig(raw(values));
+  } catch (error) {
+    return error;
+  }
+}
+
+test("an environment is read with its defaults, and settings of other packages are left alone", () => {
+  const config = loadEnvironmentConfig(
+    raw({
+      "ikoma:hosts": { vps1: host },
+      "ikoma:apps": { shop: { host: "vps1" } },
+      "ikoma:secrets": { shop: { PW: "x" } },
+      "github:owner": "me",
+    }),
+  );
+  expect(config.hosts["vps1"]).toEqual({ ...host, port: 22, user: "root" });
+  expect(config.apps["shop"]).toMatchObject({ host: "vps1", domains: [], env: {}, keep: 5, protectAccessories: true });
+  expect(config).toMatchObject({ secrets: { shop: { PW: "x" } }, offline: false });
+});
+
+test.each([
+  ["a key with a typing error", { "ikoma:app": {} }, 'ikoma:app: unknown setting; did you mean "apps"?'],
+  [
+    "a setting with a typing error",
+    { "ikoma:hosts": { vps1: { ...host, adress: "x" } } },
+    'ikoma:hosts.vps1.adress: unknown setting; did you mean "address"?',
+  ],
+  [
+    "a nested setting",
+    { "ikoma:hosts": { vps1: host }, "ikoma:apps": { shop: { host: "vps1", health: { pth: "/" } } } },
+    'ikoma:apps.shop.health.pth: unknown setting; did you mean "path"?',
+  ],
+  [
+    "a wrong type",
+    { "ikoma:hosts": { vps1: { ...host, port: "ssh" } } },
+    "ikoma:hosts.vps1.port: Invalid input: expected number, received string",
+  ],
+  [
+    "an unknown host",
+    { "ikoma:hosts": { vps1: host }, "ikoma:apps": { shop: { host: "vps2" } } },
+    'ikoma:apps.shop.host: there is no host "vps2" in ikoma:hosts; did you mean "vps1"?',
+  ],
+  [
+    "secrets of no app",
+    { "ikoma:secrets": { shop: { PW: "x" } } },
+    'ikoma:secrets.shop: there is no app "shop" in ikoma:apps',
+  ],
+  [
+    "a value that is secret and plain",
+    {
+      "ikoma:hosts": { vps1: host },
+      "ikoma:apps": { shop: { host: "vps1", env: { PW: "y" } } },
+      "ikoma:secrets": { shop: { PW: "x" } },
+    },
+    "ikoma:secrets.shop.PW: has a value in ikoma:apps.shop.env as well",
+  ],
+])("%s is named by its path", (_what, values, message) => {
+  expect(problemsOf(values)).toMatchObject({ code: "CONFIG_INVALID", message });
+});
+
+test("a name that resembles no other gets no suggestion", () => {
+  expect(problemsOf({ "ikoma:databases": {} })).toMatchObject({ message: "ikoma:databases: unknown setting" });
+});
+
+test("a host without a setup gets the defaults, and a setup without a host is refused", () => {
+  expect(loadHostsConfig(raw({ "ikoma:hosts": { vps1: host } })).setup).toEqual({
+    vps1: { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" },
+  });
+  expect(() => loadHostsConfig(raw({ "ikoma:setup": { vps1: {} } }))).toThrow(
+    'ikoma:setup.vps1: there is no host "vps1"',
+  );
+});
