@@ -3,14 +3,19 @@ import { siteSpec } from "../core/deployer/release-spec.ts";
 import type { EdgeApp, EdgeView } from "./edge/edge.ts";
 import type { Host } from "./host.ts";
 
-/** The edge as the ledger wants it. `coming` adds the backends of a release that is about to be switched to. */
+/**
+ * The edge as the ledger wants it, and with the backends of every release that is about to be switched to: a
+ * reload for one app must not take away what another one is preparing. `coming` is one more of these.
+ */
 export function edgeView(host: Host, coming?: ReleaseSpec): EdgeView {
-  const apps = host.parts.apps();
-  if (coming !== undefined && !apps.includes(coming.app)) apps.push(coming.app);
+  const preparing = new Map([...host.prepared, ...(coming === undefined ? [] : [[coming.app, coming] as const])]);
+  const names = new Set([...host.parts.apps(), ...preparing.keys()]);
+  const apps = [...names].filter((app) => isOnEdge(host, app) || preparing.has(app));
+  const known = apps.map((app) => edgeApp(host, app, preparing.get(app)));
   return {
     httpPort: host.settings.httpPort,
     httpsPort: host.settings.httpsPort,
-    apps: apps.map((app) => edgeApp(host, app, coming?.app === app ? coming : undefined)),
+    apps: known.filter((each) => !isCrowdedOut(host, each, known, preparing)),
   };
 }
 
@@ -40,4 +45,24 @@ export function siteOf(host: Host, app: string): Pick<EdgeApp, "app" | "domains"
 export function hostNameOf(host: Host, app: string): string {
   const [domain] = siteOf(host, app).domains;
   return domain === undefined ? "localhost" : domain.replace(/^\*\./, "ikoma-probe.");
+}
+
+/** An app that merely has images or a database here claims no host name. */
+function isOnEdge(host: Host, app: string): boolean {
+  return hasSite(host, app) || host.deployments.current(app) !== undefined;
+}
+
+function hasSite(host: Host, app: string): boolean {
+  return host.parts.get(app, "site", siteSpec) !== undefined;
+}
+
+/** A release whose site was removed, or never made, gives way to an app that was told to serve every host name. */
+function isCrowdedOut(
+  host: Host,
+  app: EdgeApp,
+  all: readonly EdgeApp[],
+  preparing: ReadonlyMap<string, unknown>,
+): boolean {
+  if (app.domains.length > 0 || hasSite(host, app.app) || preparing.has(app.app)) return false;
+  return all.some((other) => other.app !== app.app && other.domains.length === 0 && hasSite(host, other.app));
 }

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { ReleaseSpec } from "../core/deployer/release-spec.ts";
 import type { Compose } from "./engine/compose.ts";
 import type { Containers } from "./engine/containers.ts";
 import type { EngineApi } from "./engine/engine-api.ts";
@@ -34,6 +35,8 @@ export interface Host {
   imageUse: ImageUse;
   /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
   underway: Set<string>;
+  /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */
+  prepared: Map<string, ReleaseSpec>;
   /** Clean-ups under way, by `app/number`. */
   retiring: Map<string, Promise<void>>;
 }

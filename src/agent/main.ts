@@ -88,6 +88,7 @@ function openHost(): Host {
     subnets: new Subnets(database, settings.networkPool),
     imageUse: new ImageUse(database),
     underway: new Set(),
+    prepared: new Map(),
     retiring: new Map(),
   };
 }

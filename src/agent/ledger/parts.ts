@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import type { Part } from "../protocol.ts";
+import { transaction } from "./database.ts";
 import type { Vault } from "./vault.ts";
 
 /** What was last accepted for the long-lived parts of an app, and how often each part was changed. */
@@ -43,10 +44,15 @@ export class Parts {
     this.#database.prepare("DELETE FROM parts WHERE app = ? AND part = ?").run(app, part);
   }
 
-  /** Every app that has a part or a current deployment on this host. */
+  /** Takes back all that `action` changed in the ledger if it throws. */
+  atOnce<T>(action: () => T): T {
+    return transaction(this.#database, action);
+  }
+
+  /** Every app that has a part on this host, or a deployment that serves, comes or has not been cleaned away. */
   apps(): string[] {
     const rows = this.#database
-      .prepare("SELECT app FROM parts UNION SELECT app FROM deployments WHERE status IN ('current', 'started') ORDER BY app")
+      .prepare("SELECT app FROM parts UNION SELECT app FROM deployments WHERE status IN ('current', 'started', 'good') ORDER BY app")
       .all();
     return rows.map((each) => z.object({ app: z.string() }).parse(each).app);
   }

@@ -5,16 +5,18 @@ import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
 import { applyAccessories, removeAccessories } from "./accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
-import { retireOthers } from "./converge.ts";
+import { removeUnusedImages, retireOthers } from "./converge.ts";
 import { applyRelease } from "./release-apply.ts";
+import { changeSite } from "./site.ts";
 
 type Handler<K extends OperationKind> = (host: Host, input: OperationInput<K>, op: OperationContext) => Promise<OperationResult<K>>;
 
 const handlers: { [K in OperationKind]: Handler<K> } = {
   "bundle.stage": stageBundle,
-  "bundle.remove": (host, { app }) => {
+  "bundle.remove": async (host, { app }) => {
     host.parts.remove(app, "bundle");
-    return Promise.resolve({});
+    await removeUnusedImages(host, app);
+    return {};
   },
   "accessories.apply": applyAccessories,
   "accessories.remove": removeAccessories,
@@ -25,16 +27,8 @@ const handlers: { [K in OperationKind]: Handler<K> } = {
     await retireOthers(host, app);
     return {};
   },
-  "site.apply": async (host, input) => {
-    host.parts.set(input.app, "site", siteSpec.parse(input));
-    await host.edge.ensure(() => edgeView(host));
-    return {};
-  },
-  "site.remove": async (host, { app }) => {
-    host.parts.remove(app, "site");
-    await host.edge.ensure(() => edgeView(host));
-    return {};
-  },
+  "site.apply": (host, site) => changeSite(host, site.app, site),
+  "site.remove": (host, { app }) => changeSite(host, app, undefined),
 };
 
 /** Checks the input against the operation's schema and runs it. */

@@ -122,9 +122,7 @@ export class FakeEdge implements Edge {
   }
 
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]> {
-    return this.#do("draining", () =>
-      this.#states(app).filter((each) => !keep.includes(each.name) && each.connections > 0),
-    );
+    return this.#do("draining", () => this.#states(app).filter((each) => !keep.includes(each.name)));
   }
 
   removeServers(app: string, names: readonly string[]): Promise<void> {

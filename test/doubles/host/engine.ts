@@ -262,7 +262,12 @@ export class FakeEngine {
         await this.#end(this.#container(id).Id);
       },
     ],
-    [/^DELETE \/containers\/([^/]+)$/, (_call, id = "") => this.#end(this.#container(id).Id, true)],
+    [
+      /^DELETE \/containers\/([^/]+)$/,
+      async (_call, id = "") => {
+        await this.#end(this.#container(id).Id, true);
+      },
+    ],
     [/^POST \/containers\/([^/]+)\/exec$/, ({ body }, id = "") => this.#exec(id, body["Cmd"] as string[])],
     [/^POST \/exec\/([^/]+)\/start$/, (_call, id = "") => frame(1, this.#execs.get(id)?.output ?? "")],
     [/^GET \/exec\/([^/]+)\/json$/, (_call, id = "") => ({ ExitCode: this.#execs.get(id)?.code ?? null })],
@@ -272,10 +277,17 @@ export class FakeEngine {
       (_call, name = "") => ({ ...this.#describe(this.#network(name)), Containers: this.#attached(name) }),
     ],
     [/^POST \/networks\/create$/, ({ body }) => this.#createNetwork(body)],
-    [/^POST \/networks\/([^/]+)\/connect$/, ({ body }, name = "") => this.#connect(name, body)],
+    [
+      /^POST \/networks\/([^/]+)\/connect$/,
+      ({ body }, name = "") => {
+        this.#connect(name, body);
+      },
+    ],
     [
       /^POST \/networks\/([^/]+)\/disconnect$/,
-      ({ body }, name = "") => this.#disconnect(name, body["Container"] as string),
+      ({ body }, name = "") => {
+        this.#disconnect(name, body["Container"] as string);
+      },
     ],
     [
       /^DELETE \/networks\/([^/]+)$/,

@@ -101,6 +101,7 @@ export class TestHost {
       subnets: new Subnets(database, settings.networkPool),
       imageUse: new ImageUse(database),
       underway: new Set(),
+      prepared: new Map(),
       retiring: new Map(),
     };
     return [host, database];

@@ -66,7 +66,7 @@ export function someAccessories(
 ): OperationInput<"accessories.apply"> {
   for (const name of Object.values(services))
     if (!on.engine.images.has(imageOf(name))) on.engine.images.set(imageOf(name), {});
-  const specs = Object.entries(services).map(([service, name]) => [
+  const specs = Object.entries(services).map(([service, name]): [string, object] => [
     service,
     { kind: "accessory", image: imageOf(name) },
   ]);
