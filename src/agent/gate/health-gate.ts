@@ -65,6 +65,12 @@ async function waitForOne(
   }
 }
 
+/** How often the engine has restarted each container with these labels so far, by its id. */
+export async function restartCounts(containers: Containers, labels: Record<string, string>): Promise<Map<string, number>> {
+  const found = await containers.list(labels);
+  return new Map(found.map((each) => [each.Id, each.RestartCount]));
+}
+
 /** A check gives undefined when the target is healthy, else why not, free of secrets. */
 type Check = (signal: AbortSignal) => Promise<string | undefined>;
 

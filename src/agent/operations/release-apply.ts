@@ -1,23 +1,28 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
 import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
 import { edgeView, hostNameOf, siteOf } from "../edge-view.ts";
+import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
-import { waitUntilHealthy } from "../gate/health-gate.ts";
+import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { GateTarget } from "../gate/health-gate.ts";
 import { runSmokeChecks } from "../gate/smoke.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../ledger/deployments.ts";
 import type { OperationResult } from "../protocol.ts";
-import { readRelease } from "../reading/read-release.ts";
+import { readRelease, servicesOf } from "../reading/read-release.ts";
 import { attachAccessories } from "./accessory-networks.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
 import type { Placement } from "./compose-project.ts";
-import { restoreRouting, retireOthers, underwayKey } from "./converge.ts";
+import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
 
 type Result = OperationResult<"release.apply">;
+
+/** How long the answer to a failed deploy waits for the containers of it to be gone, in milliseconds. */
+const undoPatienceMs = 5000;
 
 /**
  * Brings a release to serve: beside the old one, gated, checked where nobody else can see it, then
@@ -39,13 +44,16 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
     const placements = await bringUp(host, input.spec, deployment, op);
     await cutOver(host, input.spec, deployment, placements, op);
   } catch (error) {
-    await undo(host, deployment, error, op);
-    throw error;
+    if (host.deployments.current(deployment.app)?.number !== deployment.number) {
+      await undo(host, deployment, error, op);
+      throw error;
+    }
+    await finish(host, deployment, error, op);
   } finally {
     host.underway.delete(underway);
+    host.prepared.delete(deployment.app);
   }
-  const { services } = await readRelease(host, input.spec.app, input.spec);
-  return { number: deployment.number, digest, unchanged: false, services };
+  return { number: deployment.number, digest, unchanged: false, services: await servicesOf(host, deployment.app) };
 }
 
 /** Serving and as it should be: nothing to do. Merely fallen over: put up again under its own number. Else undefined. */
@@ -55,6 +63,8 @@ async function keepOrHeal(host: Host, input: ReleaseInput, current: LedgerDeploy
     return { number: current.number, digest: current.digest, unchanged, services };
   };
   const before = await readRelease(host, app, input.spec);
+  // The release is the same, but what goes with it (source, number to keep) may not be.
+  host.deployments.renew(app, current.number, input);
   if (before.drift.length === 0) return asItStands(before.services, true);
   op.step("repair", before.drift.map((each) => each.message).join("; "));
   try {
@@ -62,6 +72,7 @@ async function keepOrHeal(host: Host, input: ReleaseInput, current: LedgerDeploy
     await startWorkers(host, input.spec, current.number, placements, op);
     await restoreRouting(host, app);
   } catch (error) {
+    op.signal.throwIfAborted();
     op.step("repair", `the containers could not be put up again (${error instanceof Error ? error.message : String(error)}); the release is deployed anew`);
     return undefined;
   }
@@ -82,10 +93,11 @@ async function bringUp(host: Host, spec: ReleaseSpec, deployment: LedgerDeployme
   await op.enter("starting");
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
+  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
   await host.compose.up(renderRelease(spec, deployment.number, placements), webs.map((each) => each.key), op.signal);
 
   await op.enter("gating");
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, deployment.number, webs), spec.health, op);
+  await waitUntilHealthy(host.containers, await gateTargets(host, spec, deployment.number, webs, before), spec.health, op);
   op.step("healthy", webs.map((each) => each.key).join(", "));
   return placements;
 }
@@ -101,7 +113,13 @@ async function cutOver(
   const servers = host.deployments.require(spec.app, deployment.number).servers;
   await op.enter("smoking");
   const next: EdgeApp = { ...siteOf(host, spec.app), routes: spec.routes, servers };
-  await host.edge.ensure(() => edgeView(host, spec));
+  await host.edge.ensure(() => {
+    const view = edgeView(host, spec);
+    // Not before it is known to be valid: from here on every other app's view has these backends too.
+    checkEdgeView(view);
+    host.prepared.set(spec.app, spec);
+    return view;
+  });
   await smokeAsCandidate(host, spec, next, op);
 
   await op.enter("switching");
@@ -151,12 +169,19 @@ async function startWorkers(
 ): Promise<void> {
   const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
   if (workers.length === 0) return;
+  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
   await host.compose.up(renderRelease(spec, number, placements), workers.map((each) => each.key));
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers), spec.health, op);
+  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
   op.step("workers", workers.map((each) => each.key).join(", "));
 }
 
-async function gateTargets(host: Host, spec: ReleaseSpec, number: number, placements: readonly Placement[]): Promise<GateTarget[]> {
+async function gateTargets(
+  host: Host,
+  spec: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
+  restartsBefore: ReadonlyMap<string, number>,
+): Promise<GateTarget[]> {
   const containers = await host.containers.list(ownLabels(spec.app, "release", number));
   return placements.map((placement) => {
     const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
@@ -165,6 +190,7 @@ async function gateTargets(host: Host, spec: ReleaseSpec, number: number, placem
       service: placement.service,
       containerId: container?.Id ?? `${spec.app}-${number}-${placement.key}-1`,
       healthcheck: spec.services[placement.service]?.["healthcheck"],
+      restartsBefore: restartsBefore.get(container?.Id ?? "") ?? 0,
       ...(port === undefined ? {} : { http: { address: placement.address, port, host: hostNameOf(host, spec.app) } }),
     };
   });
@@ -176,6 +202,17 @@ async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
   );
 }
 
+/** The ledger says that it serves, so it is not undone: what failed after that is set right from the ledger. */
+async function finish(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
+  const reasonOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+  op.step("repair", `#${deployment.number} serves; the edge is told again, because: ${reasonOf(error)}`);
+  try {
+    await restoreRouting(host, deployment.app);
+  } catch (failure) {
+    op.step("repair", `not finished yet: ${reasonOf(failure)}; the sweep tries again`);
+  }
+}
+
 /** Back to what the ledger has: the old release serves (it never stopped), and nothing of the new one is left. */
 async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
   host.deployments.fail(deployment.app, deployment.number, error instanceof Error ? op.redact(error.message) : "unknown reason");
@@ -184,7 +221,10 @@ async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op
   op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
   try {
     await restoreRouting(host, deployment.app);
-    await retireOthers(host, deployment.app);
+    // Only this one, and not longer than a caller cares to wait: what drains goes on after the answer.
+    const retired = retireDeployment(host, deployment.app, deployment.number).then(() => true);
+    const isGone = await Promise.race([retired, sleep(undoPatienceMs, false, { ref: false })]);
+    if (!isGone) op.step("undo", `#${deployment.number} still drains or stops`);
   } catch (failure) {
     // Must not hide why the release failed; the sweep tries the rest again.
     op.step("undo", `not finished yet: ${failure instanceof Error ? failure.message : String(failure)}`);

@@ -32,6 +32,16 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
   return { ...view, ...identity, drift };
 }
 
+/** The services alone, for an operation's answer; none where they cannot be read, which undoes no operation. */
+export async function servicesOf(host: Host, app: string): Promise<ReleaseView["services"]> {
+  try {
+    return (await readRelease(host, app, undefined)).services;
+  } catch (error) {
+    host.log.warn({ app, reason: String(error) }, "the services could not be read");
+    return {};
+  }
+}
+
 function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
   return servers.map((each) => deploymentOfServer(each.name)).find((each) => each !== undefined);
 }
