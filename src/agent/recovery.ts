@@ -6,7 +6,7 @@ import { partOf } from "./operations/catalogue.ts";
 import { reattachToCurrent } from "./operations/accessory-networks.ts";
 import { restoreRouting, retireOthers } from "./operations/converge.ts";
 import { toWire } from "./operations/wire-error.ts";
-import { readRelease } from "./reading/read-release.ts";
+import { servicesOf } from "./reading/read-release.ts";
 
 /**
  * After a start (first, crash, reboot): ends what the crash cut off, then makes edge and containers
@@ -15,9 +15,17 @@ import { readRelease } from "./reading/read-release.ts";
  */
 export async function recover(host: Host): Promise<void> {
   for (const entry of host.journal.running()) await endInterrupted(host, entry);
+  host.deployments.failStarted("The agent was restarted.");
   await host.edge.persist(() => edgeView(host));
   await host.edge.ensure(() => edgeView(host));
-  await Promise.all(host.parts.apps().map((app) => recoverApp(host, app)));
+  await Promise.all(
+    host.parts.apps().map((app) =>
+      // One app that does not come up must not keep the agent from serving the others; the sweep goes on trying.
+      recoverApp(host, app).catch((error: unknown) => {
+        host.log.error({ app, reason: String(error) }, "the app could not be set right after the start");
+      }),
+    ),
+  );
 }
 
 async function recoverApp(host: Host, app: string): Promise<void> {
@@ -31,16 +39,20 @@ async function recoverApp(host: Host, app: string): Promise<void> {
 
 async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
   const { app, key, kind, number } = entry;
-  const generation = host.parts.advance(app, partOf(kind));
+  const part = partOf(kind);
   const current = host.deployments.current(app);
   if (kind === "release.apply" && number !== undefined && current?.number === number) {
-    const { services } = await readRelease(host, app, undefined);
-    host.journal.succeed(key, { number, digest: current.digest, unchanged: false, services }, generation);
+    const result = { number, digest: current.digest, unchanged: false, services: await servicesOf(host, app) };
+    host.journal.atOnce(() => {
+      host.journal.succeed(key, result, host.parts.advance(app, part));
+    });
     host.log.info({ app, number }, "finished a deployment that a restart had cut off");
     return;
   }
   const error = new IkomaError("RELEASE_INTERRUPTED", `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`);
-  if (number !== undefined) host.deployments.fail(app, number, error.message);
-  host.journal.fail(key, "failed", toWire(error), generation);
+  host.journal.atOnce(() => {
+    if (number !== undefined) host.deployments.fail(app, number, error.message);
+    host.journal.fail(key, "failed", toWire(error), host.parts.advance(app, part));
+  });
   host.log.info({ app, kind, phase: entry.phase }, "undoing an operation that a restart had cut off");
 }
