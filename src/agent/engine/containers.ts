@@ -13,7 +13,9 @@ export const labels = {
 const containerSummary = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullable() });
 
 const attachedNetwork = z.object({
+  /** Empty while the container does not run. */
   IPAddress: z.string().default(""),
+  IPAMConfig: z.object({ IPv4Address: z.string().optional() }).nullable().optional(),
   Aliases: z.array(z.string()).nullable().optional(),
 });
 
@@ -119,12 +121,12 @@ function splitStream(bytes: Buffer): string {
   return Buffer.concat(parts).toString("utf8");
 }
 
-/** Takes these HTTP statuses of the engine for success: what was asked for is so already. */
-export async function ignoring(statuses: readonly number[], action: () => Promise<unknown>): Promise<void> {
+/** Takes these HTTP statuses of the engine (with these words) for success: what was asked for is so already. */
+export async function ignoring(statuses: readonly number[], action: () => Promise<unknown>, words = /(?:)/): Promise<void> {
   try {
     await action();
   } catch (error) {
-    if (error instanceof EngineRefusal && statuses.includes(error.status)) return;
+    if (error instanceof EngineRefusal && statuses.includes(error.status) && words.test(error.message)) return;
     throw error;
   }
 }

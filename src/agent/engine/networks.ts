@@ -12,8 +12,6 @@ const network = z.object({
 /** A network of the engine. */
 export type Network = z.infer<typeof network>;
 
-const networkDetails = network.extend({ Containers: z.record(z.string(), z.unknown()).nullable().optional() });
-
 /** The networks of the host, each with a subnet that the agent chose. */
 export class Networks {
   readonly #engine: EngineApi;
@@ -46,26 +44,32 @@ export class Networks {
 
   /** Attaches a container under the given names; a repeat changes nothing. */
   async connect(name: string, containerId: string, aliases: string[], address: string): Promise<void> {
-    // 403: the container is attached to this network already.
-    await ignoring([403], () =>
-      this.#engine.raw({
-        method: "POST",
-        path: `/networks/${encodeURIComponent(name)}/connect`,
-        body: { Container: containerId, EndpointConfig: { Aliases: aliases, IPAMConfig: { IPv4Address: address } } },
-      }),
+    await ignoring(
+      [403],
+      () =>
+        this.#engine.raw({
+          method: "POST",
+          path: `/networks/${encodeURIComponent(name)}/connect`,
+          body: { Container: containerId, EndpointConfig: { Aliases: aliases, IPAMConfig: { IPv4Address: address } } },
+        }),
+      // An address that is in use is refused with 403 too.
+      /already exists in network/,
     );
   }
 
-  /** Removes the network; whatever is still attached (accessories) is detached first. */
+  /**
+   * Removes the network; whatever is still attached (accessories) is detached first, stopped ones too: the engine
+   * lets a network go that a stopped container is on, and the container can then never be started again.
+   */
   async remove(name: string): Promise<void> {
     const path = `/networks/${encodeURIComponent(name)}`;
-    const found = await this.#engine.find(networkDetails, path);
+    const found = await this.#engine.find(network, path);
     if (found === undefined) return;
+    const filters = encodeURIComponent(JSON.stringify({ network: [found.Id] }));
+    const attached = await this.#engine.json(z.array(z.object({ Id: z.string() })), { path: `/containers/json?all=true&filters=${filters}` });
     await Promise.all(
-      Object.keys(found.Containers ?? {}).map((container) =>
-        ignoring([404], () =>
-          this.#engine.raw({ method: "POST", path: `${path}/disconnect`, body: { Container: container, Force: true } }),
-        ),
+      attached.map(({ Id }) =>
+        ignoring([404], () => this.#engine.raw({ method: "POST", path: `${path}/disconnect`, body: { Container: Id, Force: true } })),
       ),
     );
     await ignoring([404], () => this.#engine.raw({ method: "DELETE", path }));

@@ -1,8 +1,9 @@
-import { releaseSpec } from "../../core/deployer/release-spec.ts";
+import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
+import type { AccessoriesSpec } from "../../core/deployer/release-spec.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
-import { waitUntilHealthy } from "../gate/health-gate.ts";
+import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
 import { readAccessories } from "../reading/read-parts.ts";
@@ -20,11 +21,12 @@ export async function applyAccessories(
   op: OperationContext,
 ): Promise<OperationResult<"accessories.apply">> {
   const before = await readAccessories(host, spec.app, spec);
-  const known = host.parts.get(spec.app, "accessories", releaseSpec.pick({ app: true, services: true, volumes: true }));
+  const known = host.parts.get(spec.app, "accessories", accessoriesSpec);
   const isKnown = known !== undefined && host.vault.keyedDigest(known) === host.vault.keyedDigest(spec);
   if (isKnown && before.drift.length === 0) return { unchanged: true, services: before.services };
 
-  host.parts.set(spec.app, "accessories", spec);
+  // Until all is well nothing counts as accepted: a repeat after a failure has to do the work, not to find it done.
+  host.parts.remove(spec.app, "accessories");
   const project = accessoriesProject(spec.app);
   await op.enter("network");
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
@@ -36,11 +38,14 @@ export async function applyAccessories(
   const names = placements.map((each) => each.key);
   op.step("start", names.join(", "));
   await removeDropped(host, spec.app, names);
+  const restarts = await restartCounts(host.containers, ownLabels(spec.app, "accessories"));
   await host.compose.up(renderAccessories(spec, placements), names, op.signal);
 
-  await op.enter("gating");
-  await gate(host, spec.app, spec.services, op);
+  // Before the gate: the release that serves finds a recreated database again, if a slow one, as early as can be.
   await reattachToCurrent(host, spec.app);
+  await op.enter("gating");
+  await gate(host, spec, restarts, op);
+  host.parts.set(spec.app, "accessories", spec);
   op.step("healthy", names.join(", "));
   const after = await readAccessories(host, spec.app, undefined);
   return { unchanged: false, services: after.services };
@@ -63,11 +68,12 @@ async function removeDropped(host: Host, app: string, keep: readonly string[]): 
   await Promise.all(dropped.map((each) => host.containers.stopAndRemove(each.Id)));
 }
 
-async function gate(host: Host, app: string, services: OperationInput<"accessories.apply">["spec"]["services"], op: OperationContext): Promise<void> {
-  const containers = await host.containers.list(ownLabels(app, "accessories"));
+async function gate(host: Host, spec: AccessoriesSpec, restarts: ReadonlyMap<string, number>, op: OperationContext): Promise<void> {
+  const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
   const targets = containers.map((each) => {
     const service = each.Config.Labels?.["com.docker.compose.service"] ?? "";
-    return { service, containerId: each.Id, healthcheck: services[service]?.["healthcheck"] };
+    const healthcheck = spec.services[service]?.["healthcheck"];
+    return { service, containerId: each.Id, healthcheck, restartsBefore: restarts.get(each.Id) ?? 0 };
   });
   try {
     await waitUntilHealthy(host.containers, targets, { ...defaultHealth, timeoutSeconds: accessoryTimeoutSeconds }, op);
