@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import { ignoring } from "./containers.ts";
-import { EngineRefusal } from "./engine-api.ts";
 import type { EngineApi } from "./engine-api.ts";
 
 const image = z.object({
@@ -17,6 +17,9 @@ export type Image = z.infer<typeof image>;
 
 const pullProgress = z.object({ error: z.string().optional() });
 const dockerConfig = z.object({ auths: z.record(z.string(), z.object({ auth: z.string().optional() })).default({}) });
+
+/** How long a pull may tell of no progress, in milliseconds. */
+const silentPullMs = 5 * 60_000;
 
 /** The images of the host. References are always by digest. */
 export class Images {
@@ -37,16 +40,17 @@ export class Images {
   async pull(reference: string): Promise<void> {
     const auth = await this.#authFor(reference);
     try {
-      const answer = await this.#engine.raw({
+      const progress = await this.#engine.stream({
         method: "POST",
         path: `/images/create?fromImage=${encodeURIComponent(reference)}`,
         headers: auth === undefined ? {} : { "x-registry-auth": auth },
-        timeoutMs: 15 * 60_000,
+        timeoutMs: silentPullMs,
       });
-      failOnProgressError(reference, answer.toString("utf8"));
+      await failOnProgressError(reference, progress);
     } catch (error) {
-      if (!(error instanceof EngineRefusal)) throw error;
-      throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error.message}`, { cause: error });
+      if (error instanceof IkomaError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${reason}`, { cause: error });
     }
   }
 
@@ -62,13 +66,14 @@ export class Images {
     } catch {
       return undefined; // Nobody logged this host in: public images only.
     }
-    const { auths } = dockerConfig.parse(JSON.parse(text));
+    const auths = logInsOf(text);
     const registry = registryOf(reference);
     const known = auths[registry] ?? auths[`https://${registry}`];
     if (known?.auth === undefined) return undefined;
     const [username = "", ...rest] = Buffer.from(known.auth, "base64").toString("utf8").split(":");
     const credentials = { username, password: rest.join(":"), serveraddress: registry };
-    return Buffer.from(JSON.stringify(credentials)).toString("base64url");
+    // With its padding, or the engine takes it for no log-in at all.
+    return Buffer.from(JSON.stringify(credentials)).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
   }
 }
 
@@ -79,10 +84,28 @@ export function registryOf(reference: string): string {
   return named ? first : "https://index.docker.io/v1/";
 }
 
-function failOnProgressError(reference: string, progress: string): void {
-  for (const line of progress.split("\n")) {
-    if (line.trim() === "") continue;
-    const { error } = pullProgress.parse(JSON.parse(line));
-    if (error !== undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error}`);
+function logInsOf(text: string): z.infer<typeof dockerConfig>["auths"] {
+  try {
+    return dockerConfig.parse(JSON.parse(text)).auths;
+  } catch {
+    // Not the parser's own words: they quote the file.
+    throw new IkomaError("REGISTRY_AUTH", "The host's file of registry log-ins (docker/config.json) cannot be read.");
   }
+}
+
+/** Reads the progress to its end, line by line: a long pull tells more than is worth keeping. */
+async function failOnProgressError(reference: string, progress: Readable): Promise<void> {
+  let pending = "";
+  for await (const text of progress.setEncoding("utf8")) {
+    const lines = (pending + String(text)).split("\n");
+    pending = lines.pop() ?? "";
+    for (const line of lines) checkProgress(reference, line);
+  }
+  checkProgress(reference, pending);
+}
+
+function checkProgress(reference: string, line: string): void {
+  if (line.trim() === "") return;
+  const { error } = pullProgress.parse(JSON.parse(line));
+  if (error !== undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error}`);
 }

@@ -32,12 +32,15 @@ async function stageImage(
   const pulled = image === undefined;
   if (image === undefined) {
     await requireSpace(host.paths.root);
+    // Before it is there: a pull that a crash cuts off must not leave an image that nobody ever removes.
+    host.imageUse.add(app, reference);
     op.step("pull", reference);
     await host.images.pull(reference);
     image = await host.images.inspect(reference);
   }
   if (image === undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} is not there after it was pulled.`);
-  host.imageUse.add(app, reference);
+  // One that somebody else brought here is theirs.
+  if (host.imageUse.knows(reference)) host.imageUse.add(app, reference);
   const wanted = architecture(info.Architecture);
   if (image.Architecture !== wanted) {
     throw new IkomaError("IMAGE_PLATFORM", `The image ${reference} is for ${image.Os}/${image.Architecture}, this host is linux/${wanted}.`);
