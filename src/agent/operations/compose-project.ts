@@ -23,11 +23,18 @@ export function place(services: Record<string, ServiceSpec>, subnet: string): Pl
   const placements: Placement[] = [];
   for (const service of runningServices(services)) {
     for (let replica = 1; replica <= replicasOf(services[service]); replica += 1) {
-      const key = replica === 1 ? service : `${service}-${replica}`;
+      const key = replica === 1 ? service : replicaKey(services, service, replica);
       placements.push({ key, service, replica, address: addressIn(subnet, firstServiceIndex + placements.length) });
     }
   }
   return placements;
+}
+
+/** `web-2`, unless that is a service of its own. */
+function replicaKey(services: Record<string, ServiceSpec>, service: string, replica: number): string {
+  let key = `${service}-${replica}`;
+  while (Object.hasOwn(services, key)) key += "_";
+  return key;
 }
 
 /** Addresses that the accessories get on a release's network: from its end, so that both can grow. */
@@ -54,8 +61,8 @@ export function deploymentOfServer(name: string): number | undefined {
   return found === undefined ? undefined : Number(found);
 }
 
-/** Compose project (and network) of a deployment. */
-export function releaseProject(app: string, number: number): string {
+/** Compose project (and network) of a deployment; without a number what all of the app's begin with. */
+export function releaseProject(app: string, number: number | ""): string {
   return `${app}-${number}`;
 }
 
@@ -89,7 +96,7 @@ function render(
   const rendered = placements.flatMap((placement) => {
     const service = services[placement.service];
     if (service === undefined) return [];
-    const { kind: _kind, ...definition } = service;
+    const definition = oneContainer(service);
     const asComposed = [
       placement.key,
       {
@@ -112,6 +119,14 @@ function render(
   };
 }
 
+/** The definition for compose. Each replica is a service of its own there, so compose must not multiply it again. */
+function oneContainer(service: ServiceSpec): Record<string, unknown> {
+  const definition = Object.fromEntries(Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale"));
+  const { deploy } = definition;
+  if (typeof deploy !== "object" || deploy === null) return definition;
+  return { ...definition, deploy: Object.fromEntries(Object.entries(deploy).filter(([field]) => field !== "replicas")) };
+}
+
 /** Services that run on their own; jobs are run when something asks for them. */
 function runningServices(services: Record<string, ServiceSpec>): string[] {
   return Object.keys(services)
@@ -123,7 +138,7 @@ function replicasOf(service: ServiceSpec | undefined): number {
   const deploy = service?.["deploy"];
   const inDeploy = typeof deploy === "object" && deploy !== null && "replicas" in deploy ? deploy.replicas : undefined;
   const wanted = Number(service?.["scale"] ?? inDeploy ?? 1);
-  return Number.isInteger(wanted) && wanted > 0 ? wanted : 1;
+  return Number.isInteger(wanted) && wanted >= 0 ? wanted : 1;
 }
 
 function labelMap(value: unknown): Record<string, string> {
