@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import * as z from "zod";
+import type { Compose } from "./engine/compose.ts";
 import type { Host } from "./host.ts";
 import { protocolVersion, releasePhases } from "./protocol.ts";
 import type { Handshake } from "./protocol.ts";
@@ -8,14 +9,13 @@ import type { Handshake } from "./protocol.ts";
 export const agentVersion = process.env["IKOMA_AGENT_VERSION"] ?? "0.0.0";
 
 const engineVersion = z.object({ Version: z.string() });
-let composeVersion: Promise<string> | undefined;
+const composeVersions = new WeakMap<Compose, string>();
 
 /** What this host is and has: the first thing that both sides tell each other. */
 export async function handshake(host: Host): Promise<Handshake> {
-  composeVersion ??= host.compose.version();
   const [engine, compose, edge, disk] = await Promise.all([
     host.engine.json(engineVersion, { path: "/version" }),
-    composeVersion,
+    composeVersion(host.compose),
     host.edge.version(),
     statfs(host.paths.root),
   ]);
@@ -31,4 +31,11 @@ export async function handshake(host: Host): Promise<Handshake> {
     clockMs: Date.now(),
     memoryBytes: process.memoryUsage().rss,
   };
+}
+
+/** Asked once: it starts a process, and does not change while the agent runs. */
+async function composeVersion(compose: Compose): Promise<string> {
+  const known = composeVersions.get(compose) ?? (await compose.version());
+  composeVersions.set(compose, known);
+  return known;
 }

@@ -1,10 +1,17 @@
 import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { IkomaError } from "../../core/errors.ts";
 
 /** Where the agent's image has compose; another place for tests. */
 export const defaultComposeBinary = "docker-compose";
 
 const longestOutputBytes = 256 * 1024;
+/** What of its output an error quotes, in characters. */
+const quotedLength = 2000;
+/** Images are there already and nothing is waited for, so this is far more than it needs. */
+const longestRunMs = 10 * 60_000;
+/** How long compose may take to stop when it is told to, in milliseconds. */
+const killAfterMs = 5000;
 
 /** A compose project as it is given to compose: services resolved, networks and volumes external. */
 export interface ComposeProject {
@@ -29,7 +36,7 @@ export class Compose {
     const { code, output } = await this.#run(command, JSON.stringify(escapeDollars(project)), signal);
     if (code === 0) return;
     throw new IkomaError("COMPOSE_INVALID", `compose could not start ${services.join(", ")}: ${lastLine(output)}`, {
-      details: { output: output.slice(-2000) },
+      details: { output: lastLines(output, quotedLength) },
     });
   }
 
@@ -41,7 +48,11 @@ export class Compose {
 
   #run(args: string[], input: string, signal?: AbortSignal): Promise<{ code: number; output: string }> {
     return new Promise((resolve, reject) => {
-      const child = spawn(this.#binary, args, { stdio: ["pipe", "pipe", "pipe"], ...(signal === undefined ? {} : { signal }) });
+      const limit = AbortSignal.timeout(longestRunMs);
+      const ended = AbortSignal.any([limit, ...(signal === undefined ? [] : [signal])]);
+      const child = spawn(this.#binary, args, { stdio: ["pipe", "pipe", "pipe"] });
+      // Waited for even then: what it is just creating has to be there before anybody cleans up.
+      const stop = stopOnAbort(child, ended);
       let output = "";
       const collect = (chunk: Buffer): void => {
         output = (output + chunk.toString("utf8")).slice(-longestOutputBytes);
@@ -49,15 +60,34 @@ export class Compose {
       child.stdout.on("data", collect);
       child.stderr.on("data", collect);
       child.on("error", (error) => {
+        stop();
         reject(new IkomaError("HOST_NOT_READY", `compose does not run: ${error.message}`, { cause: error }));
       });
       child.on("close", (code) => {
-        resolve({ code: code ?? -1, output });
+        stop();
+        if (signal?.aborted === true) reject(new IkomaError("CANCELLED", "compose was stopped."));
+        else if (limit.aborted) reject(new IkomaError("TIMEOUT", `compose did not end within ${longestRunMs / 60_000} min.`));
+        else resolve({ code: code ?? -1, output });
       });
       child.stdin.on("error", () => undefined); // It ended before it read all; its exit code tells.
       child.stdin.end(input);
     });
   }
+}
+
+/** Ends the process when the signal says so; gives what stops the waiting for that. */
+function stopOnAbort(child: ChildProcess, signal: AbortSignal): () => void {
+  let killing: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    child.kill("SIGTERM");
+    killing = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener("abort", end, { once: true });
+  return () => {
+    clearTimeout(killing);
+    signal.removeEventListener("abort", end);
+  };
 }
 
 /** Compose interpolates what it reads; everything here is resolved already, so each `$` is meant. */
@@ -68,6 +98,13 @@ function escapeDollars(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, escapeDollars(each)]));
   }
   return value;
+}
+
+/** The end of a text, in whole lines: a secret that is cut in half would not be found and masked. */
+function lastLines(output: string, length: number): string {
+  if (output.length <= length) return output;
+  const tail = output.slice(-length);
+  return tail.slice(tail.indexOf("\n") + 1);
 }
 
 function lastLine(output: string): string {

@@ -28,8 +28,8 @@ function variants(secret: string): string[] {
   return [
     secret,
     ...lines,
-    // A lone surrogate, which JSON may carry, has no URL encoding.
-    encodeURIComponent(secret.toWellFormed()),
+    // By way of bytes: a lone surrogate, which JSON may carry, has no URL encoding.
+    encodeURIComponent(bytes.toString("utf8")),
     JSON.stringify(secret).slice(1, -1),
     secret.replaceAll("$", "$$$$"),
     bytes.toString("base64"),
