@@ -13,10 +13,15 @@ const connections = new Map<string, Promise<SshConnection>>();
  *
  * @throws HOST_UNREACHABLE, HOST_KEY_CHANGED, HOST_AUTH
  */
-export function connectHost(host: HostConfig, options: ConnectOptions = {}): Promise<SshConnection> {
+export async function connectHost(host: HostConfig, options: ConnectOptions = {}): Promise<SshConnection> {
   const name = JSON.stringify([host.address, host.port, host.user, host.hostKey, host.identityFile]);
   const pooled = connections.get(name);
-  if (pooled !== undefined) return pooled;
+  if (pooled !== undefined) {
+    const connection = await pooled;
+    if (!connection.isLost) return connection;
+    if (connections.get(name) === pooled) connections.delete(name);
+    return connectHost(host, options);
+  }
   const connecting = connectSsh(host, options);
   connections.set(name, connecting);
   const forget = (): void => {

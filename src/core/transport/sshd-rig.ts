@@ -1,0 +1,154 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
+import type { HostConfig } from "../config/schema.ts";
+
+const run = promisify(execFile);
+const startDeadlineMs = 10_000;
+
+/** A real OpenSSH server on loopback, for the tests of this folder. */
+export interface SshdRig {
+  /** How to reach it, its ed25519 key pinned. */
+  readonly host: HostConfig;
+  readonly folder: string;
+  /** Public host key by type, as it is pinned. */
+  readonly hostKeys: { readonly ed25519: string; readonly rsa: string };
+  stop(): Promise<void>;
+}
+
+export interface SshdOptions {
+  /** Lines for sshd_config. */
+  readonly settings?: readonly string[];
+  readonly keys?: readonly ("ed25519" | "rsa")[];
+}
+
+/** Starts sshd with an own configuration; the current user may log in with `folder/id_ed25519`. */
+export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: SshdOptions = {}): Promise<SshdRig> {
+  const folder = await mkdtemp(join(tmpdir(), "ikoma-sshd-"));
+  await Promise.all([makeKey(folder, "host_ed25519", "ed25519"), makeKey(folder, "host_rsa", "rsa"), makeKey(folder, "id_ed25519", "ed25519")]);
+  const port = await freePort();
+  const lines = [
+    `ListenAddress 127.0.0.1`,
+    `Port ${port}`,
+    ...keys.map((type) => `HostKey ${folder}/host_${type}`),
+    `AuthorizedKeysFile ${folder}/id_ed25519.pub`,
+    "PermitRootLogin prohibit-password",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+    "StrictModes no",
+    "UsePAM no",
+    "PidFile none",
+    ...settings,
+  ];
+  await writeFile(join(folder, "sshd_config"), `${lines.join("\n")}\n`);
+  await mkdir("/run/sshd", { recursive: true }).catch(() => undefined); // only root needs it, and may make it
+  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
+  const log: string[] = [];
+  server.stderr.on("data", (chunk: Buffer) => log.push(chunk.toString()));
+  await waitForPort(port, server, log);
+  const hostKeys = { ed25519: await publicKey(folder, "host_ed25519"), rsa: await publicKey(folder, "host_rsa") };
+  const identityFile = join(folder, "id_ed25519");
+  return {
+    host: { address: "127.0.0.1", port, user: userInfo().username, hostKey: hostKeys.ed25519, identityFile },
+    folder,
+    hostKeys,
+    stop: async () => {
+      server.kill();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Makes a key pair; an empty passphrase leaves it unencrypted. */
+export async function makeKey(folder: string, name: string, type: "ed25519" | "rsa", passphrase = ""): Promise<string> {
+  const path = join(folder, name);
+  await run("ssh-keygen", ["-q", "-t", type, "-N", passphrase, "-C", "test", "-f", path]);
+  return path;
+}
+
+/** A connection to a server through this process, which can be cut or frozen like a network. */
+export interface CuttableLine {
+  readonly port: number;
+  /** Ends every connection without a farewell; later ones work. */
+  cut(): void;
+  close(): void;
+}
+
+/** Relays connections to a port of loopback. */
+export async function startLine(toPort: number): Promise<CuttableLine> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(toPort, "127.0.0.1");
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("close", () => sockets.delete(socket));
+    }
+    near.pipe(far).pipe(near);
+  });
+  const port = await listening(server);
+  const cut = (): void => {
+    for (const socket of sockets) socket.resetAndDestroy();
+  };
+  return {
+    port,
+    cut,
+    close: () => {
+      cut();
+      server.close();
+    },
+  };
+}
+
+/** Lets a server listen on a free port of loopback. */
+export function listening(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listening(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function publicKey(folder: string, name: string): Promise<string> {
+  const text = await readFile(join(folder, `${name}.pub`), "utf8");
+  return text.split(" ").slice(0, 2).join(" ");
+}
+
+async function waitForPort(port: number, server: ChildProcess, log: readonly string[]): Promise<void> {
+  let failure: Error | undefined;
+  server.on("error", (error) => (failure = error));
+  const deadline = Date.now() + startDeadlineMs;
+  while (!(await accepts(port))) {
+    if (failure !== undefined || server.exitCode !== null || Date.now() > deadline) {
+      throw new Error(`sshd did not start (Debian's package openssh-server is needed): ${failure?.message ?? log.join("")}`);
+    }
+    await sleep(20);
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => {
+      settle(true);
+    });
+    socket.once("error", () => {
+      settle(false);
+    });
+  });
+}
