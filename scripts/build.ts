@@ -13,13 +13,12 @@ import { build, type BuildOptions, type OutputFile } from "esbuild";
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
 
-/** CommonJS packages inside an ESM bundle expect these three. */
+/** CommonJS packages inside an ESM bundle expect these three; the last two under names that no module declares itself. */
 const commonJsBanner = [
   `import { createRequire as ikomaCreateRequire } from "node:module";`,
-  `import { fileURLToPath as ikomaFileURLToPath } from "node:url";`,
   `const require = ikomaCreateRequire(import.meta.url);`,
-  `const __filename = ikomaFileURLToPath(import.meta.url);`,
-  `const __dirname = ikomaFileURLToPath(new URL(".", import.meta.url)).slice(0, -1);`,
+  `const ikomaFilename = import.meta.filename;`,
+  `const ikomaDirname = import.meta.dirname;`,
 ].join("");
 
 const shared: BuildOptions = {
@@ -31,6 +30,7 @@ const shared: BuildOptions = {
   outdir: "dist",
   outExtension: { ".js": ".mjs" },
   banner: { js: commonJsBanner },
+  define: { __filename: "ikomaFilename", __dirname: "ikomaDirname" },
   // Names in stack traces stay; a warm compile cache makes the size of the text unimportant.
   minifySyntax: true,
   legalComments: "none",
@@ -83,7 +83,9 @@ async function buildTarget(name: TargetName): Promise<void> {
   if (target.options.splitting === true) await removeOldChunks(outputFiles);
   const bytes = outputFiles.reduce((sum, file) => sum + file.contents.byteLength, 0);
   const elapsedMs = Math.round(performance.now() - startedMs);
-  console.log(`${name.padEnd(9)} ${String(outputFiles.length).padStart(3)} files ${Math.round(bytes / 1024)} kB ${elapsedMs} ms`);
+  console.log(
+    `${name.padEnd(9)} ${String(outputFiles.length).padStart(3)} files ${Math.round(bytes / 1024)} kB ${elapsedMs} ms`,
+  );
 }
 
 /** By rename, so that whoever starts or copies the file meanwhile gets the old one or the new one, never half. */

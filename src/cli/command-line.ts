@@ -51,7 +51,9 @@ const groups: readonly Group[] = [
 export function createCommandLine(args: readonly string[]): Argv {
   const parser = withGlobalOptions(yargs([...args]))
     .scriptName("ikoma")
-    .usage("$0 <command>\n\nDeploys compose applications to your own servers: planned, without downtime, with a way back.")
+    .usage(
+      "$0 <command>\n\nDeploys compose applications to your own servers: planned, without downtime, with a way back.",
+    )
     .example([
       ["$0 deploy plan -s prod --bundle REF", "Show what a deploy would change"],
       ["$0 deploy apply -s prod --bundle REF", "Deploy, after asking"],
@@ -67,7 +69,7 @@ export function createCommandLine(args: readonly string[]): Argv {
     .demandCommand(1, "Which command?")
     .recommendCommands()
     .completion("completion", "Print a completion script for the shell")
-    .wrap(Math.min(helpColumns, process.stderr.columns ?? helpColumns))
+    .wrap(process.stderr.isTTY ? Math.min(helpColumns, process.stderr.columns) : helpColumns)
     .locale("en")
     .exitProcess(false)
     .fail(throwFailure);

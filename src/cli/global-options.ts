@@ -54,7 +54,9 @@ export function withGlobalOptions<T>(parser: Argv<T>): Argv<T & GlobalArguments>
 function existingFolder(given: string): string {
   const folder = resolve(given);
   if (!(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false)) {
-    throw new IkomaError("USAGE", `--cwd: there is no folder ${folder}.`, { hint: "Name the folder that holds Pulumi.yaml." });
+    throw new IkomaError("USAGE", `--cwd: there is no folder ${folder}.`, {
+      hint: "Name the folder that holds Pulumi.yaml.",
+    });
   }
   return folder;
 }

@@ -3,7 +3,10 @@ import { listenForInterrupt } from "./interrupt.ts";
 
 test("the first Ctrl-C cancels, the second leaves with the code of a cancelled run", () => {
   const happened: string[] = [];
-  using interrupt = listenForInterrupt({ onCancel: () => happened.push("cancel"), leave: (code) => happened.push(`leave ${code}`) });
+  using interrupt = listenForInterrupt({
+    onCancel: () => happened.push("cancel"),
+    leave: (code) => happened.push(`leave ${code}`),
+  });
   process.emit("SIGINT");
   expect(happened).toEqual(["cancel"]);
   expect(interrupt.signal.reason).toMatchObject({ code: "CANCELLED" });

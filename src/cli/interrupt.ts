@@ -17,7 +17,10 @@ export interface InterruptActions {
 const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** The first Ctrl-C asks everything under way to stop in order; the second leaves without waiting for it. */
-export function listenForInterrupt({ onCancel, leave = (exitCode) => process.exit(exitCode) }: InterruptActions): Interrupt {
+export function listenForInterrupt({
+  onCancel,
+  leave = (exitCode) => process.exit(exitCode),
+}: InterruptActions): Interrupt {
   const controller = new AbortController();
   const interrupted = (): void => {
     const error = new IkomaError("CANCELLED", "Cancelled.");

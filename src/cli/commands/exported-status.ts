@@ -22,18 +22,29 @@ export async function exportedStatus(project: DeployProject): Promise<ExportedSt
 }
 
 /** For people, with the age of what is told. */
-export function renderExportedStatus({ stack, writtenAtMs, apps, pendingOperations }: ExportedStatus, colors: Colors, nowMs: number): string {
+export function renderExportedStatus(
+  { stack, writtenAtMs, apps, pendingOperations }: ExportedStatus,
+  colors: Colors,
+  nowMs: number,
+): string {
   const age = writtenAtMs === undefined ? "" : `, ${formatAge(writtenAtMs, nowMs)}`;
   const lines = [colors.dim(`${stack} as of the last deploy${age}; --live asks the hosts`)];
   if (Object.keys(apps).length === 0) lines.push("No app is deployed.");
   for (const [app, state] of Object.entries(apps)) lines.push("", ...renderApp(app, state, colors));
   if (pendingOperations.length > 0) {
-    lines.push("", `${colors.yellow("warning")} a run was killed in the middle; \`ikoma deploy apply\` settles what it left.`);
+    lines.push(
+      "",
+      `${colors.yellow("warning")} a run was killed in the middle; \`ikoma deploy apply\` settles what it left.`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }
 
-function renderApp(app: string, { version, number, host, url, bundle, services }: ExportedApp, colors: Colors): string[] {
+function renderApp(
+  app: string,
+  { version, number, host, url, bundle, services }: ExportedApp,
+  colors: Colors,
+): string[] {
   const place = host === undefined ? "" : ` on ${host}`;
   return [
     `${colors.bold(app)} ${version}, deployment #${number}${place}`,

@@ -29,7 +29,9 @@ export async function liveStatus(project: DeployProject): Promise<LiveStatus> {
   const apps = Object.entries(settings.apps);
   const byHost = new Map<string, Promise<LiveApp[]>>();
   for (const [app, { host }] of apps) if (!byHost.has(host)) byHost.set(host, askHost(settings, app));
-  const told = await Promise.all(apps.map(async ([app, { host }]) => [app, await statusOf(app, host, byHost)] as const));
+  const told = await Promise.all(
+    apps.map(async ([app, { host }]) => [app, await statusOf(app, host, byHost)] as const),
+  );
   return { stack: project.stackName, apps: Object.fromEntries(told) };
 }
 
@@ -38,7 +40,11 @@ async function askHost(settings: StackSettings, app: string): Promise<LiveApp[]>
   return apps;
 }
 
-async function statusOf(app: string, host: string, byHost: ReadonlyMap<string, Promise<LiveApp[]>>): Promise<LiveAppStatus> {
+async function statusOf(
+  app: string,
+  host: string,
+  byHost: ReadonlyMap<string, Promise<LiveApp[]>>,
+): Promise<LiveAppStatus> {
   try {
     const state = (await byHost.get(host))?.find((each) => each.app === app);
     return state === undefined ? { host } : { host, state };
@@ -58,10 +64,17 @@ export function renderLiveStatus({ stack, apps }: LiveStatus, colors: Colors, no
 
 function renderApp(app: string, { host, state, error }: LiveAppStatus, colors: Colors, nowMs: number): string[] {
   const name = colors.bold(app);
-  if (error !== undefined) return [`${name} on ${host}: ${colors.red(error.code)} ${error.message}`, `  ${colors.cyan("next")}: ${error.hint}`];
+  if (error !== undefined)
+    return [
+      `${name} on ${host}: ${colors.red(error.code)} ${error.message}`,
+      `  ${colors.cyan("next")}: ${error.hint}`,
+    ];
   if (state?.current === undefined) return [`${name} on ${host}: nothing is deployed`];
   const { current, operation, services } = state;
-  const lines = [`${name} ${current.version}, deployment #${current.number} on ${host}, ${formatAge(current.startedAtMs, nowMs)} by ${current.by}`];
-  if (operation !== undefined) lines.push(`  ${colors.yellow("under way")}: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`);
+  const lines = [
+    `${name} ${current.version}, deployment #${current.number} on ${host}, ${formatAge(current.startedAtMs, nowMs)} by ${current.by}`,
+  ];
+  if (operation !== undefined)
+    lines.push(`  ${colors.yellow("under way")}: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`);
   return [...lines, ...renderServices(services, colors)];
 }

@@ -23,7 +23,10 @@ export function renderServices(services: Readonly<Record<string, ShownService>>,
     ],
     rows,
   );
-  return table.trimEnd().split("\n").map((line) => `  ${line}`);
+  return table
+    .trimEnd()
+    .split("\n")
+    .map((line) => `  ${line}`);
 }
 
 function condition({ state, healthy }: ShownService, colors: Colors): string {

@@ -11,7 +11,11 @@ const command: CommandModule<GlobalArguments, StatusArguments> = {
   describe: "What runs in an environment",
   builder: (parser) =>
     parser
-      .option("live", { type: "boolean", default: false, describe: "Ask the hosts, instead of the last deploy's exports" })
+      .option("live", {
+        type: "boolean",
+        default: false,
+        describe: "Ask the hosts, instead of the last deploy's exports",
+      })
       .example("$0 status -s prod", "As of the last deploy")
       .example("$0 status -s prod --live --json", "As of now, for a program"),
   handler: showStatus,

@@ -21,7 +21,11 @@ test("a result for people is its text, made only when it is wanted, and ends its
 
 test("a failure for programs is the one result on stdout, with everything in it", () => {
   const streams = { stdout: sink(), stderr: sink() };
-  printError(new IkomaError("RELEASE_CRASHED", "web stopped", { hint: "look", details: { log: ["boom"] } }), { json: true }, streams);
+  printError(
+    new IkomaError("RELEASE_CRASHED", "web stopped", { hint: "look", details: { log: ["boom"] } }),
+    { json: true },
+    streams,
+  );
   expect(JSON.parse(streams.stdout.text)).toEqual({
     apiVersion: "ikoma.dev/v1",
     kind: "Error",
@@ -32,8 +36,14 @@ test("a failure for programs is the one result on stdout, with everything in it"
 
 test("a failure for people goes to stderr: what, the log, the cause, what next", () => {
   const streams = { stdout: sink(), stderr: sink() };
-  const error = new IkomaError("RELEASE_CRASHED", "web stopped", { hint: "look", details: { log: ["one", "two"] }, cause: new Error("exit 1") });
+  const error = new IkomaError("RELEASE_CRASHED", "web stopped", {
+    hint: "look",
+    details: { log: ["one", "two"] },
+    cause: new Error("exit 1"),
+  });
   printError(error, { color: false }, streams);
-  expect(streams.stderr.text).toBe("error RELEASE_CRASHED web stopped\n  | one\n  | two\n  cause: exit 1\n  next: look\n");
+  expect(streams.stderr.text).toBe(
+    "error RELEASE_CRASHED web stopped\n  | one\n  | two\n  cause: exit 1\n  next: look\n",
+  );
   expect(streams.stdout.text).toBe("");
 });

@@ -1,5 +1,5 @@
 import { apiVersion, type TextSink } from "./envelope.ts";
-import type { Progress, StepOutcome, StepStart } from "./progress.ts";
+import type { Progress, StepOutcome, StepStart } from "./steps.ts";
 
 /**
  * One JSON document a line on stderr: `{apiVersion, kind: "Event", time, event, …}`. stdout keeps to the one

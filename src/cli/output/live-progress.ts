@@ -1,6 +1,6 @@
 import { colorsFor, type Colors } from "./colors.ts";
 import type { OutputArguments, TextSink } from "./envelope.ts";
-import type { Progress, StepOutcome, StepStart } from "./progress.ts";
+import type { Progress, StepOutcome, StepStart } from "./steps.ts";
 import { formatDuration } from "./quantities.ts";
 
 /** What the tree needs to know of its terminal. */
@@ -48,7 +48,15 @@ export class LiveProgress implements Progress {
   begin({ id, title, parent }: StepStart): void {
     const above = parent === undefined ? undefined : this.#steps.get(parent);
     const depth = above === undefined ? 0 : above.depth + 1;
-    const step = { title, depth, parts: [], startedMs: performance.now(), note: undefined, outcome: undefined, endedMs: 0 };
+    const step = {
+      title,
+      depth,
+      parts: [],
+      startedMs: performance.now(),
+      note: undefined,
+      outcome: undefined,
+      endedMs: 0,
+    };
     this.#steps.set(id, step);
     (above?.parts ?? this.#roots).push(step);
     this.#keepDrawing();
@@ -122,7 +130,8 @@ export class LiveProgress implements Progress {
   #picture(mostLines: number): string {
     const lines = this.#roots.flatMap(withParts);
     // Where not all fit, those that still run are the ones to see.
-    const shown = lines.length <= mostLines ? lines : lines.filter((step) => step.outcome === undefined).slice(-mostLines);
+    const shown =
+      lines.length <= mostLines ? lines : lines.filter((step) => step.outcome === undefined).slice(-mostLines);
     return shown.map((step) => `${this.#line(step)}\n`).join("");
   }
 
@@ -153,6 +162,6 @@ function withParts(step: LiveStep): LiveStep[] {
 }
 
 function cut(text: string, width: number): string {
-  const letters = [...text];
+  const letters = Array.from(text);
   return letters.length <= width ? text : `${letters.slice(0, width - 1).join("")}…`;
 }

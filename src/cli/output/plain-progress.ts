@@ -1,5 +1,5 @@
 import type { TextSink } from "./envelope.ts";
-import type { Progress, StepOutcome, StepStart } from "./progress.ts";
+import type { Progress, StepOutcome, StepStart } from "./steps.ts";
 import { formatDuration } from "./quantities.ts";
 
 interface PlainStep {

@@ -7,7 +7,17 @@ const plain = colorsFor({}, { color: false });
 const image = (letter: string): string => `registry.test/shop@sha256:${letter.repeat(64)}`;
 
 function entry(part: string, more: Partial<DeployPlanEntry>): DeployPlanEntry {
-  return { urn: `urn:${part}`, app: "shop", part, name: "shop", operation: "same", changes: [], drift: [], services: {}, ...more };
+  return {
+    urn: `urn:${part}`,
+    app: "shop",
+    part,
+    name: "shop",
+    operation: "same",
+    changes: [],
+    drift: [],
+    services: {},
+    ...more,
+  };
 }
 
 function render(...entries: DeployPlanEntry[]): string {
@@ -60,7 +70,9 @@ test("of a secret only that it changes", () => {
 });
 
 test("drift is told where it was found", () => {
-  expect(render(entry("release", { operation: "update", drift: ["web is not running"] }))).toContain("      drift web is not running\n");
+  expect(render(entry("release", { operation: "update", drift: ["web is not running"] }))).toContain(
+    "      drift web is not running\n",
+  );
 });
 
 test("a first deployment lists no fields, only what starts", () => {
@@ -70,7 +82,10 @@ test("a first deployment lists no fields, only what starts", () => {
 });
 
 test("several apps, each under its name", () => {
-  const text = render(entry("release", { app: "blog", operation: "delete" }), entry("release", { operation: "replace" }));
+  const text = render(
+    entry("release", { app: "blog", operation: "delete" }),
+    entry("release", { operation: "replace" }),
+  );
   expect(text).toBe("blog\n  - release: delete\n\nshop\n  ± release: replace\n\nprod: 1 to replace, 1 to delete.\n");
 });
 
@@ -80,6 +95,9 @@ test("nothing to do is said in words", () => {
 });
 
 test("long values are cut", () => {
-  const changes = [{ path: "x", kind: "update", old: "y".repeat(500), new: ["z".repeat(500)], replaces: false }] as const;
-  for (const line of render(entry("release", { operation: "update", changes })).split("\n")) expect(line.length).toBeLessThan(150);
+  const changes = [
+    { path: "x", kind: "update", old: "y".repeat(500), new: ["z".repeat(500)], replaces: false },
+  ] as const;
+  for (const line of render(entry("release", { operation: "update", changes })).split("\n"))
+    expect(line.length).toBeLessThan(150);
 });

@@ -1,4 +1,9 @@
-import { changesAnything, type DeployPlan, type DeployPlanEntry, type ServiceEffect } from "../../core/deployer/deploy-plan.ts";
+import {
+  changesAnything,
+  type DeployPlan,
+  type DeployPlanEntry,
+  type ServiceEffect,
+} from "../../core/deployer/deploy-plan.ts";
 import type { PlannedChange, PlannedOperation } from "../../core/engine/plan.ts";
 import type { Colors } from "./colors.ts";
 import { shortDigest, shortReference } from "./quantities.ts";
@@ -59,7 +64,8 @@ function renderServices({ services }: DeployPlanEntry): string[] {
 
 /** A secret is only said to change: neither its values nor their lengths are in the plan. */
 function renderChange({ kind, old, new: wanted }: PlannedChange, colors: Colors): string {
-  if (old === secret || wanted === secret) return `${{ add: "added", delete: "removed", update: "changed" }[kind]} (secret)`;
+  if (old === secret || wanted === secret)
+    return `${{ add: "added", delete: "removed", update: "changed" }[kind]} (secret)`;
   switch (kind) {
     case "add":
       return colors.green(wanted === undefined ? "added" : `added ${renderValue(wanted)}`);
@@ -89,7 +95,8 @@ function cut(text: string): string {
 
 function renderCounts(plan: DeployPlan): string {
   if (!changesAnything(plan)) return "Nothing changes.";
-  const count = (operation: PlannedOperation): number => plan.entries.filter((entry) => entry.operation === operation).length;
+  const count = (operation: PlannedOperation): number =>
+    plan.entries.filter((entry) => entry.operation === operation).length;
   const parts = [
     [count("create"), "to create"],
     [count("update"), "to update"],

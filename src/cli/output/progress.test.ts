@@ -34,16 +34,18 @@ function work(progress: Progress): void {
   progress.close();
 }
 
+const escape = "\u001B";
+const pieces = new RegExp(`${escape}\\[\\?25[lh]|${escape}\\[\\d*[AJ]|\\r|\\n|[^${escape}\\r\\n]+`, "g");
+
 /** What stands on the screen after everything was written: cursor up and erase are carried out. */
 function shown(written: string): string[] {
   const lines = [""];
-  // eslint-disable-next-line no-control-regex
-  for (const [piece] of written.matchAll(/\u001B\[\?25[lh]|\u001B\[\d*[AJ]|\r|\n|[^\u001B\r\n]+/g)) {
-    const up = /^\u001B\[(\d+)A$/.exec(piece)?.[1];
+  for (const [piece] of written.matchAll(pieces)) {
+    const up = /\[(\d+)A$/.exec(piece)?.[1];
     if (up !== undefined) lines.splice(lines.length - Number(up), Number(up));
-    else if (piece === "\u001B[J") lines[lines.length - 1] = "";
+    else if (piece.endsWith("[J")) lines[lines.length - 1] = "";
     else if (piece === "\n") lines.push("");
-    else if (!piece.startsWith("\u001B") && piece !== "\r") lines[lines.length - 1] += piece;
+    else if (!piece.startsWith(escape) && piece !== "\r") lines[lines.length - 1] = `${lines.at(-1) ?? ""}${piece}`;
   }
   return lines;
 }
@@ -69,9 +71,20 @@ test("in CI a terminal gets lines too", () => {
 test("with --json: one event a line", () => {
   const stderr = screen(true);
   work(createProgress({ json: true }, stderr, {}));
-  const events = stderr.text.trimEnd().split("\n").map((line): unknown => JSON.parse(line));
+  const events = stderr.text
+    .trimEnd()
+    .split("\n")
+    .map((line): unknown => JSON.parse(line));
   expect(events).toHaveLength(6);
-  expect(events[1]).toEqual({ apiVersion: "ikoma.dev/v1", kind: "Event", time: "2026-11-23T12:00:00.000Z", event: "begin", id: "a", title: "release shop", parent: "run" });
+  expect(events[1]).toEqual({
+    apiVersion: "ikoma.dev/v1",
+    kind: "Event",
+    time: "2026-11-23T12:00:00.000Z",
+    event: "begin",
+    id: "a",
+    title: "release shop",
+    parent: "run",
+  });
   expect(events[3]).toMatchObject({ event: "message", severity: "warning", text: "slow disk" });
   expect(events[5]).toMatchObject({ event: "end", id: "run", outcome: "failed", text: "no space" });
 });
@@ -79,7 +92,12 @@ test("with --json: one event a line", () => {
 test("on a terminal the tree is redrawn in place, messages stand above it, and its end stays", () => {
   const stderr = screen(true);
   work(createProgress({ color: false }, stderr, {}));
-  expect(shown(stderr.text)).toEqual(["warning slow disk", "✗ deploy prod  no space 1.2 s", "  ✓ release shop 1.2 s", ""]);
+  expect(shown(stderr.text)).toEqual([
+    "warning slow disk",
+    "✗ deploy prod  no space 1.2 s",
+    "  ✓ release shop 1.2 s",
+    "",
+  ]);
   expect(stderr.text.endsWith("\u001B[?25h")).toBe(true);
 });
 
@@ -97,7 +115,8 @@ test("a part that begins late stands under what it is a part of", () => {
 test("no line is wider than the terminal, and no more are drawn than it has rows", () => {
   const stderr = screen(true, 40, 5);
   const progress = createProgress({ color: false }, stderr, {});
-  for (let number = 0; number < 20; number += 1) progress.begin({ id: String(number), title: `step ${number} ${"x".repeat(100)}` });
+  for (let number = 0; number < 20; number += 1)
+    progress.begin({ id: String(number), title: `step ${number} ${"x".repeat(100)}` });
   jest.advanceTimersByTime(80);
   const picture = shown(stderr.text);
   expect(picture.length).toBeLessThanOrEqual(5);

@@ -21,7 +21,10 @@ export function formatAge(atMs: number, nowMs: number): string {
 
 /** A moment for people, in UTC and to the second: `2026-11-23 05:53:36Z`. */
 export function formatMoment(atMs: number): string {
-  return new Date(atMs).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
+  return new Date(atMs)
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "Z");
 }
 
 /** The first twelve digits of a `sha256:…`, as people compare them; other texts as they are. */

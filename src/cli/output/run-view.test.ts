@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { EngineEvent } from "../../core/engine/engine-event.ts";
-import type { Progress } from "./progress.ts";
+import type { Progress } from "./steps.ts";
 import { RunView } from "./run-view.ts";
 
 const urn = "urn:pulumi:prod::ikoma-bridge::ikoma:index:App$ikoma:vps:Release::shop";
@@ -41,11 +41,22 @@ test("an update: compared with the host, then a step with what the host does", (
   view.host(urn, { seq: 1, atMs: 0, type: "phase", name: "gating", message: "" });
   view.host(urn, { seq: 2, atMs: 0, type: "log", name: "web", message: "listening" });
   view.engine(step("done", "update"));
-  expect(lines).toEqual(["note run: comparing release shop with the host", "begin release shop: update in run", "note release: gating", "note release: web | listening", "end release done"]);
+  expect(lines).toEqual([
+    "note run: comparing release shop with the host",
+    "begin release shop in run",
+    "note release: gating",
+    "note release: web | listening",
+    "end release done",
+  ]);
 });
 
 test("what stays the same, components and providers are no steps", () => {
-  const { lines } = watch(step("step", "same"), step("done", "same"), step("step", "create", "ikoma:index:App"), step("step", "create", "pulumi:providers:ikoma"));
+  const { lines } = watch(
+    step("step", "same"),
+    step("done", "same"),
+    step("step", "create", "ikoma:index:App"),
+    step("step", "create", "pulumi:providers:ikoma"),
+  );
   expect(lines).toEqual([]);
 });
 
@@ -58,5 +69,10 @@ test("a failure ends its step; a warning stays; errors are left to the command",
     step("failed", "create"),
   );
   view.repair("Removed the lock");
-  expect(lines).toEqual(["begin release shop: create in run", "warning drift unknown", "end release failed", "warning Removed the lock"]);
+  expect(lines).toEqual([
+    "begin release shop (new) in run",
+    "warning drift unknown",
+    "end release failed",
+    "warning Removed the lock",
+  ]);
 });

@@ -1,14 +1,15 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
 import type { EngineEvent, EngineStep } from "../../core/engine/engine-event.ts";
-import type { Progress } from "./progress.ts";
+import type { Progress } from "./steps.ts";
 
+/** Operations that are a step, and what they add to its title. */
 const changing: Readonly<Record<string, string>> = {
-  create: "create",
-  update: "update",
-  delete: "delete",
-  replace: "replace",
-  "create-replacement": "replace",
-  "delete-replaced": "replace",
+  create: " (new)",
+  update: "",
+  delete: " (remove)",
+  replace: " (replace)",
+  "create-replacement": " (replace)",
+  "delete-replaced": " (replace)",
 };
 const resourceType = /^ikoma:[a-z]+:([A-Za-z]+)$/;
 
@@ -16,12 +17,14 @@ const resourceType = /^ikoma:[a-z]+:([A-Za-z]+)$/;
 export class RunView {
   readonly #progress: Progress;
   readonly #root: string;
+  readonly #isPreview: boolean;
   readonly #open = new Set<string>();
 
-  /** `root` is the id of a step that is under way; what the run does becomes part of it. */
-  constructor(progress: Progress, root: string) {
+  /** `root` is the id of a step that is under way; what the run does becomes part of it. Of a preview nothing is done. */
+  constructor(progress: Progress, root: string, { isPreview = false } = {}) {
     this.#progress = progress;
     this.#root = root;
+    this.#isPreview = isPreview;
   }
 
   engine(event: EngineEvent): void {
@@ -48,7 +51,7 @@ export class RunView {
     const step = this.#open.has(urn) ? urn : this.#root;
     if (type === "warning") this.#progress.message(`${name}: ${message}`, "warning");
     else if (type === "log") this.#progress.note(step, `${name} | ${message}`);
-    else this.#progress.note(step, message === "" ? name : message);
+    else this.#progress.note(step, type === "phase" ? name : `${name} ${message}`.trim());
   }
 
   repair(message: string): void {
@@ -59,10 +62,10 @@ export class RunView {
     const title = titleOf(step);
     if (title === undefined) return;
     if (step.op === "refresh") this.#progress.note(this.#root, `comparing ${title} with the host`);
-    const verb = changing[step.op];
-    if (verb === undefined || this.#open.has(step.urn)) return;
+    const addition = changing[step.op];
+    if (addition === undefined || this.#isPreview || this.#open.has(step.urn)) return;
     this.#open.add(step.urn);
-    this.#progress.begin({ id: step.urn, title: `${title}: ${verb}`, parent: this.#root });
+    this.#progress.begin({ id: step.urn, title: title + addition, parent: this.#root });
   }
 
   #end(urn: string, outcome: "done" | "failed"): void {

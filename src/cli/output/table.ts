@@ -12,7 +12,10 @@ const gap = "  ";
 
 /** Rows under a line of titles, columns as wide as their widest cell; no frame, so that it can be cut with awk. */
 export function renderTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = [columns.map((column) => column.title.toUpperCase()), ...rows.map((row) => columns.map((column) => column.value(row)))];
+  const cells = [
+    columns.map((column) => column.title.toUpperCase()),
+    ...rows.map((row) => columns.map((column) => column.value(row))),
+  ];
   const widths = columns.map((_, index) => Math.max(...cells.map((line) => shownWidth(line[index] ?? ""))));
   const lines = cells.map((line) =>
     line
@@ -30,5 +33,5 @@ function padded(cell: string, width: number, align: "left" | "right"): string {
 
 /** Columns that a text takes on a terminal, without its colours. */
 export function shownWidth(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }

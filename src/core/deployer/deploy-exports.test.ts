@@ -29,7 +29,12 @@ const checkpoint = {
       manifest: { time: "2026-11-23T05:00:00.5Z", magic: "m", version: "v3.259.0" },
       resources: [
         { urn: "urn:a", custom: false, type: "ikoma:index:App", outputs: { apps: "not these" } },
-        { urn: "urn:s", custom: false, type: "pulumi:pulumi:Stack", outputs: { apps: { shop: { number: 4, version: "1.4.0", token: secretMark } }, list: [secretMark] } },
+        {
+          urn: "urn:s",
+          custom: false,
+          type: "pulumi:pulumi:Stack",
+          outputs: { apps: { shop: { number: 4, version: "1.4.0", token: secretMark } }, list: [secretMark] },
+        },
       ],
       pending_operations: [{ resource: {}, type: "creating" }],
     },
@@ -49,7 +54,9 @@ test("exports come from the checkpoint file, with its time and what was left ope
 });
 
 test("exports of another shape are left out", () => {
-  expect(readExportedApps({ apps: { shop: "[unknown]", blog: { number: 1, version: "1" } } })).toEqual({ blog: { number: 1, version: "1", services: {} } });
+  expect(readExportedApps({ apps: { shop: "[unknown]", blog: { number: 1, version: "1" } } })).toEqual({
+    blog: { number: 1, version: "1", services: {} },
+  });
   expect(readExportedApps({})).toEqual({});
 });
 
@@ -58,7 +65,11 @@ test("without a stack the only environment is meant, never the hosts", async () 
 });
 
 test("a stack that has no file is named, with the nearest that has one", async () => {
-  await expect(findDeployProject(folder, "prd", env)).rejects.toMatchObject({ code: "STACK_NOT_FOUND", exitCode: 6, hint: "Did you mean --stack prod?" });
+  await expect(findDeployProject(folder, "prd", env)).rejects.toMatchObject({
+    code: "STACK_NOT_FOUND",
+    exitCode: 6,
+    hint: "Did you mean --stack prod?",
+  });
 });
 
 test("a folder without Pulumi.yaml is refused", async () => {
@@ -90,5 +101,6 @@ test("locks are told with whether their owner still lives", async () => {
   // Larger than any process number that Linux gives.
   await writeFile(join(place, "2.json"), JSON.stringify({ ...lock, pid: 2 ** 22 + 1 }));
   await writeFile(join(place, "3.json"), JSON.stringify({ ...lock, pid: 2 ** 22 + 1, hostname: "elsewhere" }));
+  await writeFile(join(place, "3.json.attrs"), JSON.stringify({ "user.content_type": "text/plain" }));
   expect((await readLocks(project))?.map(({ isAbandoned }) => isAbandoned)).toEqual([false, true, false]);
 });

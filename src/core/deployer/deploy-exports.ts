@@ -25,7 +25,9 @@ const checkpoint = z.looseObject({
     latest: z
       .looseObject({
         manifest: z.looseObject({ time: z.string() }),
-        resources: z.array(z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() })).nullish(),
+        resources: z
+          .array(z.looseObject({ type: z.string(), outputs: z.record(z.string(), z.unknown()).optional() }))
+          .nullish(),
         pending_operations: z.array(z.looseObject({ type: z.string() })).nullish(),
       })
       .nullish(),
@@ -70,14 +72,21 @@ async function askEngine({ folder, stackName }: DeployProject): Promise<StackExp
   const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
   try {
     const { stdout } = await promisify(execFile)("pulumi", args, { cwd: folder, env });
-    return { outputs: z.record(z.string(), z.unknown()).parse(JSON.parse(stdout)), writtenAtMs: undefined, pendingOperations: [] };
+    return {
+      outputs: z.record(z.string(), z.unknown()).parse(JSON.parse(stdout)),
+      writtenAtMs: undefined,
+      pendingOperations: [],
+    };
   } catch (cause) {
     throw engineRefusal(cause, stackName);
   }
 }
 
 function engineRefusal(cause: unknown, stackName: string): IkomaError {
-  const { code, stderr } = z.looseObject({ code: z.unknown(), stderr: z.string().default("") }).catch({ code: undefined, stderr: "" }).parse(cause);
+  const { code, stderr } = z
+    .looseObject({ code: z.unknown(), stderr: z.string().default("") })
+    .catch({ code: undefined, stderr: "" })
+    .parse(cause);
   if (code === "ENOENT") return new IkomaError("ENGINE_MISSING", "The command `pulumi` was not found.", { cause });
   if (stderr.includes("no stack named")) {
     const hint = "Nothing was deployed yet. See what would be: `ikoma deploy plan`.";

@@ -21,7 +21,9 @@ export async function readLocks(project: DeployProject): Promise<HeldLock[] | un
   if (folder === undefined) return undefined;
   const place = join(folder, ".pulumi", "locks", "organization", project.name, project.stackName);
   const names = await readdir(place).catch(() => []);
-  const locks = await Promise.all(names.map((name) => readLock(join(place, name))));
+  // Beside each lock the store keeps a file `….json.attrs`.
+  const lockNames = names.filter((name) => name.endsWith(".json"));
+  const locks = await Promise.all(lockNames.map((name) => readLock(join(place, name))));
   return locks.flat();
 }
 

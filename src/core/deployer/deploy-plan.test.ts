@@ -13,10 +13,14 @@ interface Sample {
 
 /** The event that the engine sends before it does something to a resource of the app `shop`. */
 function before({ op, part, old, new: wanted, diff = {} }: Sample): EngineEvent {
-  const state = (inputs: Record<string, unknown> | undefined) => (inputs === undefined ? null : { inputs: { app: "shop", ...inputs }, outputs: {}, custom: true });
+  const state = (inputs: Record<string, unknown> | undefined) =>
+    inputs === undefined ? null : { inputs: { app: "shop", ...inputs }, outputs: {}, custom: true };
   const detailedDiff = Object.fromEntries(Object.entries(diff).map(([path, diffKind]) => [path, { diffKind }]));
   const urn = `urn:pulumi:prod::ikoma-bridge::ikoma:index:App$ikoma:vps:${part}::shop`;
-  return { type: "step", step: { op, urn, type: `ikoma:vps:${part}`, old: state(old), new: state(wanted), detailedDiff } };
+  return {
+    type: "step",
+    step: { op, urn, type: `ikoma:vps:${part}`, old: state(old), new: state(wanted), detailedDiff },
+  };
 }
 
 function planOf(...samples: Sample[]): DeployPlan {
@@ -55,20 +59,41 @@ test("of the accessories only those that change restart; their path may be quote
     part: "Accessories",
     old: { services: { db: database, "my.cache": database, old: database, queue: database } },
     new: { services: { db: { image: "postgres@sha256:3" }, "my.cache": {}, fresh: database, queue: database } },
-    diff: { "services.db.image": "update", 'services["my.cache"].image': "delete", "services.old": "delete", "services.fresh": "add" },
+    diff: {
+      "services.db.image": "update",
+      'services["my.cache"].image': "delete",
+      "services.old": "delete",
+      "services.fresh": "add",
+    },
   });
-  expect(plan.entries[0]?.services).toEqual({ old: "stops", db: "restarts", "my.cache": "restarts", fresh: "starts", queue: "keeps-running" });
+  expect(plan.entries[0]?.services).toEqual({
+    old: "stops",
+    db: "restarts",
+    "my.cache": "restarts",
+    fresh: "starts",
+    queue: "keeps-running",
+  });
 });
 
 test("a service whose name begins like a changed one keeps running", () => {
   const services = { db: database, dbx: database };
-  const plan = planOf({ op: "update", part: "Accessories", old: { services }, new: { services }, diff: { "services.db.image": "update" } });
+  const plan = planOf({
+    op: "update",
+    part: "Accessories",
+    old: { services },
+    new: { services },
+    diff: { "services.db.image": "update" },
+  });
   expect(plan.entries[0]?.services).toEqual({ db: "restarts", dbx: "keeps-running" });
 });
 
 test("the first deployment starts, a deletion stops", () => {
-  expect(planOf({ op: "create", part: "Release", new: { services: { web } } }).entries[0]?.services).toEqual({ web: "starts" });
-  expect(planOf({ op: "delete", part: "Release", old: { services: { web } } }).entries[0]?.services).toEqual({ web: "stops" });
+  expect(planOf({ op: "create", part: "Release", new: { services: { web } } }).entries[0]?.services).toEqual({
+    web: "starts",
+  });
+  expect(planOf({ op: "delete", part: "Release", old: { services: { web } } }).entries[0]?.services).toEqual({
+    web: "stops",
+  });
 });
 
 test("parts come in the order in which they are done, whatever the engine's order", () => {
@@ -77,6 +102,8 @@ test("parts come in the order in which they are done, whatever the engine's orde
 });
 
 test("a plan of nothing but unchanged resources changes nothing", () => {
-  expect(changesAnything(planOf({ op: "same", part: "Release", old: { services: { web } }, new: { services: { web } } }))).toBe(false);
+  expect(
+    changesAnything(planOf({ op: "same", part: "Release", old: { services: { web } }, new: { services: { web } } })),
+  ).toBe(false);
   expect(changesAnything(planOf({ op: "delete", part: "Site", old: {} }))).toBe(true);
 });

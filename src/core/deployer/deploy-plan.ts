@@ -68,25 +68,46 @@ export function changesAnything(plan: DeployPlan): boolean {
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
   const { urn, type, name, operation, changes, drift } = resource;
-  const part = type.startsWith(typePrefix) ? type.slice(typePrefix.length).toLowerCase() : (type.split(/[:/]/).at(-1) ?? type);
+  const part = type.startsWith(typePrefix)
+    ? type.slice(typePrefix.length).toLowerCase()
+    : (type.split(/[:/]/).at(-1) ?? type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
-  return { urn, app: typeof app === "string" ? app : undefined, part, name, operation, changes, drift, services: effects };
+  return {
+    urn,
+    app: typeof app === "string" ? app : undefined,
+    part,
+    name,
+    operation,
+    changes,
+    drift,
+    services: effects,
+  };
 }
 
-function serviceEffects(part: string, { operation, changes }: PlannedResource, inputs: ResourceInputs): Record<string, ServiceEffect> {
+function serviceEffects(
+  part: string,
+  { operation, changes }: PlannedResource,
+  inputs: ResourceInputs,
+): Record<string, ServiceEffect> {
   if (part !== "release" && part !== "accessories") return {};
-  const before = Object.keys(services.parse(inputs.old?.services ?? {}));
-  const after = Object.keys(operation === "delete" ? {} : services.parse(inputs.new?.services ?? inputs.old?.services ?? {}));
-  const isNewDeployment = part === "release" && changes.some(({ path }) => !silentReleaseFields.has(firstStep(path)));
-  const effects: Record<string, ServiceEffect> = {};
-  for (const service of before) if (!after.includes(service)) effects[service] = "stops";
-  for (const service of after) {
-    if (operation === "create" || !before.includes(service)) effects[service] = "starts";
-    else if (isNewDeployment) effects[service] = "starts-anew";
-    else effects[service] = part === "accessories" && isTouched(service, changes) ? "restarts" : "keeps-running";
-  }
-  return effects;
+  const before = Object.keys(services.parse(inputs.old?.services));
+  const after = operation === "delete" ? [] : Object.keys(services.parse((inputs.new ?? inputs.old)?.services));
+  const started = operation === "create" ? [] : before;
+  const effectOnKept = part === "release" ? releaseEffect(changes) : (name: string) => accessoryEffect(name, changes);
+  const stopping = before.filter((name) => !after.includes(name)).map((name) => [name, "stops"] as const);
+  const staying = after.map((name) => [name, started.includes(name) ? effectOnKept(name) : "starts"] as const);
+  return Object.fromEntries([...stopping, ...staying]);
+}
+
+/** A release is made anew as a whole, whichever of its fields differs. */
+function releaseEffect(changes: readonly PlannedChange[]): (name: string) => ServiceEffect {
+  const isNewDeployment = changes.some(({ path }) => !silentReleaseFields.has(firstStep(path)));
+  return () => (isNewDeployment ? "starts-anew" : "keeps-running");
+}
+
+function accessoryEffect(name: string, changes: readonly PlannedChange[]): ServiceEffect {
+  return isTouched(name, changes) ? "restarts" : "keeps-running";
 }
 
 /** `services.web.image` and `services["my.web"].image` both begin with `services`. */
@@ -96,7 +117,11 @@ function firstStep(path: string): string {
 
 function isTouched(service: string, changes: readonly PlannedChange[]): boolean {
   const starts = [`services.${service}`, `services[${JSON.stringify(service)}]`];
-  return changes.some(({ path }) => path === "services" || starts.some((start) => path === start || path.startsWith(`${start}.`) || path.startsWith(`${start}[`)));
+  return changes.some(
+    ({ path }) =>
+      path === "services" ||
+      starts.some((start) => path === start || path.startsWith(`${start}.`) || path.startsWith(`${start}[`)),
+  );
 }
 
 function rank(part: string): number {

@@ -93,7 +93,10 @@ async function loggedInBackend(env: NodeJS.ProcessEnv): Promise<string | undefin
  *
  * @returns undefined for the other kinds of backend
  */
-export function backendFolder({ backendUrl, folder }: Pick<DeployProject, "backendUrl" | "folder">): string | undefined {
+export function backendFolder({
+  backendUrl,
+  folder,
+}: Pick<DeployProject, "backendUrl" | "folder">): string | undefined {
   const prefix = "file://";
   if (backendUrl?.startsWith(prefix) !== true) return undefined;
   const path = backendUrl.slice(prefix.length).split("?")[0] ?? "";

@@ -1,12 +1,13 @@
 import { expect, test } from "@jest/globals";
 import type { Deployment } from "../../agent/protocol.ts";
 import { appConfig } from "../config/schema.ts";
-import { chooseRollbackTarget, rollbackEdit } from "./deploy-rollback.ts";
+import { chooseRollbackTarget, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
-function deployed(number: number, version: string, status: Deployment["status"]): Deployment {
-  return { number, version, status, app: "shop", bundle: digest, digest: "d", startedAtMs: number, by: "ana" };
+function deployed(number: number, version: string, status: Deployment["status"], note?: string): Deployment {
+  const what = { number, version, status, app: "shop", bundle: digest, digest: `of ${version}` };
+  return { ...what, startedAtMs: number, by: "ana", ...(note !== undefined && { note }) };
 }
 
 const history = [
@@ -25,6 +26,27 @@ test("by default it goes to the newest good deployment before the current, over 
 test("good deployments after the current are none to go back to by default", () => {
   const afterRollback = [deployed(3, "3", "good"), deployed(2, "2", "current"), deployed(1, "1", "good")];
   expect(chooseRollbackTarget(afterRollback, undefined).number).toBe(1);
+});
+
+test("a second rollback goes further back, not to what the first one took away", () => {
+  const before = [deployed(1, "1", "good"), deployed(2, "2", "good"), deployed(3, "3", "good")];
+  const once = [...before, deployed(4, "2", "current", "rollback to #2")];
+  expect(chooseRollbackTarget(once, undefined).number).toBe(1);
+  const twice = [...before, deployed(4, "2", "good", "rollback to #2"), deployed(5, "1", "current", "rollback to #1")];
+  expect(() => chooseRollbackTarget(twice, undefined)).toThrow(
+    "#5 (1), rollback to #1, has no good deployment before it",
+  );
+  const again = [...before, deployed(4, "2", "good", "rollback to #2"), deployed(5, "2", "current", "rollback to #4")];
+  expect(chooseRollbackTarget(again, undefined).number).toBe(1);
+});
+
+test("the same deployment again is no way back", () => {
+  const same = [deployed(1, "1", "good"), deployed(2, "2", "good"), deployed(3, "2", "current")];
+  expect(chooseRollbackTarget(same, undefined).number).toBe(1);
+});
+
+test("the note of a rollback is read again", () => {
+  expect(rollbackNote(deployed(7, "1", "good"))).toBe("rollback to #7");
 });
 
 test.each([
@@ -49,8 +71,10 @@ test.each([
 });
 
 test("without a good deployment there is no target, and the reason is said", () => {
-  expect(() => chooseRollbackTarget([deployed(1, "1.0.0", "current")], undefined)).toThrow("#1 (1.0.0) has no good deployment before it");
-  expect(() => chooseRollbackTarget([], undefined)).toThrow("nothing was deployed");
+  expect(() => chooseRollbackTarget([deployed(1, "1.0.0", "current")], undefined)).toThrow(
+    "#1 (1.0.0) has no good deployment before it",
+  );
+  expect(() => chooseRollbackTarget([], undefined)).toThrow("no deployment serves");
 });
 
 const now = appConfig.parse({
@@ -62,7 +86,12 @@ const now = appConfig.parse({
 });
 
 test("a rollback sets the release's settings, takes out what it did not have, and pins the accessories", () => {
-  const { edit, restored, accessoriesBundle } = rollbackEdit("shop", now, { bundle: "registry/shop@old", env: { LOG_LEVEL: "info" } });
+  const { edit, restored, accessoriesBundle } = rollbackEdit(
+    "shop",
+    now,
+    { bundle: "registry/shop@old", env: { LOG_LEVEL: "info" } },
+    true,
+  );
   expect(edit).toEqual({
     app: "shop",
     set: { bundle: "registry/shop@old", env: { LOG_LEVEL: "info" }, accessoriesBundle: "registry/shop@new" },
@@ -74,17 +103,28 @@ test("a rollback sets the release's settings, takes out what it did not have, an
 
 test("a second rollback keeps the accessories where the first left them", () => {
   const afterFirst = { ...now, bundle: "registry/shop@old", accessoriesBundle: "registry/shop@new" };
-  expect(rollbackEdit("shop", afterFirst, { bundle: "registry/shop@older", env: {} }).edit.set).toMatchObject({ accessoriesBundle: "registry/shop@new" });
-  const back = rollbackEdit("shop", afterFirst, { bundle: "registry/shop@new", env: {} }).edit;
+  expect(rollbackEdit("shop", afterFirst, { bundle: "registry/shop@older", env: {} }, true).edit.set).toMatchObject({
+    accessoriesBundle: "registry/shop@new",
+  });
+  const back = rollbackEdit("shop", afterFirst, { bundle: "registry/shop@new", env: {} }, true).edit;
   expect(back.set).toEqual({ bundle: "registry/shop@new" });
   expect(back.remove).toContain("accessoriesBundle");
 });
 
+test("an app without accessories needs no pin for them", () => {
+  const { edit, accessoriesBundle } = rollbackEdit("shop", now, { bundle: "registry/shop@old", env: {} }, false);
+  expect(edit.set).toEqual({ bundle: "registry/shop@old" });
+  expect(edit.remove).toContain("accessoriesBundle");
+  expect(accessoriesBundle).toBeUndefined();
+});
+
 test("host, domains and keep of the ledger's copy are not taken", () => {
   const source = { bundle: "registry/shop@old", env: {}, host: "elsewhere", domains: ["other.test"], keep: 1 };
-  expect(Object.keys(rollbackEdit("shop", now, source).edit.set).sort()).toEqual(["accessoriesBundle", "bundle"]);
+  expect(Object.keys(rollbackEdit("shop", now, source, true).edit.set).sort()).toEqual(["accessoriesBundle", "bundle"]);
 });
 
 test("a copy without a bundle is refused", () => {
-  expect(() => rollbackEdit("shop", now, { env: {} })).toThrow(expect.objectContaining({ code: "NO_ROLLBACK_TARGET" }));
+  expect(() => rollbackEdit("shop", now, { env: {} }, true)).toThrow(
+    expect.objectContaining({ code: "NO_ROLLBACK_TARGET" }),
+  );
 });

@@ -6,7 +6,10 @@ import { IkomaError } from "../errors.ts";
 import type { AppEdit } from "./deploy-stack-file.ts";
 
 /** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
-const releaseSettings = appConfig.pick({ env: true, health: true, smoke: true, drainSeconds: true }).extend({ bundle: z.string() }).strip();
+const releaseSettings = appConfig
+  .pick({ env: true, health: true, smoke: true, drainSeconds: true })
+  .extend({ bundle: z.string() })
+  .strip();
 const releaseKeys = ["bundle", "env", "health", "smoke", "drainSeconds"] as const;
 
 /** What a rollback does to an app's settings, and what it says about it. */
@@ -19,8 +22,9 @@ export interface RollbackEdit {
 }
 
 /**
- * The deployment to go back to. By default the newest good one before the current; `to` names another by version
- * (`v1.4.0`, `1.4.0`) or number (`#42`, `42`).
+ * The deployment to go back to. By default the newest good one before the current; where the current is a rollback
+ * itself, before the deployment that it went back to: else a second rollback would bring back what the first one
+ * took away. `to` names another by version (`v1.4.0`, `1.4.0`) or number (`#42`, `42`).
  *
  * @param history of the ledger, in any order
  * @throws NO_ROLLBACK_TARGET with the reason
@@ -29,10 +33,30 @@ export function chooseRollbackTarget(history: readonly Deployment[], to: string 
   const newestFirst = [...history].sort((a, b) => b.number - a.number);
   const current = newestFirst.find((deployment) => deployment.status === "current");
   if (to !== undefined) return namedTarget(newestFirst, current, to);
-  const target = newestFirst.find((deployment) => deployment.status === "good" && deployment.number < (current?.number ?? Infinity));
+  if (current === undefined)
+    throw new IkomaError("NO_ROLLBACK_TARGET", "There is nothing to go back from: no deployment serves.");
+  const standsFor = originOf(newestFirst, current);
+  const target = newestFirst.find(
+    ({ status, number, digest }) => status === "good" && number < standsFor.number && digest !== current.digest,
+  );
   if (target !== undefined) return target;
-  const reason = current === undefined ? "nothing was deployed" : `#${current.number} (${current.version}) has no good deployment before it`;
-  throw new IkomaError("NO_ROLLBACK_TARGET", `There is nothing to go back to: ${reason}.`);
+  const what = `#${current.number} (${current.version})${standsFor === current ? "" : `, ${current.note ?? ""},`}`;
+  throw new IkomaError(
+    "NO_ROLLBACK_TARGET",
+    `There is nothing to go back to: ${what} has no good deployment before it.`,
+  );
+}
+
+/** The note of the deployment that a rollback makes; {@link chooseRollbackTarget} reads it again. */
+export function rollbackNote({ number }: Deployment): string {
+  return `rollback to #${number}`;
+}
+
+/** What a deployment is a rollback to, through any number of rollbacks; itself where it is none. */
+function originOf(history: readonly Deployment[], deployment: Deployment): Deployment {
+  const number = /^rollback to #(\d+)$/.exec(deployment.note ?? "")?.[1];
+  const origin = history.find((each) => each.number === Number(number) && each.number < deployment.number);
+  return origin === undefined ? deployment : originOf(history, origin);
 }
 
 function namedTarget(newestFirst: readonly Deployment[], current: Deployment | undefined, to: string): Deployment {
@@ -70,17 +94,22 @@ function whyNot({ status, number }: Deployment, current: Deployment | undefined)
  * to the bundle that they are from now; secrets, domains and volumes are not touched.
  *
  * @param source what the ledger keeps of the deployment (`app.deployment`)
+ * @param hasAccessories whether there are any now: without them there is nothing to pin
  * @throws NO_ROLLBACK_TARGET where that cannot be used
  */
-export function rollbackEdit(app: string, current: AppConfig, source: unknown): RollbackEdit {
+export function rollbackEdit(app: string, current: AppConfig, source: unknown, hasAccessories: boolean): RollbackEdit {
   const read = releaseSettings.safeParse(source);
   if (!read.success) {
     const hint = "Deploy its bundle again: `ikoma deploy apply --bundle REF`.";
-    throw new IkomaError("NO_ROLLBACK_TARGET", `The ledger's copy of its settings cannot be used: ${z.prettifyError(read.error)}`, { hint });
+    throw new IkomaError(
+      "NO_ROLLBACK_TARGET",
+      `The ledger's copy of its settings cannot be used: ${z.prettifyError(read.error)}`,
+      { hint },
+    );
   }
   const wanted = read.data;
   const accessoriesBundle = current.accessoriesBundle ?? current.bundle;
-  const isPinned = accessoriesBundle !== undefined && accessoriesBundle !== wanted.bundle;
+  const isPinned = hasAccessories && accessoriesBundle !== undefined && accessoriesBundle !== wanted.bundle;
   const given = releaseKeys.filter((key) => wanted[key] !== undefined && !(key === "env" && isEmpty(wanted.env)));
   const set = Object.fromEntries(given.map((key) => [key, wanted[key]]));
   const remove = releaseKeys.filter((key) => !given.includes(key));
@@ -90,12 +119,21 @@ export function rollbackEdit(app: string, current: AppConfig, source: unknown): 
       set: isPinned ? { ...set, accessoriesBundle } : set,
       remove: isPinned ? remove : [...remove, "accessoriesBundle"],
     },
-    restored: releaseKeys.flatMap((key) => (key === "env" ? changedVariables(current.env, wanted.env) : isDeepStrictEqual(current[key], wanted[key]) ? [] : [key])),
-    accessoriesBundle,
+    restored: releaseKeys.flatMap((key) =>
+      key === "env"
+        ? changedVariables(current.env, wanted.env)
+        : isDeepStrictEqual(current[key], wanted[key])
+          ? []
+          : [key],
+    ),
+    accessoriesBundle: hasAccessories ? accessoriesBundle : undefined,
   };
 }
 
-function changedVariables(current: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>>): string[] {
+function changedVariables(
+  current: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
+): string[] {
   const names = [...new Set([...Object.keys(current), ...Object.keys(wanted)])].sort();
   return names.filter((name) => current[name] !== wanted[name]).map((name) => `env.${name}`);
 }

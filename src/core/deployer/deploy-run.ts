@@ -23,6 +23,8 @@ export interface DeployRun {
   readonly program: ProgramLoader;
   /** Settings of an app that are others for this run; the stack's file stays as it is. */
   readonly edit: AppEdit | undefined;
+  /** Change only this app, where the stack has several; the others stay as they are, even if their settings changed. */
+  readonly onlyApp?: string;
   /** For the stack's history. */
   readonly message?: string;
   /** How long to wait for another run, in ms; 0 does not wait. */
@@ -55,7 +57,7 @@ export async function runDeploy(run: DeployRun): Promise<DeployRunResult> {
 
 async function runEngine(run: DeployRun, configFile: string | undefined): Promise<DeployRunResult> {
   const { runStack } = await import("../engine/run-stack.ts");
-  const { project, listener, message } = run;
+  const { project, listener, message, onlyApp } = run;
   const inputs = new InputsCollector();
   const builder = new PlanBuilder();
   const told = new Set<string>();
@@ -83,8 +85,20 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
     onRepair: (text) => {
       listener.onRepair(text);
     },
+    ...(onlyApp !== undefined && { env: targeted(onlyApp) }),
     ...(configFile !== undefined && { configFile }),
     ...(message !== undefined && { message }),
   });
-  return { plan: describePlan(project.stackName, plan, inputs), outputs };
+  const whole = describePlan(project.stackName, plan, inputs);
+  // Of the other apps the engine says "unchanged" without having looked.
+  const entries = whole.entries.filter(({ app }) => onlyApp === undefined || app === onlyApp);
+  return { plan: { ...whole, entries }, outputs };
+}
+
+/**
+ * The engine takes each of its options from the environment too; this is `--target`. All resources of an app are named
+ * for it; providers come along, because what is new may need one.
+ */
+function targeted(app: string): Record<string, string> {
+  return { PULUMI_OPTION_TARGET: `**::${app},**::pulumi:providers:ikoma::*` };
 }

@@ -2,7 +2,15 @@ import { expect, test } from "@jest/globals";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chooseApp, editAppSettings, hostOf, readStackSettings, writeStackFile, type StackSettings } from "./deploy-stack-file.ts";
+import { appConfig } from "../config/schema.ts";
+import {
+  chooseApp,
+  editAppSettings,
+  hostOf,
+  readStackSettings,
+  writeStackFile,
+  type StackSettings,
+} from "./deploy-stack-file.ts";
 
 const digestA = `sha256:${"a".repeat(64)}`;
 const digestB = `sha256:${"b".repeat(64)}`;
@@ -50,8 +58,22 @@ test("a pin that YAML would read as something else is quoted", () => {
 test("taking the accessories' pin out, and setting it again, is a matter of its line", () => {
   const without = editAppSettings(text, { app: "shop", set: {}, remove: ["accessoriesBundle"] });
   expect(without).toBe(text.replace(/ +accessoriesBundle.*\n/, ""));
-  const again = editAppSettings(without, { app: "shop", set: { accessoriesBundle: `registry/shop@${digestB}` }, remove: [] });
+  const again = editAppSettings(without, {
+    app: "shop",
+    set: { accessoriesBundle: `registry/shop@${digestB}` },
+    remove: [],
+  });
   expect(again).toBe(text);
+});
+
+test("the first pin of an app gets a line of its own", () => {
+  const unpinned = text.replace(/ +bundle.*\n/, "").replace(/ +accessoriesBundle.*\n/, "");
+  const edited = editAppSettings(unpinned, {
+    app: "shop",
+    set: { bundle: "./shop.json" },
+    remove: ["accessoriesBundle"],
+  });
+  expect(edited).toBe(unpinned.replace("      host: vps1\n", "      host: vps1\n      bundle: ./shop.json\n"));
 });
 
 test("settings in the short form are changed too", () => {
@@ -72,11 +94,15 @@ test("settings of a rollback are merged entry by entry, so their comments stay",
 });
 
 test("an edit that changes nothing leaves the text as it was", () => {
-  expect(editAppSettings(text, { app: "shop", set: { env: { LOG_LEVEL: "debug", GREETING: "hello" } }, remove: ["smoke"] })).toBe(text);
+  expect(
+    editAppSettings(text, { app: "shop", set: { env: { LOG_LEVEL: "debug", GREETING: "hello" } }, remove: ["smoke"] }),
+  ).toBe(text);
 });
 
 test("an app that the file does not have cannot be edited", () => {
-  expect(() => editAppSettings(text, { app: "shpo", set: {}, remove: [] })).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
+  expect(() => editAppSettings(text, { app: "shpo", set: {}, remove: [] })).toThrow(
+    expect.objectContaining({ code: "CONFIG_MISSING" }),
+  );
 });
 
 test("reading gives hosts and apps with their defaults", async () => {
@@ -94,13 +120,17 @@ test("an unknown setting is named with its path and the nearest known one", asyn
 });
 
 test("the app is the named one, or the only one", () => {
-  const app = { host: "vps1", domains: [], env: {}, keep: 5 };
+  const app = appConfig.parse({ host: "vps1" });
   const one: StackSettings = { hosts: {}, apps: { shop: app } };
   const two: StackSettings = { hosts: {}, apps: { shop: app, blog: app } };
   expect(chooseApp(one, undefined, "prod")).toBe("shop");
   expect(chooseApp(two, "blog", "prod")).toBe("blog");
-  expect(() => chooseApp(two, undefined, "prod")).toThrow(expect.objectContaining({ code: "USAGE", hint: "Name one with --app: shop, blog." }));
-  expect(() => chooseApp(two, "shopp", "prod")).toThrow(expect.objectContaining({ code: "APP_UNKNOWN", hint: "Did you mean shop?" }));
+  expect(() => chooseApp(two, undefined, "prod")).toThrow(
+    expect.objectContaining({ code: "USAGE", hint: "Name one with --app: shop, blog." }),
+  );
+  expect(() => chooseApp(two, "shopp", "prod")).toThrow(
+    expect.objectContaining({ code: "APP_UNKNOWN", hint: "Did you mean shop?" }),
+  );
   expect(() => hostOf(one, "shop")).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
 });
 

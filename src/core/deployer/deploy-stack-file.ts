@@ -40,7 +40,9 @@ export async function readStackSettings(path: string): Promise<StackSettings> {
 function checked<S extends z.ZodType>(schema: S, value: unknown, key: string, path: string): z.infer<S> {
   const read = schema.safeParse(value);
   if (read.success) return read.data;
-  const problems = explainIssues(schema, read.error).map((issue) => `${[key, ...issue.path].join(".")}: ${issue.message}`);
+  const problems = explainIssues(schema, read.error).map(
+    (issue) => `${[key, ...issue.path].join(".")}: ${issue.message}`,
+  );
   throw new IkomaError("CONFIG_INVALID", `${path}: ${problems.join("; ")}`, { details: { problems } });
 }
 
@@ -63,7 +65,8 @@ export function chooseApp(settings: StackSettings, named: string | undefined, st
   }
   const [only, ...others] = apps;
   if (only !== undefined && others.length === 0) return only;
-  if (only === undefined) throw new IkomaError("CONFIG_MISSING", `The stack ${stackName} has no app: \`${appsKey}\` is empty.`);
+  if (only === undefined)
+    throw new IkomaError("CONFIG_MISSING", `The stack ${stackName} has no app: \`${appsKey}\` is empty.`);
   throw new IkomaError("USAGE", `Which app of ${stackName}?`, { hint: `Name one with --app: ${apps.join(", ")}.` });
 }
 
@@ -73,7 +76,11 @@ export function hostOf(settings: StackSettings, app: string): HostConfig {
   const host = settings.hosts[name];
   if (host !== undefined) return host;
   const hint = `Run \`ikoma host trust ${name} ADDRESS\`.`;
-  throw new IkomaError("CONFIG_MISSING", `The app ${app} is on the host "${name}", which \`${hostsKey}\` does not know.`, { hint });
+  throw new IkomaError(
+    "CONFIG_MISSING",
+    `The app ${app} is on the host "${name}", which \`${hostsKey}\` does not know.`,
+    { hint },
+  );
 }
 
 /**
@@ -102,12 +109,14 @@ function editLines(text: string, base: readonly string[], set: AppEdit["set"], r
   const settings = parseStackFile(text, "The stack's file").getIn(base);
   if (!isMap(settings) || settings.flow === true) return text;
   const lines = new Map(settings.items.flatMap((pair) => oneLine(pair, text)));
-  const edits: TextEdit[] = remove.flatMap((key) => lines.get(key)?.whole ?? []).map((whole) => ({ ...whole, text: "" }));
+  const edits: TextEdit[] = remove
+    .flatMap((key) => lines.get(key)?.whole ?? [])
+    .map((whole) => ({ ...whole, text: "" }));
   for (const [key, wanted] of Object.entries(set)) {
     const word = typeof wanted === "string" && settings.get(key) !== wanted ? asWord(wanted) : undefined;
     const own = lines.get(key);
-    // A new setting goes below the pin that it belongs to.
-    const above = settings.has(key) ? undefined : lines.get("bundle");
+    // A new setting goes below the pin, or whatever else is on one line.
+    const above = settings.has(key) ? undefined : (lines.get("bundle") ?? [...lines.values()].at(-1));
     if (word !== undefined && own !== undefined) edits.push({ ...own.value, text: word });
     else if (word !== undefined && above !== undefined) {
       edits.push({ from: above.whole.to, to: above.whole.to, text: `${above.indent}${key}: ${word}\n` });
@@ -130,7 +139,9 @@ function oneLine({ key, value }: Pair, text: string): [string, { whole: Span; va
   const end = text.indexOf("\n", value.range[1]);
   const indent = text.slice(from, key.range[0]);
   if (end === -1 || indent.trim() !== "" || text.slice(from, value.range[1]).includes("\n")) return [];
-  return [[String(key.value), { whole: { from, to: end + 1 }, value: { from: value.range[0], to: value.range[1] }, indent }]];
+  return [
+    [String(key.value), { whole: { from, to: end + 1 }, value: { from: value.range[0], to: value.range[1] }, indent }],
+  ];
 }
 
 /** Plain where YAML reads it back as the same text, else quoted. */

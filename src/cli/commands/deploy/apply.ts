@@ -36,17 +36,32 @@ async function applyDeploy(argv: ApplyArguments): Promise<void> {
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
     const { previewAndAsk } = await import("./preview-and-ask.ts");
-    if (!argv.yes && !(await previewAndAsk(session, edit, argv, `Deploy to ${session.project.stackName}?`))) return;
+    if (
+      !argv.yes &&
+      !(await previewAndAsk(session, { edit, onlyApp: argv.app }, argv, `Deploy to ${session.project.stackName}?`))
+    )
+      return;
     const result = await update(session, edit, argv);
     await finish(session, edit, result, argv, performance.now() - startedMs);
   });
 }
 
-async function update(session: DeploySession, edit: AppEdit | undefined, argv: ApplyArguments): Promise<DeployRunResult> {
+async function update(
+  session: DeploySession,
+  edit: AppEdit | undefined,
+  argv: ApplyArguments,
+): Promise<DeployRunResult> {
   const { runShown } = await import("./deploy-session.ts");
   const { message } = argv;
   const notes = { redeploy: argv.redeploy, ...(message !== undefined && { note: message }) };
-  const run = { operation: "up", edit, notes, showPlan: argv.yes, message: message ?? "ikoma deploy apply" } as const;
+  const run = {
+    operation: "up",
+    edit,
+    onlyApp: argv.app,
+    notes,
+    showPlan: argv.yes,
+    message: message ?? "ikoma deploy apply",
+  } as const;
   return runShown(session, run, argv);
 }
 
@@ -63,7 +78,7 @@ async function finish(
     import("../../output/envelope.ts"),
   ]);
   const pin = edit === undefined ? undefined : await keepEdit(session.project, edit);
-  const applied = { stack: session.project.stackName, result, pin, durationMs };
+  const applied = { stack: session.project.stackName, app: argv.app, result, pin, durationMs };
   session.progress.close();
   printResult({ kind: "DeployApplied", data: appliedData(applied), human: () => renderApplied(applied) }, argv);
 }

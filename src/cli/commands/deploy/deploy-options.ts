@@ -11,7 +11,7 @@ const ciPatienceSeconds = 600;
 
 /** Declares `--app`. */
 export function withAppOption<T>(parser: Argv<T>): Argv<T & { app: string | undefined }> {
-  return parser.option("app", { ...oneText, describe: "App of the stack, where it has several" });
+  return parser.option("app", { ...oneText, describe: "Only this app, where the stack has several" });
 }
 
 /** Declares `--bundle`. */

@@ -1,9 +1,15 @@
 import { relative, resolve } from "node:path";
 import { findDeployProject, type DeployProject } from "../../../core/deployer/deploy-project.ts";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
-import { chooseApp, readStackSettings, type AppEdit, type StackSettings } from "../../../core/deployer/deploy-stack-file.ts";
+import {
+  chooseApp,
+  readStackSettings,
+  type AppEdit,
+  type StackSettings,
+} from "../../../core/deployer/deploy-stack-file.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
+import { loadSdkLean } from "../../lean-sdk.ts";
 import { colorsFor } from "../../output/colors.ts";
 import { renderEntry } from "../../output/plan-view.ts";
 import { createProgress, type Progress } from "../../output/progress.ts";
@@ -23,6 +29,8 @@ export interface DeploySession {
 export interface ShownRun {
   readonly operation: "preview" | "up";
   readonly edit: AppEdit | undefined;
+  /** Change only this app of the stack. */
+  readonly onlyApp?: string | undefined;
   readonly notes?: ProgramNotes;
   readonly message?: string;
   /** Tell each change when it begins: where no preview was shown before. */
@@ -39,7 +47,10 @@ export async function inDeploySession(
   const progress = createProgress(argv);
   using interrupt = listenForInterrupt({
     onCancel: () => {
-      progress.message("Cancelling. Hosts go back to what they served. Press Ctrl-C again to leave at once.", "warning");
+      progress.message(
+        "Cancelling. Hosts go back to what they served. Press Ctrl-C again to leave at once.",
+        "warning",
+      );
     },
   });
   // Paths in the settings start from the project's folder, here as in a plain `pulumi up`.
@@ -56,9 +67,10 @@ export async function inDeploySession(
 export async function runShown(session: DeploySession, run: ShownRun, argv: GlobalArguments): Promise<DeployRunResult> {
   const { project, progress } = session;
   await connectEarly(session);
+  loadSdkLean();
   const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
   const root = run.operation;
-  const view = new RunView(progress, root);
+  const view = new RunView(progress, root, { isPreview: run.operation === "preview" });
   const colors = colorsFor(process.stderr, argv);
   progress.begin({ id: root, title: `${run.operation === "up" ? "deploy" : "preview"} ${project.stackName}` });
   try {
@@ -70,6 +82,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
       waitForLockMs: session.waitForLockMs,
       signal: session.signal,
       ...(run.message !== undefined && { message: run.message }),
+      ...(run.onlyApp !== undefined && hasOthers(session, run.onlyApp) && { onlyApp: run.onlyApp }),
       listener: {
         onEvent: (event) => {
           view.engine(event);
@@ -91,6 +104,11 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
     progress.end(root, "failed");
     throw error;
   }
+}
+
+/** In a stack with one app nothing has to be left out, and a whole run also clears away what is no longer configured. */
+function hasOthers({ settings, project }: DeploySession, app: string): boolean {
+  return Object.keys(settings.apps).some((other) => other !== chooseApp(settings, app, project.stackName));
 }
 
 /** Logging in to a host takes longer than anything else in here; so it begins before the engine is even loaded. */

@@ -22,8 +22,15 @@ export function renderDeployStatus({ stack, app, locks, operation, current }: De
     lines.push(`stack ${stack}: held by ${lock.user}@${lock.hostname}, process ${lock.pid}, ${since}${dead}`);
   }
   if (locks?.length === 0) lines.push(`stack ${stack}: no run holds it`);
-  lines.push(operation === undefined ? `host: no operation on ${app}` : `host: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`);
+  lines.push(
+    operation === undefined
+      ? `host: no operation on ${app}`
+      : `host: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`,
+  );
   if (current === undefined) lines.push(`${app}: nothing deployed yet`);
-  else lines.push(`${app}: ${current.version}, deployment #${current.number}, ${formatAge(current.startedAtMs, nowMs)} by ${current.by}`);
+  else
+    lines.push(
+      `${app}: ${current.version}, deployment #${current.number}, ${formatAge(current.startedAtMs, nowMs)} by ${current.by}`,
+    );
   return lines.join("\n");
 }

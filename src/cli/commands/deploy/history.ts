@@ -19,24 +19,40 @@ const command: CommandModule<GlobalArguments, HistoryArguments> = {
 export default command;
 
 function withLimit<T>(parser: Argv<T>): Argv<T & { limit: number }> {
-  return parser.option("limit", { type: "number", requiresArg: true, default: 20, describe: "How many, the newest first" });
+  return parser.option("limit", {
+    type: "number",
+    requiresArg: true,
+    default: 20,
+    describe: "How many, the newest first",
+  });
 }
 
 async function showHistory(argv: HistoryArguments): Promise<void> {
-  const [{ findDeployProject }, { chooseApp, hostOf, readStackSettings }, { withAgent }, { renderHistory }, { printResult }, { colorsFor }] =
-    await Promise.all([
-      import("../../../core/deployer/deploy-project.ts"),
-      import("../../../core/deployer/deploy-stack-file.ts"),
-      import("../../host-agent.ts"),
-      import("./history-view.ts"),
-      import("../../output/envelope.ts"),
-      import("../../output/colors.ts"),
-    ]);
+  const [
+    { findDeployProject },
+    { chooseApp, hostOf, readStackSettings },
+    { withAgent },
+    { renderHistory },
+    { printResult },
+    { colorsFor },
+  ] = await Promise.all([
+    import("../../../core/deployer/deploy-project.ts"),
+    import("../../../core/deployer/deploy-stack-file.ts"),
+    import("../../host-agent.ts"),
+    import("./history-view.ts"),
+    import("../../output/envelope.ts"),
+    import("../../output/colors.ts"),
+  ]);
   const project = await findDeployProject(argv.cwd, argv.stack);
   const settings = await readStackSettings(project.stackFile);
   const app = chooseApp(settings, argv.app, project.stackName);
-  const { deployments } = await withAgent(hostOf(settings, app), (agent) => agent.call("app.history", { app, limit: argv.limit }));
+  const { deployments } = await withAgent(hostOf(settings, app), (agent) =>
+    agent.call("app.history", { app, limit: argv.limit }),
+  );
   const newestFirst: Deployment[] = [...deployments].sort((a, b) => b.number - a.number);
   const data = { stack: project.stackName, app, deployments: newestFirst };
-  printResult({ kind: "DeployHistory", data, human: () => renderHistory(newestFirst, colorsFor(process.stdout, argv)) }, argv);
+  printResult(
+    { kind: "DeployHistory", data, human: () => renderHistory(newestFirst, colorsFor(process.stdout, argv)) },
+    argv,
+  );
 }

@@ -22,17 +22,22 @@ export default command;
 
 async function planDeploy(argv: PlanArguments): Promise<void> {
   const startedIn = process.cwd();
-  const [{ bundleEdit, inDeploySession, runShown }, { changesAnything }, { renderPlan }, { printResult }, { colorsFor }] =
-    await Promise.all([
-      import("./deploy-session.ts"),
-      import("../../../core/deployer/deploy-plan.ts"),
-      import("../../output/plan-view.ts"),
-      import("../../output/envelope.ts"),
-      import("../../output/colors.ts"),
-    ]);
+  const [
+    { bundleEdit, inDeploySession, runShown },
+    { changesAnything },
+    { renderPlan },
+    { printResult },
+    { colorsFor },
+  ] = await Promise.all([
+    import("./deploy-session.ts"),
+    import("../../../core/deployer/deploy-plan.ts"),
+    import("../../output/plan-view.ts"),
+    import("../../output/envelope.ts"),
+    import("../../output/colors.ts"),
+  ]);
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
-    const { plan } = await runShown(session, { operation: "preview", edit }, argv);
+    const { plan } = await runShown(session, { operation: "preview", edit, onlyApp: argv.app }, argv);
     session.progress.close();
     const data = { ...plan, bundle: edit?.set.bundle, changes: changesAnything(plan) };
     printResult({ kind: "DeployPlan", data, human: () => renderPlan(plan, colorsFor(process.stdout, argv)) }, argv);

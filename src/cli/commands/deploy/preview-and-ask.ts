@@ -1,10 +1,9 @@
 import { changesAnything } from "../../../core/deployer/deploy-plan.ts";
-import type { AppEdit } from "../../../core/deployer/deploy-stack-file.ts";
 import { confirm } from "../../confirm.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { colorsFor } from "../../output/colors.ts";
 import { renderPlan } from "../../output/plan-view.ts";
-import { runShown, type DeploySession } from "./deploy-session.ts";
+import { runShown, type DeploySession, type ShownRun } from "./deploy-session.ts";
 
 /**
  * Shows the plan on the terminal and asks whether to go on.
@@ -14,11 +13,11 @@ import { runShown, type DeploySession } from "./deploy-session.ts";
  */
 export async function previewAndAsk(
   session: DeploySession,
-  edit: AppEdit | undefined,
+  { edit, onlyApp }: Pick<ShownRun, "edit" | "onlyApp">,
   argv: GlobalArguments,
   question: string,
 ): Promise<boolean> {
-  const { plan } = await runShown(session, { operation: "preview", edit }, argv);
+  const { plan } = await runShown(session, { operation: "preview", edit, onlyApp }, argv);
   session.progress.close();
   process.stderr.write(`\n${renderPlan(plan, colorsFor(process.stderr, argv))}\n`);
   if (!changesAnything(plan) && edit === undefined) return false;

@@ -3,6 +3,7 @@ import type { Deployment } from "../../../agent/protocol.ts";
 import type { RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
 import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
+import { shortReference } from "../../output/quantities.ts";
 import { withAppOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
 import type { DeploySession } from "./deploy-session.ts";
 
@@ -40,7 +41,8 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     tellScope(session, rollback);
     const { previewAndAsk } = await import("./preview-and-ask.ts");
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
-    if (!argv.yes && !(await previewAndAsk(session, rollback.edit, argv, question))) return;
+    if (!argv.yes && !(await previewAndAsk(session, { edit: rollback.edit, onlyApp: rollback.app }, argv, question)))
+      return;
     await goBack(session, rollback, argv, startedMs);
   });
 }
@@ -54,44 +56,73 @@ async function findTarget({ project, settings, progress }: DeploySession, argv: 
   const app = chooseApp(settings, argv.app, project.stackName);
   const current = settings.apps[app];
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
+  const hasAccessories = await bundleHasAccessories(current.accessoriesBundle ?? current.bundle);
   progress.begin({ id: "ledger", title: `read the ledger of ${app} on ${current.host}` });
   return withAgent(hostOf(settings, app), async (agent) => {
     const { deployments } = await agent.call("app.history", { app, limit: 500 });
     const target = chooseRollbackTarget(deployments, argv.to);
     const { source } = await agent.call("app.deployment", { app, number: target.number });
     progress.end("ledger", "done", nameOf(target));
-    return { app, target, ...rollbackEdit(app, current, source) };
+    return { app, target, ...rollbackEdit(app, current, source, hasAccessories) };
   });
+}
+
+/** A bundle that cannot be read now may have some: pinned it stays as it is in any case. */
+async function bundleHasAccessories(reference: string | undefined): Promise<boolean> {
+  if (reference === undefined) return false;
+  const { readBundle } = await import("../../../core/bundle/bundle-store.ts");
+  const manifest = await readBundle(reference).then(
+    (bundle) => bundle.manifest,
+    () => undefined,
+  );
+  return manifest === undefined || Object.values(manifest.services).some(({ kind }) => kind === "accessory");
 }
 
 /** Said before anything is asked: what comes back, and what does not. */
 function tellScope({ progress }: DeploySession, { target, restored, accessoriesBundle }: Rollback): void {
-  const accessories = accessoriesBundle === undefined ? "accessories" : `accessories (from ${accessoriesBundle})`;
+  const accessories = accessoriesBundle === undefined ? "" : `accessories (of ${shortReference(accessoriesBundle)}), `;
   progress.message(
     [
       `Back to ${nameOf(target)}.`,
       `  restored: ${restored.length === 0 ? "nothing differs from the settings now" : restored.join(", ")}`,
-      `  stays: secrets at their current values, ${accessories}, volumes and their data, domains`,
+      `  stays: secrets at their current values, ${accessories}volumes and their data, domains`,
     ].join("\n"),
   );
 }
 
-async function goBack(session: DeploySession, rollback: Rollback, argv: RollbackArguments, startedMs: number): Promise<void> {
-  const [{ runShown }, { keepEdit }, { appliedData, renderApplied }, { printResult }] = await Promise.all([
-    import("./deploy-session.ts"),
-    import("./keep-edit.ts"),
-    import("./applied-view.ts"),
-    import("../../output/envelope.ts"),
-  ]);
-  const { target, edit, restored, accessoriesBundle } = rollback;
-  const note = `rollback to #${target.number}`;
+async function goBack(
+  session: DeploySession,
+  rollback: Rollback,
+  argv: RollbackArguments,
+  startedMs: number,
+): Promise<void> {
+  const [{ runShown }, { rollbackNote }, { keepEdit }, { appliedData, renderApplied }, { printResult }] =
+    await Promise.all([
+      import("./deploy-session.ts"),
+      import("../../../core/deployer/deploy-rollback.ts"),
+      import("./keep-edit.ts"),
+      import("./applied-view.ts"),
+      import("../../output/envelope.ts"),
+    ]);
+  const { app, target, edit, restored, accessoriesBundle } = rollback;
+  const note = rollbackNote(target);
   // Whoever rolls back to a deployment that was taken back once means it.
   const notes = { note, redeploy: true };
   const message = `rollback to ${nameOf(target)}`;
-  const result = await runShown(session, { operation: "up", edit, notes, message, showPlan: argv.yes }, argv);
+  const result = await runShown(
+    session,
+    { operation: "up", edit, onlyApp: app, notes, message, showPlan: argv.yes },
+    argv,
+  );
   const pin = await keepEdit(session.project, edit);
   session.progress.close();
-  const applied = { stack: session.project.stackName, result, pin, durationMs: performance.now() - startedMs };
+  const applied = {
+    stack: session.project.stackName,
+    app: argv.app,
+    result,
+    pin,
+    durationMs: performance.now() - startedMs,
+  };
   const data = { ...appliedData(applied), target, restored, accessoriesBundle };
   printResult({ kind: "DeployRolledBack", data, human: () => renderApplied(applied) }, argv);
 }

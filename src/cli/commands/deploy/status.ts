@@ -17,15 +17,21 @@ const command: CommandModule<GlobalArguments, DeployStatusArguments> = {
 export default command;
 
 async function showDeployStatus(argv: DeployStatusArguments): Promise<void> {
-  const [{ findDeployProject }, { chooseApp, hostOf, readStackSettings }, { readLocks }, { withAgent }, { renderDeployStatus }, { printResult }] =
-    await Promise.all([
-      import("../../../core/deployer/deploy-project.ts"),
-      import("../../../core/deployer/deploy-stack-file.ts"),
-      import("../../../core/deployer/deploy-locks.ts"),
-      import("../../host-agent.ts"),
-      import("./deploy-status-view.ts"),
-      import("../../output/envelope.ts"),
-    ]);
+  const [
+    { findDeployProject },
+    { chooseApp, hostOf, readStackSettings },
+    { readLocks },
+    { withAgent },
+    { renderDeployStatus },
+    { printResult },
+  ] = await Promise.all([
+    import("../../../core/deployer/deploy-project.ts"),
+    import("../../../core/deployer/deploy-stack-file.ts"),
+    import("../../../core/deployer/deploy-locks.ts"),
+    import("../../host-agent.ts"),
+    import("./deploy-status-view.ts"),
+    import("../../output/envelope.ts"),
+  ]);
   const project = await findDeployProject(argv.cwd, argv.stack);
   const settings = await readStackSettings(project.stackFile);
   const app = chooseApp(settings, argv.app, project.stackName);

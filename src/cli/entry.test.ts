@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const entry = join(import.meta.dirname, "entry.ts");
+let project: string;
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), "ikoma-cli-"));
+  const stacks = join(project, ".pulumi", "stacks", "sample");
+  await mkdir(stacks, { recursive: true });
+  await writeFile(join(project, "Pulumi.yaml"), `name: sample\nruntime: nodejs\nbackend: { url: "file://." }\n`);
+  await writeFile(join(project, "Pulumi.prod.yaml"), "config:\n  ikoma:apps: {}\n");
+  const outputs = {
+    apps: {
+      shop: {
+        number: 42,
+        version: "1.4.0",
+        host: "vps1",
+        services: { web: { kind: "web", state: "running", healthy: true } },
+      },
+    },
+  };
+  const latest = { manifest: { time: "2026-11-23T05:00:00Z" }, resources: [{ type: "pulumi:pulumi:Stack", outputs }] };
+  await writeFile(join(stacks, "prod.json"), JSON.stringify({ version: 3, checkpoint: { latest } }));
+});
+afterAll(async () => {
+  await rm(project, { recursive: true });
+});
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the real executable, as from a shell without a terminal. */
+function ikoma(args: readonly string[], nodeArgs: readonly string[] = []): Promise<Ended> {
+  const env = { ...process.env };
+  for (const name of ["IKOMA_STACK", "FORCE_COLOR", "CI"]) delete env[name];
+  const child = spawn(process.execPath, [...nodeArgs, entry, ...args], {
+    cwd: project,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended: Ended = { code: null, stdout: "", stderr: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (ended.stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (ended.stderr += text));
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => {
+      resolve({ ...ended, code });
+    });
+  });
+}
+
+/** Packages that a command loads, told by a hook in the process itself. */
+async function packagesOf(args: readonly string[]): Promise<Set<string>> {
+  const hook = `
+    import { registerHooks } from "node:module";
+    import { writeSync } from "node:fs";
+    registerHooks({ load(url, context, next) { writeSync(2, "LOADED " + url + "\\n"); return next(url, context); } });`;
+  const { code, stderr } = await ikoma(args, [`--import=data:text/javascript,${encodeURIComponent(hook)}`]);
+  expect(code).toBe(0);
+  const urls = stderr.matchAll(/^LOADED .*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//gm);
+  return new Set([...urls].map(([, name]) => name ?? ""));
+}
+
+test("--version loads no package at all", async () => {
+  expect(await packagesOf(["--version"])).toEqual(new Set());
+});
+
+test("status reads the exports without engine, SDK, SSH or gRPC", async () => {
+  const packages = await packagesOf(["status"]);
+  expect(packages).toContain("yargs");
+  expect([...packages].filter((name) => /^@pulumi|^@grpc|^ssh2$|protobuf/.test(name))).toEqual([]);
+});
+
+test("status tells what runs, for people and for programs", async () => {
+  const [human, json] = await Promise.all([ikoma(["status", "-s", "prod"]), ikoma(["status", "--json"])]);
+  expect(human.stdout).toMatch(
+    /^prod as of the last deploy, .* ago; --live asks the hosts\n\nshop 1\.4\.0, deployment #42 on vps1\n/,
+  );
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    apiVersion: "ikoma.dev/v1",
+    kind: "Status",
+    data: { stack: "prod", writtenAtMs: Date.UTC(2026, 10, 23, 5), apps: { shop: { number: 42, version: "1.4.0" } } },
+  });
+});
+
+test.each([
+  [["--version"], 0],
+  [["--help"], 0],
+  [[], 2],
+  [["stauts"], 2],
+  [["deploy"], 2],
+  [["deploy", "plan", "--bundel", "x"], 2],
+  [["deploy", "apply"], 2],
+  [["status", "-s", "nosuch"], 6],
+  [["status", "--cwd", "/nowhere"], 2],
+  [["deploy", "history"], 2],
+])("%j ends with %d", async (args, code) => {
+  const ended = await ikoma(args);
+  expect(ended).toMatchObject({ code });
+  expect(ended.stderr === "").toBe(code === 0);
+});
+
+test("a word that is no command names the nearest, and the help to look at", async () => {
+  const { stderr } = await ikoma(["deploy", "aply"]);
+  expect(stderr).toBe('error USAGE Unknown command "aply". Did you mean apply?\n  next: See `ikoma deploy --help`.\n');
+});
+
+test("what nobody can be asked names the flag", async () => {
+  const { stderr } = await ikoma(["deploy", "apply"]);
+  expect(stderr).toContain("Add --yes");
+});
+
+test("with --json a failure is one envelope on stdout and nothing else", async () => {
+  const { stdout, stderr, code } = await ikoma(["status", "-s", "prd", "--json"]);
+  expect(code).toBe(6);
+  expect(stderr).toBe("");
+  expect(JSON.parse(stdout)).toEqual({
+    apiVersion: "ikoma.dev/v1",
+    kind: "Error",
+    error: {
+      code: "STACK_NOT_FOUND",
+      message: expect.stringContaining("Pulumi.prd.yaml"),
+      hint: "Did you mean --stack prod?",
+      details: {},
+    },
+  });
+});
+
+const helps = [
+  "",
+  "deploy",
+  "deploy plan",
+  "deploy apply",
+  "deploy rollback",
+  "deploy status",
+  "deploy history",
+  "status",
+];
+
+test.each(helps)("help of `ikoma %s`", async (command) => {
+  const words = command.split(" ").filter((word) => word !== "");
+  const { stdout, code } = await ikoma([...words, "--help"]);
+  expect(code).toBe(0);
+  expect(stdout).toMatchSnapshot();
+});
