@@ -160,7 +160,8 @@ test.each(["configuration", "environment"])(
     await setSecret(stack);
     await stack.up(environment);
     const calls = agent.calls.length;
-    if (by === "configuration") await stack.changeConfig((text) => text.replace("config:\n", "config:\n  ikoma:offline: true\n"));
+    if (by === "configuration")
+      await stack.changeConfig((text) => text.replace("config:\n", "config:\n  ikoma:offline: true\n"));
     const env = by === "environment" ? { ...stack.env, IKOMA_OFFLINE: "1" } : stack.env;
     await expect(stack.preview(environment, { env })).resolves.toMatchObject({ changes: { same: 4 } });
     expect(agent.calls).toHaveLength(calls);

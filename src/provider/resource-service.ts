@@ -1,0 +1,99 @@
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type {
+  CheckRequest,
+  CreateRequest,
+  CreateResponse,
+  DeleteRequest,
+  DiffRequest,
+  ReadRequest,
+  ReadResponse,
+  UpdateRequest,
+  UpdateResponse,
+} from "@pulumi/pulumi/proto/provider_pb.js";
+import { IkomaError } from "../core/errors.ts";
+import { inputProblems } from "./check-inputs.ts";
+import { decodeMap, encodeMap, type PropertyMap } from "./property-values.ts";
+import { Empty, providerMessages } from "./proto.ts";
+import type { ProviderSession } from "./provider-session.ts";
+import { handlers } from "./registry.ts";
+import * as resource from "./resource-calls.ts";
+import type { ResourceCall, ResourceHandler } from "./resource-handler.ts";
+import { checkResponse, diffResponse } from "./responses.ts";
+import { unary, type Peer } from "./unary.ts";
+
+/** The methods of the protocol that are about resources. Only `read`, `create`, `update` and `delete` dial a host, and none in a preview but `read`. */
+export function resourceService(session: ProviderSession): UntypedServiceImplementation {
+  return {
+    check: unary(session, (request: CheckRequest) =>
+      checkResponse(request.getNews(), inputProblems(handlerOf(request.getUrn()).inputs, decodeMap(request.getNews()))),
+    ),
+    diff: unary(session, (request: DiffRequest) => {
+      const olds = decodeMap(request.getOldInputs() ?? request.getOlds());
+      return diffResponse(resource.changes(handlerOf(request.getUrn()), olds, decodeMap(request.getNews())));
+    }),
+    read: unary(session, (request: ReadRequest, call) => readResource(session, request, call)),
+    create: unary(session, (request: CreateRequest, call) => createResource(session, request, call)),
+    update: unary(session, (request: UpdateRequest, call) => updateResource(session, request, call)),
+    delete: unary(session, (request: DeleteRequest, call) => deleteResource(session, request, call)),
+  };
+}
+
+async function readResource(session: ProviderSession, request: ReadRequest, call: Peer): Promise<ReadResponse> {
+  const urn = request.getUrn();
+  const outputs = decodeMap(request.getProperties());
+  const stored = { id: request.getId(), inputs: decodeMap(request.getInputs()), outputs };
+  // The engine then reads before each update, in a preview too: a plain `up` repairs what was changed behind its back.
+  const response = new providerMessages.ReadResponse().setRefreshBeforeUpdate(true);
+  if (session.hosts.of(call.getPeer()).offline) {
+    session.warn(urn, "drift unknown: the provider is offline and did not look at the host");
+    return response.setId(stored.id).setInputs(encodeMap(stored.inputs)).setProperties(encodeMap(stored.outputs));
+  }
+  const found = await session.serve(call.getPeer(), urn, (each) => resource.read(handlerOf(urn), each, stored));
+  // Without an id the engine takes the resource for gone.
+  if (found === undefined) return response;
+  return response.setId(stored.id).setInputs(encodeMap(found.inputs)).setProperties(encodeMap(found.outputs));
+}
+
+async function createResource(session: ProviderSession, request: CreateRequest, call: Peer): Promise<CreateResponse> {
+  const response = new providerMessages.CreateResponse().setRefreshBeforeUpdate(true);
+  if (request.getPreview()) return response.setProperties(request.getProperties());
+  const urn = request.getUrn();
+  const inputs = decodeMap(request.getProperties());
+  const work = (each: ResourceCall) => resource.create(handlerOf(urn), each, inputs);
+  const { id, outputs } = await session.serve(call.getPeer(), urn, work, { id: idOf(urn, inputs), inputs });
+  return response.setId(id).setProperties(encodeMap(outputs));
+}
+
+async function updateResource(session: ProviderSession, request: UpdateRequest, call: Peer): Promise<UpdateResponse> {
+  const response = new providerMessages.UpdateResponse().setRefreshBeforeUpdate(true);
+  if (request.getPreview()) return response.setProperties(request.getNews());
+  const urn = request.getUrn();
+  const inputs = decodeMap(request.getNews());
+  const outputs = decodeMap(request.getOlds());
+  const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
+  const work = (each: ResourceCall) => resource.update(handlerOf(urn), each, stored, inputs);
+  const updated = await session.serve(call.getPeer(), urn, work, { id: stored.id, inputs });
+  return response.setProperties(encodeMap(updated));
+}
+
+async function deleteResource(session: ProviderSession, request: DeleteRequest, call: Peer): Promise<Empty> {
+  const urn = request.getUrn();
+  const outputs = decodeMap(request.getProperties());
+  const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
+  await session.serve(call.getPeer(), urn, (each) => resource.remove(handlerOf(urn), each, stored));
+  return new Empty();
+}
+
+/** `urn:pulumi:stack::project::parent$ikoma:vps:Release::name` */
+function handlerOf(urn: string): ResourceHandler {
+  const token = urn.split("::")[2]?.split("$").at(-1) ?? "";
+  const handler = handlers.find((each) => each.token === token);
+  if (handler === undefined) throw new IkomaError("CONFIG_INVALID", `The provider ikoma has no resource ${token}.`);
+  return handler;
+}
+
+/** What a half-made resource is recorded under: its app, or its own name. */
+function idOf(urn: string, inputs: PropertyMap): string {
+  const { app } = inputs;
+  return typeof app === "string" ? app : urn.split("::").slice(3).join("::");
+}
