@@ -34,8 +34,12 @@ export function requireConsent({ yes, json }: ConfirmArguments, { stdin, stderr,
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<void> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  let isAnswered = false;
   const cancelled = new Promise<never>((_, reject) => {
     const refuse = (): void => {
+      // What follows begins below the unanswered question.
+      if (!isAnswered) process.stderr.write("\n");
+      isAnswered = true;
       reject(declined());
     };
     // On a terminal readline takes Ctrl-C before the process gets a signal of it; Ctrl-D closes.
@@ -45,6 +49,7 @@ export async function confirm(question: string, signal: AbortSignal): Promise<vo
   });
   try {
     const answer = await Promise.race([terminal.question(`${question} [y/N] `), cancelled]);
+    isAnswered = true;
     if (!/^y(es)?$/i.test(answer.trim())) throw declined();
   } finally {
     terminal.close();

@@ -116,7 +116,7 @@ export class LiveProgress implements Progress {
   #draw(): void {
     const before = this.#erase();
     // One row stays free: a terminal that scrolls would leave copies of the first lines behind.
-    const picture = this.#picture((this.#sink.rows ?? 24) - 1);
+    const picture = this.#picture(sizeOr(24, this.#sink.rows) - 1);
     this.#drawnLines = picture.split("\n").length - 1;
     this.#sink.write(before + picture);
   }
@@ -138,7 +138,7 @@ export class LiveProgress implements Progress {
   #line(step: LiveStep): string {
     const took = formatDuration((step.outcome === undefined ? performance.now() : step.endedMs) - step.startedMs);
     const note = step.note === undefined ? "" : `  ${step.note}`;
-    const room = (this.#sink.columns ?? 80) - step.depth * 2 - took.length - 5;
+    const room = sizeOr(80, this.#sink.columns) - step.depth * 2 - took.length - 5;
     const text = cut(`${step.title}${note}`.replaceAll("\n", " "), Math.max(10, room));
     return `${"  ".repeat(step.depth)}${this.#mark(step)} ${text} ${this.#colors.dim(took)}`;
   }
@@ -159,6 +159,11 @@ export class LiveProgress implements Progress {
 
 function withParts(step: LiveStep): LiveStep[] {
   return [step, ...step.parts.flatMap(withParts)];
+}
+
+/** Some pseudo-terminals have no size: they say 0. */
+function sizeOr(usual: number, size: number | undefined): number {
+  return size === undefined || size === 0 ? usual : size;
 }
 
 function cut(text: string, width: number): string {

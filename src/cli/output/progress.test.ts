@@ -124,6 +124,15 @@ test("no line is wider than the terminal, and no more are drawn than it has rows
   progress.close();
 });
 
+test("a terminal without a size is taken for a usual one", () => {
+  const stderr = screen(true, 0, 0);
+  const progress = createProgress({ color: false }, stderr, {});
+  progress.begin({ id: "a", title: "a title of more than ten letters" });
+  progress.end("a", "done");
+  progress.close();
+  expect(shown(stderr.text)[0]).toBe("✓ a title of more than ten letters 0.0 s");
+});
+
 test("after close a new tree can begin below", () => {
   const stderr = screen(true);
   const progress = createProgress({ color: false }, stderr, {});
