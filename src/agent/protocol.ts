@@ -258,4 +258,3 @@ export const rpcMessage = z.union([
   z.strictObject({ jsonrpc: z.literal("2.0"), id: z.number().int(), error: z.strictObject({ code: z.number().int(), message: z.string(), data: wireError.optional() }) }),
   z.strictObject({ jsonrpc: z.literal("2.0"), method: z.literal("operation.event"), params: eventNotification }),
 ]);
-export type RpcMessage = z.infer<typeof rpcMessage>;
