@@ -1,12 +1,26 @@
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { IkomaError } from "../src/core/errors.ts";
 import { environment } from "./environment.ts";
 import { hosts } from "./hosts.ts";
 
 /**
- * Where plain `pulumi` starts. The stack named `hosts` sets up servers; every other stack is an environment with apps.
+ * Paths in the settings start from the project's folder, as with the CLI; the engine starts a program in the folder of
+ * its main file.
  */
+function enterProjectFolder(): void {
+  let folder = process.cwd();
+  while (!existsSync(join(folder, "Pulumi.yaml"))) {
+    if (folder === dirname(folder)) return;
+    folder = dirname(folder);
+  }
+  process.chdir(folder);
+}
+
+/** Where plain `pulumi` starts. Sets up servers in the stack named `hosts`; every other stack is an environment with apps. */
 async function program(): Promise<Record<string, unknown>> {
+  enterProjectFolder();
   try {
     return pulumi.getStack() === "hosts" ? hosts() : await environment();
   } catch (error) {

@@ -3,6 +3,7 @@ import { explainIssues, type Explained } from "../core/config/explain-issues.ts"
 import {
   isList,
   isMap,
+  propertyOf,
   reveal,
   Secret,
   unknownValue,
@@ -22,6 +23,6 @@ function leadsToUnknown(value: PropertyValue | undefined, path: readonly (string
   if (value instanceof Secret) return leadsToUnknown(value.value, path);
   const [step, ...rest] = path;
   if (step === undefined) return false;
-  if (isMap(value)) return leadsToUnknown(value[String(step)], rest);
+  if (isMap(value)) return leadsToUnknown(propertyOf(value, String(step)), rest);
   return isList(value) && typeof step === "number" && leadsToUnknown(value[step], rest);
 }

@@ -26,6 +26,10 @@ test("a change is told at the deepest place that tells it apart", () => {
   ]);
 });
 
+test("names that every object inherits are properties like others", () => {
+  expect(told({}, { constructor: "x", toString: "y" })).toEqual(["add constructor", "add toString"]);
+});
+
 test("lists are compared item by item", () => {
   expect(told({ a: [1, 2, 3] }, { a: [1, 4] })).toEqual(["update a[1]", "delete a[2]"]);
   expect(told({ a: [1] }, { a: { b: 1 } })).toEqual(["update a"]);

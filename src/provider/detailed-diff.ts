@@ -1,5 +1,13 @@
 import type { PropertyPath } from "./property-path.ts";
-import { isList, isMap, Secret, unknownValue, type PropertyMap, type PropertyValue } from "./property-values.ts";
+import {
+  isList,
+  isMap,
+  propertyOf,
+  Secret,
+  unknownValue,
+  type PropertyMap,
+  type PropertyValue,
+} from "./property-values.ts";
 
 /** One property that differs. Values are left out on purpose: they may be secret. */
 export interface Difference {
@@ -10,7 +18,7 @@ export interface Difference {
 /** What has to change to come from `olds` to `news`, one entry per property, at the deepest place that tells it apart. */
 export function differences(olds: PropertyMap, news: PropertyMap, skip: readonly string[] = []): Difference[] {
   const keys = [...new Set([...Object.keys(olds), ...Object.keys(news)])].filter((key) => !skip.includes(key));
-  return keys.sort().flatMap((key) => compare([key], olds[key], news[key]));
+  return keys.sort().flatMap((key) => compare([key], propertyOf(olds, key), propertyOf(news, key)));
 }
 
 function compare(path: PropertyPath, old: PropertyValue | undefined, now: PropertyValue | undefined): Difference[] {
@@ -26,7 +34,7 @@ function compare(path: PropertyPath, old: PropertyValue | undefined, now: Proper
 
 function compareKeys(path: PropertyPath, before: PropertyMap, after: PropertyMap): Difference[] {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return keys.flatMap((key) => compare([...path, key], before[key], after[key]));
+  return keys.flatMap((key) => compare([...path, key], propertyOf(before, key), propertyOf(after, key)));
 }
 
 function compareItems(

@@ -1,4 +1,4 @@
-import { isList, isMap, type PropertyMap, type PropertyValue } from "./property-values.ts";
+import { isList, isMap, propertyOf, type PropertyMap, type PropertyValue } from "./property-values.ts";
 
 /** Steps from a resource's properties to one of them. */
 export type PropertyPath = readonly (string | number)[];
@@ -33,7 +33,7 @@ export function withProperty(root: PropertyMap, path: PropertyPath, value: Prope
   const [key, ...rest] = path;
   if (key === undefined) return root;
   const name = String(key);
-  const child = replaced(root[name], rest, value);
+  const child = replaced(propertyOf(root, name), rest, value);
   const others = Object.entries(root).filter(([each]) => each !== name);
   return Object.fromEntries(child === undefined ? others : [...others, [name, child]]);
 }

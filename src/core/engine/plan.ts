@@ -133,7 +133,7 @@ function kindOf(diffKind: string): PlannedChange["kind"] {
 }
 
 function valueAt(root: unknown, path: PropertyPath): unknown {
-  return path.reduce((value, step) => (isRecord(value) ? value[step] : undefined), root);
+  return path.reduce((value, step) => (isRecord(value) && Object.hasOwn(value, step) ? value[step] : undefined), root);
 }
 
 /** The engine masks what is secret, and keeps its wrapping. */
