@@ -21,8 +21,11 @@ export interface GateTarget {
 const pollMs = 50;
 const longestCommandMs = 30_000;
 const probeTimeoutMs = 2_000;
-/** How long a container without any check must run before it counts as up. */
-const settleMs = 400;
+/**
+ * How long a container without any check must run before it counts as up. On a busy host with two cores a program
+ * that fails at its start takes over a second to get there: at 400 ms a crashing worker passed for a good one.
+ */
+const settleMs = 2_000;
 const logLines = 20;
 /** What of a line, or of a check's answer, an error quotes, in characters. */
 const quotedLength = 500;
