@@ -126,14 +126,6 @@ export function reveal(value: PropertyValue): unknown {
   return value;
 }
 
-/** Whether a value or anything in it is still unknown. */
-export function hasUnknown(value: PropertyValue): boolean {
-  if (value === unknownValue) return true;
-  if (value instanceof Secret) return hasUnknown(value.value);
-  if (isList(value)) return value.some(hasUnknown);
-  return isMap(value) && Object.values(value).some(hasUnknown);
-}
-
 /** Plain JSON data as property values. Keys without a value are left out. */
 export function fromJson(json: unknown): PropertyValue {
   if (Array.isArray(json)) return json.map(fromJson);
