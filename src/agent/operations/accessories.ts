@@ -1,13 +1,14 @@
 import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
 import type { AccessoriesSpec } from "../../core/deployer/release-spec.ts";
 import { IkomaError } from "../../core/errors.ts";
+import { labels } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
 import { readAccessories } from "../reading/read-parts.ts";
-import { reattachToCurrent } from "./accessory-networks.ts";
+import { addressOn, reattachToCurrent } from "./accessory-networks.ts";
 import { accessoriesProject, place, renderAccessories } from "./compose-project.ts";
 
 const defaultHealth = releaseSpec.shape.health.parse(undefined);
@@ -34,7 +35,7 @@ export async function applyAccessories(
   for (const [name, volume] of Object.entries(spec.volumes)) await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
 
   await op.enter("starting");
-  const placements = place(spec.services, subnet);
+  const placements = place(spec.services, subnet, await addressesHeld(host, spec, project));
   const names = placements.map((each) => each.key);
   op.step("start", names.join(", "));
   await removeDropped(host, spec.app, names);
@@ -49,6 +50,20 @@ export async function applyAccessories(
   op.step("healthy", names.join(", "));
   const after = await readAccessories(host, spec.app, undefined);
   return { unchanged: false, services: after.services };
+}
+
+/** Addresses that the accessories have already; a database is not to be restarted because a cache came before it. */
+async function addressesHeld(host: Host, spec: AccessoriesSpec, network: string): Promise<Map<string, string>> {
+  const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
+  return new Map(
+    containers.flatMap((each): [string, string][] => {
+      const address = addressOn(network, each);
+      const service = each.Config.Labels?.[labels.service] ?? "";
+      const key = each.Config.Labels?.["com.docker.compose.service"];
+      const stays = address !== undefined && address !== "" && Object.hasOwn(spec.services, service);
+      return key !== undefined && stays ? [[key, address]] : [];
+    }),
+  );
 }
 
 /** Stops and removes the containers and their network. Volumes stay: data is only ever removed by a purge that names it. */

@@ -25,7 +25,7 @@ export async function attachAccessories(host: Host, app: string, network: string
 }
 
 /** The address that the container has, or will ask for when it is started again. */
-function addressOn(network: string, container: Container): string | undefined {
+export function addressOn(network: string, container: Container): string | undefined {
   const endpoint = container.NetworkSettings.Networks[network];
   return endpoint?.IPAddress === "" ? endpoint.IPAMConfig?.IPv4Address : endpoint?.IPAddress;
 }

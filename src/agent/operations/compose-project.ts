@@ -18,13 +18,21 @@ export interface Placement {
 const firstServiceIndex = 2; // 1 is the gateway
 const lastIndex = 61;
 
-/** Fixed addresses for every container: Docker's own choice may hand a restarted container another one's address. */
-export function place(services: Record<string, ServiceSpec>, subnet: string): Placement[] {
+/**
+ * Fixed addresses for every container: Docker's own choice may hand a restarted container another one's address.
+ * `held`: addresses by key that stay as they are. Another one would have compose recreate the container.
+ */
+export function place(services: Record<string, ServiceSpec>, subnet: string, held: ReadonlyMap<string, string> = new Map()): Placement[] {
   const placements: Placement[] = [];
+  const taken = new Set(held.values());
+  let index = firstServiceIndex;
   for (const service of runningServices(services)) {
     for (let replica = 1; replica <= replicasOf(services[service]); replica += 1) {
       const key = replica === 1 ? service : replicaKey(services, service, replica);
-      placements.push({ key, service, replica, address: addressIn(subnet, firstServiceIndex + placements.length) });
+      while (!held.has(key) && taken.has(addressIn(subnet, index))) index += 1;
+      const address = held.get(key) ?? addressIn(subnet, index);
+      taken.add(address);
+      placements.push({ key, service, replica, address });
     }
   }
   return placements;

@@ -180,6 +180,7 @@ export class FakeEngine {
         ExitCode: program.exitCode,
         OOMKilled: program.outOfMemory ?? false,
       });
+      for (const endpoint of Object.values(container.NetworkSettings.Networks)) endpoint.IPAddress = "";
       return;
     }
     Object.assign(container.State, { Status: "running", Running: true, ExitCode: 0 });
