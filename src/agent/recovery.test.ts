@@ -1,0 +1,192 @@
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { writeFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { TestHost } from "../../test/doubles/host/host.ts";
+import { aRelease, aRequest, run } from "../../test/doubles/host/inputs.ts";
+import { waitUntil } from "../../test/lab/wait-until.ts";
+import { IkomaError } from "../core/errors.ts";
+import { probe } from "./gate/http-probe.ts";
+import { OperationRunner } from "./operations/operation-runner.ts";
+import { releasePhases } from "./protocol.ts";
+import { recover } from "./recovery.ts";
+import { Sweep } from "./sweep.ts";
+
+let on: TestHost;
+const running: OperationRunner[] = [];
+
+beforeEach(async () => {
+  on = await TestHost.create();
+});
+
+afterEach(async () => {
+  await on.dispose();
+});
+
+async function visit(): Promise<unknown> {
+  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, "/", "localhost", 2000);
+}
+
+const answering = (body: string) => ({ program: { answer: () => ({ status: 200, body }) } });
+
+/** An agent that stands still in a phase of a deploy, and is then no more; its memory is lost. */
+async function crashIn(phase: string, name: string): Promise<string> {
+  const runner = new OperationRunner(on.host);
+  running.push(runner);
+  await writeFile(join(on.host.paths.hold, phase), "");
+  const request = aRequest("release.apply", aRelease(on, name, answering(name)));
+  runner.start(request);
+  await waitUntil(`it is in ${phase}`, () => on.host.journal.find(request.key)?.phase === phase);
+  return request.key;
+}
+
+/** The code of the dead agent is still in this process: from now on it changes nothing, and ends. */
+async function restart(): Promise<void> {
+  const dead = on.host;
+  const throwing = <T extends object>(part: T): T =>
+    new Proxy(part, {
+      get: () => () => {
+        throw new Error("this agent is dead");
+      },
+    });
+  const { edge, containers, networks, compose, deployments, parts, subnets } = dead;
+  const gone = { edge, containers, networks, compose, deployments, parts, subnets };
+  Object.assign(dead, Object.fromEntries(Object.entries(gone).map(([name, part]) => [name, throwing(part)])));
+  const keys = dead.journal.running().map((each) => each.key);
+  dead.journal = new Proxy(dead.journal, { get: () => () => undefined });
+  for (const runner of running.splice(0)) for (const key of keys) runner.cancel(key);
+  await recover(on.restart());
+}
+
+describe("a deploy that a crash cut off in its phase", () => {
+  const undone = releasePhases.slice(0, releasePhases.indexOf("switched"));
+  test.each(undone)("%s is undone: the release before serves, nothing is left of the new one", async (phase) => {
+    await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
+    const key = await crashIn(phase, "v2");
+    await restart();
+    expect(on.host.journal.find(key)?.view).toMatchObject({
+      state: "failed",
+      error: { code: "RELEASE_INTERRUPTED" },
+      generation: 2,
+    });
+    expect(await visit()).toEqual({ status: 200, body: "v1" });
+    await waitUntil("only the first is left", () => on.engine.containers.size === 1 && on.engine.networks.size === 1);
+    await waitUntil("its subnet is free", () => on.host.subnets.owners().join() === "shop-1");
+    expect(on.host.deployments.history("shop", 5).filter((each) => each.status === "started")).toEqual([]);
+    await rm(join(on.host.paths.hold, phase));
+    expect(await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v3", answering("v3")))).toMatchObject(
+      { state: "succeeded" },
+    );
+    expect(await visit()).toMatchObject({ body: "v3" });
+  });
+
+  test.each(releasePhases.slice(releasePhases.indexOf("switched")))(
+    "%s is done: the new release serves, the one before goes",
+    async (phase) => {
+      await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
+      const key = await crashIn(phase, "v2");
+      await restart();
+      expect(on.host.journal.find(key)?.view).toMatchObject({
+        state: "succeeded",
+        result: { number: 2, unchanged: false },
+        generation: 2,
+      });
+      expect(await visit()).toEqual({ status: 200, body: "v2" });
+      await waitUntil(
+        "the first is gone",
+        () => on.engine.containers.size === 1 && on.engine.named("shop-2-web-1") !== undefined,
+      );
+    },
+  );
+});
+
+test("a deployment that was entered and no operation knows of has failed", async () => {
+  on.host.deployments.begin(aRelease(on, "v1"), "digest", "anna");
+  await restart();
+  expect(on.host.deployments.history("shop", 5)).toMatchObject([{ status: "failed" }]);
+});
+
+test("other operations that were cut off have failed, and their part has changed", async () => {
+  on.host.journal.begin("key-of-a-stage-op", "bundle.stage", "shop", "anna");
+  await restart();
+  expect(on.host.journal.find("key-of-a-stage-op")?.view).toMatchObject({ state: "failed", generation: 1 });
+  expect(on.host.parts.generation("shop", "bundle")).toBe(1);
+});
+
+describe("an app that does not come up", () => {
+  beforeEach(async () => {
+    const runner = new OperationRunner(on.host);
+    for (const app of ["blog", "shop"]) {
+      await run(runner, "site.apply", { app, domains: [`${app}.example`] });
+      await run(runner, "release.apply", aRelease(on, `${app}-v1`, { app }));
+    }
+    const { edge } = on;
+    const switchTo = edge.switchTo.bind(edge);
+    edge.switchTo = (app, committed) =>
+      app.app === "blog"
+        ? Promise.reject(new IkomaError("EDGE_FAILED", "no server up for blog_web_8080"))
+        : switchTo(app, committed);
+  });
+
+  test("keeps neither the agent nor another app from working", async () => {
+    await restart();
+    expect(on.logged.join("")).toContain("no server up for blog_web_8080");
+    const ended = await run(new OperationRunner(on.host), "release.apply", aRelease(on, "shop-v2"));
+    expect(ended).toMatchObject({ state: "succeeded" });
+  });
+});
+
+describe("the sweep", () => {
+  test("tells an edge again that does not serve what the ledger has", async () => {
+    const runner = new OperationRunner(on.host);
+    await run(runner, "release.apply", aRelease(on, "v1", answering("v1")));
+    const sweep = new Sweep(on.host, runner);
+    await sweep.once();
+    const calls = on.edge.calls.length;
+    await sweep.once();
+    expect(on.edge.calls.slice(calls)).toEqual([]);
+    await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+    await sweep.once();
+    expect(await visit()).toMatchObject({ body: "v1" });
+  });
+
+  test("leaves an app alone that an operation works on", async () => {
+    await crashIn("switching", "v1");
+    const [runner = new OperationRunner(on.host)] = running.splice(0);
+    await new Sweep(on.host, runner).once();
+    expect((await on.edge.served("shop")).servers).toEqual([]);
+    expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(true);
+    await rm(join(on.host.paths.hold, "switching"));
+    await waitUntil("it has ended", () => on.host.journal.running().length === 0);
+    expect(await visit()).toMatchObject({ body: "v1" });
+  });
+
+  test("finishes what a clean-up could not, one app's long drain notwithstanding", async () => {
+    const runner = new OperationRunner(on.host);
+    for (const app of ["blog", "shop"]) await run(runner, "site.apply", { app, domains: [`${app}.example`] });
+    await run(runner, "release.apply", aRelease(on, "b1", { app: "blog", drainSeconds: 3600 }));
+    on.edge.setConnections("blog", "d1-web-1", 1);
+    await run(runner, "release.apply", aRelease(on, "b2", { app: "blog" }));
+    await run(runner, "release.apply", aRelease(on, "s1"));
+    on.engine.refusals.set("DELETE /containers", { status: 500, message: "device busy" });
+    await run(runner, "release.apply", aRelease(on, "s2"));
+    await waitUntil("the clean-up has failed", () => on.logged.join("").includes("device busy"));
+    on.engine.refusals.clear();
+    const sweep = new Sweep(on.host, runner);
+    const first = sweep.once();
+    await waitUntil("the shop's first is gone", () => on.engine.named("shop-1-web-1") === undefined);
+    expect(on.engine.named("blog-1-web-1")?.State.Running).toBe(true);
+    on.edge.setConnections("blog", "d1-web-1", 0);
+    await first;
+    expect(on.engine.named("blog-1-web-1")).toBeUndefined();
+  });
+
+  test("puts an edge back that somebody removed, and says so where it cannot", async () => {
+    const sweep = new Sweep(on.host, new OperationRunner(on.host));
+    await sweep.once();
+    expect(on.engine.named("ikoma-edge")?.State.Running).toBe(true);
+    await on.host.containers.stopAndRemove("ikoma-edge");
+    on.engine.refusals.set("POST /containers/create", { status: 404, message: "No such image: edge" });
+    await sweep.once();
+    expect(on.logged.join("")).toContain("No such image: edge");
+  });
+});
