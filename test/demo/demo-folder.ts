@@ -10,6 +10,9 @@ export const demoFolder = join(cache, "demo");
 /** The user's project: Pulumi.yaml, the stacks' files, and the state. */
 export const projectFolder = join(demoFolder, "project");
 
+/** All that the load saw, for whoever wants to know more than the table says. */
+export const loadReportFile = join(demoFolder, "load-report.json");
+
 /** Names the registry's process where a demo started it, so that a demo also ends it. */
 export const registryMark = join(demoFolder, "registry-process.json");
 

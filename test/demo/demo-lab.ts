@@ -27,13 +27,16 @@ export async function clearEarlierDemo(): Promise<void> {
   await rm(projectFolder, { recursive: true, force: true });
 }
 
+/** What the server's engine has pulled for other apps before: the largest layers, so that a run is not mostly unpacking. */
+const pulledBefore = ["node:24-bookworm-slim", "postgres:15"];
+
 /** Starts the registry, or joins the one that runs, and a fresh server. */
 export async function bringUpLab(keep: boolean): Promise<DemoLab> {
   await mkdir(demoFolder, { recursive: true, mode: 0o700 });
   const { address } = await startRegistry({ keep });
   const record = await readRegistryRecord();
   if (record?.owner.pid === identifySelf().pid) await writeFile(registryMark, JSON.stringify(record.server));
-  const vps = await createVps({ name: machineName, kind: "docker", keep });
+  const vps = await createVps({ name: machineName, kind: "docker", keep, pulled: pulledBefore });
   return { vps, registry: address };
 }
 

@@ -1,6 +1,6 @@
 import type { LoadReport } from "../load/stream-report.ts";
 import type { DemoRun } from "./demo.ts";
-import { loadRates } from "./shop-load.ts";
+import type { LoadRates } from "./shop-load.ts";
 import type { Serving } from "./shop-project.ts";
 import {
   figuresOf,
@@ -32,7 +32,7 @@ export interface DemoReport {
   readonly ok: boolean;
   /** What was not as it should be. */
   readonly problems: readonly string[];
-  readonly ratesPerSecond: typeof loadRates;
+  readonly ratesPerSecond: LoadRates;
   readonly steps: readonly ReportStep[];
   readonly total: LoadFigures & { readonly durationMs: number; readonly acknowledgedWrites: number };
   readonly failures: Readonly<Record<string, number>>;
@@ -56,7 +56,7 @@ export interface PlainReport {
 }
 
 /** Sums up; a step's requests are those sent until the next one began. */
-export function buildReport({ quietSteps, underLoad, plain }: Omit<DemoRun, "lab" | "project">): DemoReport {
+export function buildReport({ quietSteps, rates, underLoad, plain }: Omit<DemoRun, "lab" | "project">): DemoReport {
   const { report, steps, lostIds } = underLoad;
   const total = totalFigures(report, lostIds);
   const switchedAtMs = firstAnswerAtMs(report, "v2");
@@ -67,7 +67,7 @@ export function buildReport({ quietSteps, underLoad, plain }: Omit<DemoRun, "lab
   return {
     ok: problems.length === 0,
     problems,
-    ratesPerSecond: loadRates,
+    ratesPerSecond: rates,
     steps: [...quietSteps, ...steps.map((step, index) => loadedStep(step, index, underLoad))],
     total: { ...total, durationMs, acknowledgedWrites },
     failures: countFailures(report),
@@ -78,7 +78,7 @@ export function buildReport({ quietSteps, underLoad, plain }: Omit<DemoRun, "lab
     },
     generatorLagMs: { p99: worst(report, ({ lagMs }) => lagMs.p99), max: worst(report, ({ lagMs }) => lagMs.max) },
     answers,
-    ...(switchedAtMs !== undefined && { switchToV2: rowAround(report, switchedAtMs, 10) }),
+    ...(switchedAtMs !== undefined && { switchToV2: rowAround(report, switchedAtMs, 9) }),
     plainCompose: plainReport(plain),
   };
 }
@@ -124,7 +124,7 @@ function plainReport({ durationMs, startedAtMs, report }: DemoRun["plain"]): Pla
 }
 
 function rowAround(report: LoadReport, atMs: number, middle: number): WindowRow {
-  const rowLength = 22;
+  const rowLength = 20;
   return { middle, windows: windowsAround(report, atMs, middle, rowLength - 1 - middle) };
 }
 

@@ -40,8 +40,10 @@ function renderLoad({ ratesPerSecond, total, answers, failures, latencyMs, gener
   const versions = Object.entries(answers).map(([version, count]) => `${version} ${count.toLocaleString("en")}`);
   return [
     `load a second: ${keptAlive} GET kept alive, ${newConnections} GET on new connections, ${orders} POST; no retries`,
-    `answers: ${versions.join(", ")}; ${total.acknowledgedWrites.toLocaleString("en")} orders acknowledged${renderFailures(failures)}`,
-    `latency: p50 ${ms(latencyMs.p50)}, p99 ${ms(latencyMs.p99)}, at most ${ms(latencyMs.max)} (sent late by p99 ${ms(generatorLagMs.p99)}, at most ${ms(generatorLagMs.max)})`,
+    `answers: ${versions.join(", ")}; ${total.acknowledgedWrites.toLocaleString("en")} orders acknowledged`,
+    ...describeFailures(failures),
+    `latency: p50 ${ms(latencyMs.p50)}, p99 ${ms(latencyMs.p99)}, at most ${ms(latencyMs.max)}`,
+    `the load itself was late by p99 ${ms(generatorLagMs.p99)}, at most ${ms(generatorLagMs.max)}`,
   ];
 }
 
@@ -55,18 +57,19 @@ function renderPlain({ durationMs, sent, failed, failures, failingMs, replacemen
   return [
     "For comparison, v1 to v2 by plain `docker compose up -d` on the same server",
     `under the same load: ${formatDuration(durationMs)}, ${loss}`,
-    ...(failed > 0 ? [`  ${describeFailures(failures)}`] : []),
+    ...describeFailures(failures),
     "Requests per 100 ms around its first failure (^):",
     ...renderRow(replacement),
   ];
 }
 
 function renderRow({ middle, windows }: WindowRow): string[] {
-  const cells = (values: readonly number[]): string => values.map((value) => String(value).padStart(3)).join("");
+  const width = Math.max(...windows.map(({ sent }) => String(sent).length)) + 1;
+  const cells = (values: readonly number[]): string => values.map((value) => String(value).padStart(width)).join("");
   return [
     `  sent   ${cells(windows.map(({ sent }) => sent))}`,
     `  failed ${cells(windows.map(({ failed }) => failed))}`,
-    `         ${"^".padStart(3 * (middle + 1))}`,
+    `         ${"^".padStart(width * (middle + 1))}`,
   ];
 }
 
@@ -78,14 +81,8 @@ function renderVerdict({ ok, problems, total }: DemoReport): string[] {
   return ["NOT OK:", ...problems.map((problem) => `  ${problem}`)];
 }
 
-function renderFailures(failures: Readonly<Record<string, number>>): string {
-  return Object.keys(failures).length === 0 ? "" : `; failed: ${describeFailures(failures)}`;
-}
-
-function describeFailures(failures: Readonly<Record<string, number>>): string {
-  return Object.entries(failures)
-    .map(([kind, count]) => `${kind} ${count.toLocaleString("en")}`)
-    .join(", ");
+function describeFailures(failures: Readonly<Record<string, number>>): string[] {
+  return Object.entries(failures).map(([kind, count]) => `  failed by ${kind}: ${count.toLocaleString("en")}`);
 }
 
 function ms(value: number): string {

@@ -3,6 +3,7 @@ import { bringUpLab, pushHostImages, type DemoLab } from "./demo-lab.ts";
 import { replaceByPlainCompose, type PlainReplacement } from "./plain-compose.ts";
 import { buildShop, pushShop, shopVersions, type ShopVersion } from "./shop-images.ts";
 import { ShopProject, type Serving } from "./shop-project.ts";
+import { areReduced, findRates, type LoadRates } from "./shop-load.ts";
 import type { StepLines } from "./step-lines.ts";
 import { deployUnderLoad, type UnderLoad } from "./under-load.ts";
 
@@ -18,6 +19,7 @@ export interface DemoRun {
   readonly lab: DemoLab;
   readonly project: ShopProject;
   readonly quietSteps: readonly QuietStep[];
+  readonly rates: LoadRates;
   readonly underLoad: UnderLoad;
   readonly plain: PlainReplacement;
 }
@@ -59,14 +61,16 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
     await project.bootstrapHost();
   });
   await step("deploy v1, the first", () => project.deploy(bundles.v1));
-  const underLoad = await deployUnderLoad({ lab, project, bundles, lines: options.lines, signal });
+  const url = `http://${lab.vps.address}`;
+  const rates = await step("how much load this machine carries", () => findRates(url, signal), describeRates);
+  const underLoad = await deployUnderLoad({ lab, project, bundles, rates, lines: options.lines, signal });
   const { vps } = lab;
   const { v1: before, v2: after } = images.shop;
   const { databasePassword } = project;
   const plain = await options.lines.run("the same by plain docker compose", () =>
-    replaceByPlainCompose({ vps, before, after, databasePassword, signal }),
+    replaceByPlainCompose({ vps, before, after, databasePassword, rates, signal, keep }),
   );
-  return { lab, project, quietSteps, underLoad, plain };
+  return { lab, project, quietSteps, rates, underLoad, plain };
 }
 
 type ByVersion<T> = Record<ShopVersion, T>;
@@ -85,6 +89,11 @@ function describeBuilds(builds: ByVersion<Build>): string {
 async function pushAll(builds: ByVersion<Build>) {
   const shop = await byVersion((version) => pushShop(version, builds[version].tag));
   return { shop, host: await pushHostImages(process.env["AGENT_VERSION"] ?? "") };
+}
+
+function describeRates(rates: LoadRates): string {
+  const { keptAlive, newConnections, orders } = rates;
+  return `${keptAlive} + ${newConnections} + ${orders} requests/s${areReduced(rates) ? " (it is busy)" : ""}`;
 }
 
 function createBundles(project: ShopProject, images: ByVersion<string>): Promise<ByVersion<string>> {

@@ -5,7 +5,7 @@ import type { Vps } from "../lab/index.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import type { LoadReport } from "../load/stream-report.ts";
 import { shopFolder } from "./shop-images.ts";
-import { startLoad } from "./shop-load.ts";
+import { startLoad, type LoadRates } from "./shop-load.ts";
 
 const folder = "/root/plain-compose";
 /** The one that the shop's own compose file publishes. */
@@ -26,18 +26,21 @@ export interface PlainShop {
   readonly before: string;
   readonly after: string;
   readonly databasePassword: string;
+  readonly rates: LoadRates;
   readonly signal: AbortSignal;
+  /** The server stays: what was started here goes. */
+  readonly keep: boolean;
 }
 
-/** Runs the shop by plain compose on the same server, and replaces its image while the same load runs; cleans up. */
+/** Runs the shop by plain compose on the same server, and replaces its image while the same load runs. */
 export async function replaceByPlainCompose(shop: PlainShop): Promise<PlainReplacement> {
-  const { vps, signal } = shop;
+  const { vps, signal, keep } = shop;
   try {
     await writeProject(shop);
     await compose(shop, shop.before);
     const url = `http://${vps.address}:${port}`;
     await waitForVersion(url, "v1", signal);
-    await using load = await startLoad(url);
+    await using load = await startLoad(url, shop.rates);
     await delay(aloneMs, undefined, { signal });
     const startedAtMs = await load.mark("replace");
     await compose(shop, shop.after);
@@ -46,7 +49,7 @@ export async function replaceByPlainCompose(shop: PlainShop): Promise<PlainRepla
     await delay(aloneMs, undefined, { signal });
     return { durationMs, startedAtMs, report: await load.stop() };
   } finally {
-    await vps.exec(`cd ${folder} && docker compose down --volumes --timeout 1; rm -rf ${folder}`);
+    if (keep) await vps.exec(`cd ${folder} && docker compose down --volumes --timeout 1; rm -rf ${folder}`);
   }
 }
 

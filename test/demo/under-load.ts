@@ -1,10 +1,12 @@
+import { writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { LoadProcess } from "../load/load-process.ts";
 import { missingWrites } from "../load/missing-writes.ts";
 import type { AllowedVersion, LoadReport } from "../load/stream-report.ts";
+import { loadReportFile } from "./demo-folder.ts";
 import type { DemoLab } from "./demo-lab.ts";
 import type { ShopVersion } from "./shop-images.ts";
-import { readStoredOrders, startLoad } from "./shop-load.ts";
+import { readStoredOrders, startLoad, type LoadRates } from "./shop-load.ts";
 import type { Serving, ShopProject } from "./shop-project.ts";
 import type { StepLines } from "./step-lines.ts";
 
@@ -35,6 +37,7 @@ export interface UnderLoad {
 export interface LoadedShop {
   readonly lab: DemoLab;
   readonly project: ShopProject;
+  readonly rates: LoadRates;
   readonly bundles: Readonly<Record<ShopVersion, string>>;
   readonly lines: StepLines;
   readonly signal: AbortSignal;
@@ -42,8 +45,8 @@ export interface LoadedShop {
 
 /** With v1 serving and the load on: v2, then v3 that fails its checks, then back to v1. */
 export async function deployUnderLoad(shop: LoadedShop): Promise<UnderLoad> {
-  const { lab, project, bundles, signal } = shop;
-  await using load = await startLoad(`http://${lab.vps.address}`);
+  const { lab, project, bundles, rates, signal } = shop;
+  await using load = await startLoad(`http://${lab.vps.address}`, rates);
   const step = (name: string, expected: ShopVersion, work: () => Promise<unknown>): Promise<LoadedStep> =>
     runStep({ shop, load, name, expected, work });
 
@@ -59,6 +62,7 @@ export async function deployUnderLoad(shop: LoadedShop): Promise<UnderLoad> {
     { version: "v1", fromMs: back.startedAtMs },
   ];
   const report = await load.stop(allowed);
+  await writeFile(loadReportFile, JSON.stringify(report));
   const acknowledged = report.streams.flatMap((stream) => stream.acknowledgedIds);
   const lostIds = new Set(missingWrites(acknowledged, await readStoredOrders(lab.vps)));
   return { steps: [before, update, broken, back], report, lostIds };
