@@ -45,7 +45,9 @@ export interface BootstrapRequest {
  */
 export async function bootstrapHost(request: BootstrapRequest, reporter: BootstrapReporter): Promise<Handshake> {
   const { name, host, setup, version, login } = request;
-  const connection = await reporter.step(`connect to ${name}`, async () => unchanged(await connectHost(host), host.address));
+  const connection = await reporter.step(`connect to ${name}`, async () =>
+    unchanged(await connectHost(host), host.address),
+  );
   const facts = await prepareEngine(connection, request, reporter);
   const image = imagesOf(setup, version).agent;
   if (login !== undefined) await keepLogin(connection, image, login, reporter);
@@ -71,7 +73,11 @@ export async function bootstrapHost(request: BootstrapRequest, reporter: Bootstr
 }
 
 /** Checks the host, installs an engine if that may be, and gives what is there then. */
-async function prepareEngine(connection: SshConnection, request: BootstrapRequest, reporter: BootstrapReporter): Promise<HostFacts> {
+async function prepareEngine(
+  connection: SshConnection,
+  request: BootstrapRequest,
+  reporter: BootstrapReporter,
+): Promise<HostFacts> {
   const facts = await reporter.step("check the host", async () => {
     const found = await readHostFacts(connection);
     const fault = faultOf(request.name, checkHost(found, request.setup), request.install);
@@ -100,7 +106,12 @@ function warnOf(facts: HostFacts, { setup, install }: BootstrapRequest, reporter
   }
 }
 
-function keepLogin(connection: SshConnection, image: string, login: RegistryLogin, reporter: BootstrapReporter): Promise<void> {
+function keepLogin(
+  connection: SshConnection,
+  image: string,
+  login: RegistryLogin,
+  reporter: BootstrapReporter,
+): Promise<void> {
   return reporter.step(`log in to ${login.registry}`, async () => ({
     value: undefined,
     changed: await loginToRegistry(connection, image, login),

@@ -28,24 +28,61 @@ test("a host that has all it needs has no findings", () => {
 
 test.each<{ what: string; facts: Partial<HostFacts>; finding: string }>([
   { what: "no engine", facts: { engine: { state: "missing" } }, finding: "installable: There is no Docker engine" },
-  { what: "no engine, and no right to install one", facts: { engine: { state: "missing" }, isRoot: false }, finding: "fault: There is no Docker engine" },
-  { what: "an engine that does not let us in", facts: { engine: { state: "refused", reason: "permission denied" } }, finding: "fault: This user may not" },
-  { what: "an engine that is down", facts: { engine: { state: "silent", reason: "cannot connect" } }, finding: "fault: The Docker engine does not answer: cannot connect" },
-  { what: "an old engine", facts: { engine: { state: "ready", version: "19.03.15" } }, finding: "fault: The Docker engine is 19.03.15" },
-  { what: "compose v1 alone", facts: { compose: "", standaloneCompose: "1.29.2" }, finding: "installable: Compose is version 1.29.2, which is no longer maintained" },
+  {
+    what: "no engine, and no right to install one",
+    facts: { engine: { state: "missing" }, isRoot: false },
+    finding: "fault: There is no Docker engine",
+  },
+  {
+    what: "an engine that does not let us in",
+    facts: { engine: { state: "refused", reason: "permission denied" } },
+    finding: "fault: This user may not",
+  },
+  {
+    what: "an engine that is down",
+    facts: { engine: { state: "silent", reason: "cannot connect" } },
+    finding: "fault: The Docker engine does not answer: cannot connect",
+  },
+  {
+    what: "an old engine",
+    facts: { engine: { state: "ready", version: "19.03.15" } },
+    finding: "fault: The Docker engine is 19.03.15",
+  },
+  {
+    what: "compose v1 alone",
+    facts: { compose: "", standaloneCompose: "1.29.2" },
+    finding: "installable: Compose is version 1.29.2, which is no longer maintained",
+  },
   { what: "no compose", facts: { compose: "" }, finding: "warning: There is no `docker compose`" },
   { what: "a full disk", facts: { diskFreeBytes: 3e8 }, finding: "fault: Only 0.3 GiB are free" },
   { what: "a small disk", facts: { diskFreeBytes: 3e9 }, finding: "warning: Only 2.8 GiB are free" },
   { what: "a taken port", facts: { listening: new Map([[80, "nginx"]]) }, finding: "fault: Port 80 is taken by nginx" },
-  { what: "an untried system", facts: { osId: "alpine", osName: "Alpine Linux v3.20" }, finding: "warning: Alpine Linux v3.20 is not among" },
-  { what: "an old release", facts: { osId: "ubuntu", osVersion: "20.04", osName: "Ubuntu 20.04" }, finding: "warning: Ubuntu 20.04 is not among" },
+  {
+    what: "an untried system",
+    facts: { osId: "alpine", osName: "Alpine Linux v3.20" },
+    finding: "warning: Alpine Linux v3.20 is not among",
+  },
+  {
+    what: "an old release",
+    facts: { osId: "ubuntu", osVersion: "20.04", osName: "Ubuntu 20.04" },
+    finding: "warning: Ubuntu 20.04 is not among",
+  },
   { what: "a slow clock", facts: { clockSkewMs: -61_000 }, finding: "warning: Its clock is 61 s behind" },
 ])("$what is found", ({ facts, finding }) => {
   expect(findings(facts)).toEqual([expect.stringContaining(finding)]);
 });
 
 test.each<{ what: string; facts: Partial<HostFacts> }>([
-  { what: "ports that our own edge holds", facts: { edgeRuns: true, listening: new Map([[80, "haproxy"], [443, "haproxy"]]) } },
+  {
+    what: "ports that our own edge holds",
+    facts: {
+      edgeRuns: true,
+      listening: new Map([
+        [80, "haproxy"],
+        [443, "haproxy"],
+      ]),
+    },
+  },
   { what: "a standalone compose v2", facts: { compose: "", standaloneCompose: "2.24.1" } },
   { what: "compose v1 beside v2", facts: { standaloneCompose: "1.29.2" } },
   { what: "a newer system", facts: { osId: "ubuntu", osVersion: "24.04" } },
@@ -83,7 +120,11 @@ test("facts are read from what the host prints", () => {
     ...good,
     compose: "2.24.1",
     diskFreeBytes: 1024 ** 3,
-    listening: new Map([[22, "sshd"], [80, ""], [8080, "node"]]),
+    listening: new Map([
+      [22, "sshd"],
+      [80, ""],
+      [8080, "node"],
+    ]),
     edgeRuns: true,
     clockSkewMs: -5,
   });

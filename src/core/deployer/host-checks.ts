@@ -38,7 +38,10 @@ export function faultOf(host: string, findings: readonly HostFinding[], mayInsta
   const [first] = faults;
   if (first === undefined) return undefined;
   const hint = faults.map((fault) => fault.hint).join(" ");
-  return new IkomaError(first.code, `${host}: ${faults.map((fault) => fault.message).join(" ")}`, { hint, details: { findings: faults } });
+  return new IkomaError(first.code, `${host}: ${faults.map((fault) => fault.message).join(" ")}`, {
+    hint,
+    details: { findings: faults },
+  });
 }
 
 function checkEngine({ engine, isRoot }: HostFacts): HostFinding[] {
@@ -46,16 +49,42 @@ function checkEngine({ engine, isRoot }: HostFacts): HostFinding[] {
     case "missing":
       return [
         isRoot
-          ? unsupported("installable", "There is no Docker engine.", "Run again with --install, or install Docker Engine 20.10 or newer yourself.")
-          : unsupported("fault", "There is no Docker engine.", "Log in as root and run with --install, or install Docker Engine yourself."),
+          ? unsupported(
+              "installable",
+              "There is no Docker engine.",
+              "Run again with --install, or install Docker Engine 20.10 or newer yourself.",
+            )
+          : unsupported(
+              "fault",
+              "There is no Docker engine.",
+              "Log in as root and run with --install, or install Docker Engine yourself.",
+            ),
       ];
     case "refused":
-      return [unsupported("fault", "This user may not use the Docker engine.", "Add the user to the group docker (`usermod -aG docker USER`), or log in as root.")];
+      return [
+        unsupported(
+          "fault",
+          "This user may not use the Docker engine.",
+          "Add the user to the group docker (`usermod -aG docker USER`), or log in as root.",
+        ),
+      ];
     case "silent":
-      return [unsupported("fault", `The Docker engine does not answer: ${engine.reason}.`, "Start it on the host: `systemctl start docker`.")];
+      return [
+        unsupported(
+          "fault",
+          `The Docker engine does not answer: ${engine.reason}.`,
+          "Start it on the host: `systemctl start docker`.",
+        ),
+      ];
     case "ready":
       if (!isOlder(engine.version, oldestEngine)) return [];
-      return [unsupported("fault", `The Docker engine is ${engine.version}; ${oldestEngine} or newer is needed.`, "Upgrade the engine on the host.")];
+      return [
+        unsupported(
+          "fault",
+          `The Docker engine is ${engine.version}; ${oldestEngine} or newer is needed.`,
+          "Upgrade the engine on the host.",
+        ),
+      ];
   }
 }
 
@@ -71,17 +100,27 @@ function checkCompose({ engine, compose, standaloneCompose, isRoot }: HostFacts)
     ];
   }
   if (standaloneCompose !== "") return [];
-  return [warning("HOST_UNSUPPORTED", "There is no `docker compose`. The agent brings its own.", "With --install it is put there for you as well.")];
+  return [
+    warning(
+      "HOST_UNSUPPORTED",
+      "There is no `docker compose`. The agent brings its own.",
+      "With --install it is put there for you as well.",
+    ),
+  ];
 }
 
 function checkDisk({ diskFreeBytes }: HostFacts): HostFinding[] {
   const free = `${(diskFreeBytes / gibibyte).toFixed(1)} GiB are free under /var/lib`;
   const hint = "Free space on the host; `docker system df` shows what its images take.";
-  if (diskFreeBytes < leastDiskBytes) return [{ severity: "fault", code: "DISK_FULL", message: `Only ${free}; 1 GiB is the least.`, hint }];
+  if (diskFreeBytes < leastDiskBytes)
+    return [{ severity: "fault", code: "DISK_FULL", message: `Only ${free}; 1 GiB is the least.`, hint }];
   return diskFreeBytes < comfortableDiskBytes ? [warning("DISK_FULL", `Only ${free}.`, hint)] : [];
 }
 
-function checkPorts({ listening, edgeRuns }: HostFacts, { httpPort, httpsPort }: { httpPort: number; httpsPort: number }): HostFinding[] {
+function checkPorts(
+  { listening, edgeRuns }: HostFacts,
+  { httpPort, httpsPort }: { httpPort: number; httpsPort: number },
+): HostFinding[] {
   if (edgeRuns) return [];
   return [httpPort, httpsPort].flatMap((port) => {
     const owner = listening.get(port);
@@ -95,7 +134,13 @@ function checkPorts({ listening, edgeRuns }: HostFacts, { httpPort, httpsPort }:
 function checkSystem({ osId, osVersion, osName }: HostFacts): HostFinding[] {
   const oldest = oldestOs[osId];
   if (oldest !== undefined && !isOlder(osVersion, oldest)) return [];
-  return [warning("HOST_UNSUPPORTED", `${osName || "This system"} is not among those that are tried: Debian 12, Ubuntu 22.04 and newer.`, "It may well work.")];
+  return [
+    warning(
+      "HOST_UNSUPPORTED",
+      `${osName || "This system"} is not among those that are tried: Debian 12, Ubuntu 22.04 and newer.`,
+      "It may well work.",
+    ),
+  ];
 }
 
 function checkClock({ clockSkewMs }: HostFacts): HostFinding[] {
@@ -114,7 +159,9 @@ function warning(code: ErrorCode, message: string, hint: string): HostFinding {
 
 /** Compares dotted versions by their numbers; what is no number at the start of a part counts as 0. */
 function isOlder(version: string, than: string): boolean {
-  const [left, right] = [version, than].map((each) => each.split(/[.+~-]/).map((part) => Number.parseInt(part, 10) || 0));
+  const [left, right] = [version, than].map((each) =>
+    each.split(/[.+~-]/).map((part) => Number.parseInt(part, 10) || 0),
+  );
   for (const [index, wanted] of (right ?? []).entries()) {
     const part = left?.[index] ?? 0;
     if (part !== wanted) return part < wanted;

@@ -38,7 +38,12 @@ exec docker run --rm --interactive --network none --volume ${hostFolder}:${hostF
   return runStep(connection, { ...step, script, args: [image, step.script, ...(step.args ?? [])] });
 }
 
-function stepError(connection: SshConnection, step: string, { code, stdout, stderr }: ExecResult, as: ErrorCode = "HOST_UNSUPPORTED"): IkomaError {
+function stepError(
+  connection: SshConnection,
+  step: string,
+  { code, stdout, stderr }: ExecResult,
+  as: ErrorCode = "HOST_UNSUPPORTED",
+): IkomaError {
   const said = (stderr.trim() === "" ? stdout : stderr).trim().split("\n").slice(-15);
   const ended = code === null ? "was ended by a signal" : `ended with ${code}`;
   const message = `On ${hostLabel(connection.host)}, the step "${step}" ${ended}: ${said.at(-1) || "it said nothing"}`;

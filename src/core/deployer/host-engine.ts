@@ -49,7 +49,11 @@ export async function installEngine(connection: SshConnection, onNote: (text: st
     await runStep(connection, { step: "install Docker's packages", script: vendorScript, timeoutMs: installTimeoutMs });
   } catch (error) {
     onNote(`Docker's packages cannot be had (${lastLine(toIkomaError(error).message)}); taking the distribution's`);
-    await runStep(connection, { step: "install the distribution's Docker", script: distributionScript, timeoutMs: installTimeoutMs });
+    await runStep(connection, {
+      step: "install the distribution's Docker",
+      script: distributionScript,
+      timeoutMs: installTimeoutMs,
+    });
   }
   return runStep(connection, { step: "start the Docker engine", script: startScript });
 }

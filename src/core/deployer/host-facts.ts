@@ -23,7 +23,10 @@ export interface HostFacts {
 }
 
 /** The Docker engine, as far as this user gets to it. */
-export type EngineFacts = { readonly state: "missing" } | { readonly state: "refused" | "silent"; readonly reason: string } | { readonly state: "ready"; readonly version: string };
+export type EngineFacts =
+  | { readonly state: "missing" }
+  | { readonly state: "refused" | "silent"; readonly reason: string }
+  | { readonly state: "ready"; readonly version: string };
 
 const factsScript = `
 say() { printf '%s=%s\\n' "$1" "$(printf '%s' "$2" | tr '\\n' ' ')"; }

@@ -50,8 +50,12 @@ export async function readHostFiles(folder: string): Promise<HostFile[]> {
 async function readHostFile(path: string, stack: string): Promise<HostFile> {
   const parsed = stackFile.safeParse(parseFile(await readFile(path, "utf8"), path).toJS());
   if (!parsed.success) {
-    const problems = explainIssues(stackFile, parsed.error).map((issue) => `${issue.path.slice(1).join(".")}: ${issue.message}`);
-    throw new IkomaError("CONFIG_INVALID", `${basename(path)}: ${problems.join("; ")}`, { details: { path, problems } });
+    const problems = explainIssues(stackFile, parsed.error).map(
+      (issue) => `${issue.path.slice(1).join(".")}: ${issue.message}`,
+    );
+    throw new IkomaError("CONFIG_INVALID", `${basename(path)}: ${problems.join("; ")}`, {
+      details: { path, problems },
+    });
   }
   const config = parsed.data?.config ?? {};
   const usedHosts = Object.values(config["ikoma:apps"] ?? {}).flatMap((app) => app.host ?? []);
@@ -63,9 +67,15 @@ export function findHost(files: readonly HostFile[], name: string): { host: Host
   const host = files.find((file) => file.hosts[name] !== undefined)?.hosts[name];
   const setup = files.find((file) => file.setup[name] !== undefined)?.setup[name];
   if (host !== undefined) return { host, setup: setup ?? hostSetup.parse({}) };
-  const nearest = nearestName(name, files.flatMap((file) => Object.keys(file.hosts)));
+  const nearest = nearestName(
+    name,
+    files.flatMap((file) => Object.keys(file.hosts)),
+  );
   throw new IkomaError("CONFIG_MISSING", `No stack's file knows a host "${name}".`, {
-    hint: nearest === undefined ? `Run \`ikoma host trust ${name} ADDRESS\` first.` : `Did you mean ${nearest}? Else run \`ikoma host trust ${name} ADDRESS\`.`,
+    hint:
+      nearest === undefined
+        ? `Run \`ikoma host trust ${name} ADDRESS\` first.`
+        : `Did you mean ${nearest}? Else run \`ikoma host trust ${name} ADDRESS\`.`,
   });
 }
 

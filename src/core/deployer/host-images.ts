@@ -20,7 +20,11 @@ const transferDeadlineMs = 15 * 60_000;
 const contentFormat = "{{json .RootFS.Layers}} {{json .Config.Cmd}} {{json .Config.Env}}";
 
 /** Brings the images to the host that it does not have already, in this very content. */
-export async function bringImages(connection: SshConnection, images: readonly HostImage[], onStep: (message: string) => void): Promise<void> {
+export async function bringImages(
+  connection: SshConnection,
+  images: readonly HostImage[],
+  onStep: (message: string) => void,
+): Promise<void> {
   for (const { reference } of images.filter((image) => image.pull)) await pullImage(connection, reference, onStep);
   const missing: string[] = [];
   for (const { reference } of images.filter((image) => !image.pull)) {
@@ -33,7 +37,11 @@ export async function bringImages(connection: SshConnection, images: readonly Ho
   if (missing.length > 0) await sendImages(connection, missing, onStep);
 }
 
-async function pullImage(connection: SshConnection, reference: string, onStep: (message: string) => void): Promise<void> {
+async function pullImage(
+  connection: SshConnection,
+  reference: string,
+  onStep: (message: string) => void,
+): Promise<void> {
   // A digest says what it is; a tag may have moved.
   if (reference.includes("@sha256:") && (await remoteContent(connection, reference)) !== "") return;
   onStep(`pulling ${reference}`);
@@ -59,10 +67,14 @@ async function localContent(reference: string): Promise<{ content: string; archi
     const [architecture = "", ...content] = stdout.trim().split(" ");
     return { architecture, content: content.join(" ") };
   } catch (cause) {
-    throw new IkomaError("IMAGE_NOT_FOUND", `The image ${reference} is not in this machine's Docker engine, and the host has no registry to pull it from.`, {
-      hint: "Run scripts/build-images, or set `agentImage` and `edgeImage` of the host in the stack `hosts`.",
-      cause,
-    });
+    throw new IkomaError(
+      "IMAGE_NOT_FOUND",
+      `The image ${reference} is not in this machine's Docker engine, and the host has no registry to pull it from.`,
+      {
+        hint: "Run scripts/build-images, or set `agentImage` and `edgeImage` of the host in the stack `hosts`.",
+        cause,
+      },
+    );
   }
 }
 
@@ -76,14 +88,24 @@ async function requirePlatform(connection: SshConnection, reference: string, arc
 }
 
 /** All in one go, so that layers that they share travel once. */
-async function sendImages(connection: SshConnection, references: readonly string[], onStep: (message: string) => void): Promise<void> {
+async function sendImages(
+  connection: SshConnection,
+  references: readonly string[],
+  onStep: (message: string) => void,
+): Promise<void> {
   onStep(`sending ${references.join(" and ")} over SSH`);
   const save = spawn("docker", ["save", ...references], { stdio: ["ignore", "pipe", "ignore"] });
   // Level 1: a third of the bytes at the speed of a fast line; higher levels are slower than the line.
   const packed = createGzip({ level: 1 });
   save.once("error", (error) => packed.destroy(error));
   save.once("close", (code) => {
-    if (code !== 0) packed.destroy(new IkomaError("IMAGE_NOT_FOUND", `\`docker save ${references.map(shellQuote).join(" ")}\` failed on this machine.`));
+    if (code !== 0)
+      packed.destroy(
+        new IkomaError(
+          "IMAGE_NOT_FOUND",
+          `\`docker save ${references.map(shellQuote).join(" ")}\` failed on this machine.`,
+        ),
+      );
   });
   try {
     await runStep(connection, {

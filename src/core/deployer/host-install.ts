@@ -50,7 +50,12 @@ export async function installAgent(
   }
   await agent.close();
   onStep(found.agent === "" ? "starting the agent" : "replacing the agent");
-  await replaceContainers(connection, agent, { image: images.agent, label, version, newEdge: !found.edge.endsWith(found.edgeImageId) });
+  await replaceContainers(connection, agent, {
+    image: images.agent,
+    label,
+    version,
+    newEdge: !found.edge.endsWith(found.edgeImageId),
+  });
 }
 
 /** Stops and removes the agent and the edge; the ledger and all data stay. */
@@ -77,14 +82,21 @@ async function lookAtHost(connection: SshConnection, images: { agent: string; ed
   const script = `docker image inspect --format '{{.Id}}' "$1" "$2" || exit
 docker inspect --format '{{.State.Status}} {{index .Config.Labels "dev.ikoma.setup"}}' ${agentContainer} 2>/dev/null || echo
 docker inspect --format '{{.State.Status}} {{.Image}}' ${edgeContainer} 2>/dev/null || echo`;
-  const printed = await runStep(connection, { step: "look at agent and edge", script, args: [images.agent, images.edge] });
+  const printed = await runStep(connection, {
+    step: "look at agent and edge",
+    script,
+    args: [images.agent, images.edge],
+  });
   const [agentImageId = "", edgeImageId = "", agent = "", edge = ""] = printed.split("\n").map((line) => line.trim());
   return { agentImageId, edgeImageId, agent, edge };
 }
 
 /** Changes with everything that a container is started with. */
 function labelOf(imageId: string, version: string, settings: string): string {
-  return createHash("sha256").update(JSON.stringify([imageId, version, settings, startScript])).digest("hex").slice(0, 32);
+  return createHash("sha256")
+    .update(JSON.stringify([imageId, version, settings, startScript]))
+    .digest("hex")
+    .slice(0, 32);
 }
 
 /** True where the host had these settings already. */
@@ -96,7 +108,9 @@ cat > agent/settings.json.new || exit
 if cmp -s agent/settings.json.new agent/settings.json; then rm agent/settings.json.new; echo same; exit; fi
 cp agent/settings.json agent/settings.json.before 2>/dev/null
 mv agent/settings.json.new agent/settings.json`;
-  return (await runStepAsRoot(connection, image, { step: "write the agent's settings", script, input: settings })) === "same";
+  return (
+    (await runStepAsRoot(connection, image, { step: "write the agent's settings", script, input: settings })) === "same"
+  );
 }
 
 interface Replacement {
@@ -139,10 +153,18 @@ if docker container inspect ${edgeContainer}-before >/dev/null 2>&1; then
 fi
 true`;
 
-async function replaceContainers(connection: SshConnection, agent: AgentClient, replacement: Replacement): Promise<void> {
+async function replaceContainers(
+  connection: SshConnection,
+  agent: AgentClient,
+  replacement: Replacement,
+): Promise<void> {
   const { image, label, version, newEdge } = replacement;
   try {
-    await runStep(connection, { step: "start the agent", script: startScript, args: [image, label, version, String(newEdge)] });
+    await runStep(connection, {
+      step: "start the agent",
+      script: startScript,
+      args: [image, label, version, String(newEdge)],
+    });
     await waitForHandshake(connection, agent);
   } catch (error) {
     await agent.close();
@@ -162,7 +184,8 @@ async function waitForHandshake(connection: SshConnection, agent: AgentClient): 
     try {
       return await agent.handshake();
     } catch (error) {
-      if (Date.now() > deadline || (error instanceof IkomaError && error.code === "AGENT_PROTOCOL")) throw await startError(connection, error);
+      if (Date.now() > deadline || (error instanceof IkomaError && error.code === "AGENT_PROTOCOL"))
+        throw await startError(connection, error);
       await sleep(100);
     }
   }

@@ -11,7 +11,9 @@ export interface RegistryLogin {
   readonly password: string;
 }
 
-const dockerConfig = z.looseObject({ auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).optional() });
+const dockerConfig = z.looseObject({
+  auths: z.record(z.string(), z.looseObject({ auth: z.string().optional() })).optional(),
+});
 const configPath = `${hostFolder}/docker/config.json`;
 
 /** The engine itself asks the registry; a folder of its own keeps the login out of the user's files. */
@@ -34,11 +36,18 @@ mkdir -p ${hostFolder}/docker && cat >${configPath}.new && mv ${configPath}.new 
  * @returns whether that changed anything on the host
  * @throws REGISTRY_AUTH, REGISTRY_UNREACHABLE
  */
-export async function loginToRegistry(connection: SshConnection, image: string, login: RegistryLogin): Promise<boolean> {
+export async function loginToRegistry(
+  connection: SshConnection,
+  image: string,
+  login: RegistryLogin,
+): Promise<boolean> {
   const proved = parseConfig(await askRegistry(connection, login));
-  const before = parseConfig(await runStepAsRoot(connection, image, { step: "read the registry logins", script: readScript }));
+  const before = parseConfig(
+    await runStepAsRoot(connection, image, { step: "read the registry logins", script: readScript }),
+  );
   const entries = Object.entries(proved.auths ?? {});
-  if (entries.every(([registry, { auth }]) => auth !== undefined && before.auths?.[registry]?.auth === auth)) return false;
+  if (entries.every(([registry, { auth }]) => auth !== undefined && before.auths?.[registry]?.auth === auth))
+    return false;
   const after = { ...before, auths: { ...before.auths, ...proved.auths } };
   const input = `${JSON.stringify(after, undefined, 2)}\n`;
   await runStepAsRoot(connection, image, { step: "keep the registry login", script: writeScript, input });
@@ -47,12 +56,23 @@ export async function loginToRegistry(connection: SshConnection, image: string, 
 
 async function askRegistry(connection: SshConnection, { registry, user, password }: RegistryLogin): Promise<string> {
   try {
-    return await runStep(connection, { step: `log in to ${registry}`, script: loginScript, args: [user, registry], input: password });
+    return await runStep(connection, {
+      step: `log in to ${registry}`,
+      script: loginScript,
+      args: [user, registry],
+      input: password,
+    });
   } catch (error) {
     if (!(error instanceof IkomaError) || error.code !== "HOST_UNSUPPORTED") throw error;
     const isRefused = /unauthorized|denied|incorrect|401/i.test(error.message);
-    const hint = isRefused ? "Check the user and the password (or token) of the registry." : "Check the registry's name, and that the host can reach it.";
-    throw new IkomaError(isRefused ? "REGISTRY_AUTH" : "REGISTRY_UNREACHABLE", error.message, { hint, details: error.details, cause: error });
+    const hint = isRefused
+      ? "Check the user and the password (or token) of the registry."
+      : "Check the registry's name, and that the host can reach it.";
+    throw new IkomaError(isRefused ? "REGISTRY_AUTH" : "REGISTRY_UNREACHABLE", error.message, {
+      hint,
+      details: error.details,
+      cause: error,
+    });
   }
 }
 

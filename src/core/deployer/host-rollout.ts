@@ -29,8 +29,12 @@ export async function runHostsStack(run: HostsStackRun): Promise<void> {
   const { folder, host, program, waitForLockMs, signal, onEvent, onStep } = run;
   // The engine refuses to leave out a host that it has never made; the program of this run does not know of it.
   const others = (await readHostFiles(folder)).find((file) => file.stack === hostsStack);
-  const hide = (key: string, names: string[]) => names.filter((name) => name !== host).map((name) => ({ path: [key, name], value: undefined }));
-  const hidden = [...hide("ikoma:hosts", Object.keys(others?.hosts ?? {})), ...hide("ikoma:setup", Object.keys(others?.setup ?? {}))];
+  const hide = (key: string, names: string[]) =>
+    names.filter((name) => name !== host).map((name) => ({ path: [key, name], value: undefined }));
+  const hidden = [
+    ...hide("ikoma:hosts", Object.keys(others?.hosts ?? {})),
+    ...hide("ikoma:setup", Object.keys(others?.setup ?? {})),
+  ];
   const start = async (configFile?: string): Promise<void> => {
     await runStack({
       workDir: folder,

@@ -2,7 +2,14 @@ import { isDeepStrictEqual } from "node:util";
 import type { HostConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { fingerprint } from "../transport/host-key.ts";
-import { hostFilePath, hostsStack, readHostFiles, writeHostEntry, type HostEntry, type HostFile } from "./host-files.ts";
+import {
+  hostFilePath,
+  hostsStack,
+  readHostFiles,
+  writeHostEntry,
+  type HostEntry,
+  type HostFile,
+} from "./host-files.ts";
 
 /** A host as it is to be reached, its key not yet trusted. */
 export interface HostAddress {
@@ -45,10 +52,14 @@ export function decideTrust({ host, keys, expected, replace, files }: TrustQuest
   const shown = fingerprint(hostKey);
   const other = trusted.find((key) => key !== hostKey);
   if (other !== undefined && known === undefined && !replace) {
-    throw new IkomaError("HOST_KEY_CHANGED", `${host.name} (${host.address}) shows the key ${shown}; trusted is ${fingerprint(other)}.`, {
-      hint: "Find out why. If the new key is right (the server was installed anew), run again with --replace.",
-      details: { pinned: fingerprint(other), offered: shown },
-    });
+    throw new IkomaError(
+      "HOST_KEY_CHANGED",
+      `${host.name} (${host.address}) shows the key ${shown}; trusted is ${fingerprint(other)}.`,
+      {
+        hint: "Find out why. If the new key is right (the server was installed anew), run again with --replace.",
+        details: { pinned: fingerprint(other), offered: shown },
+      },
+    );
   }
   const state = expected !== undefined ? "proved" : known !== undefined ? "trusted" : "ask";
   return { hostKey, fingerprint: shown, state };
@@ -59,9 +70,13 @@ function keyWith(keys: readonly string[], expected: string, host: HostAddress): 
   const found = keys.find((key) => fingerprint(key) === wanted);
   if (found !== undefined) return found;
   const shown = keys.map((key) => `${fingerprint(key)} (${key.split(" ")[0] ?? ""})`).join(", ");
-  throw new IkomaError("HOST_KEY_UNKNOWN", `${host.address} has no key with the fingerprint ${wanted}; it shows ${shown}.`, {
-    hint: "On the server, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints the right one.",
-  });
+  throw new IkomaError(
+    "HOST_KEY_UNKNOWN",
+    `${host.address} has no key with the fingerprint ${wanted}; it shows ${shown}.`,
+    {
+      hint: "On the server, `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` prints the right one.",
+    },
+  );
 }
 
 /** A stack's file that knows the host now, and whether that changed it. */
@@ -75,7 +90,12 @@ export interface TrustedFile {
  * Writes a trusted host into the stack `hosts`, into the stacks that were named, and into every other one that uses
  * the host.
  */
-export async function writeTrust(folder: string, host: HostAddress, hostKey: string, named: readonly string[]): Promise<TrustedFile[]> {
+export async function writeTrust(
+  folder: string,
+  host: HostAddress,
+  hostKey: string,
+  named: readonly string[],
+): Promise<TrustedFile[]> {
   const files = await readHostFiles(folder);
   const using = files.filter((file) => file.hosts[host.name] !== undefined || file.usedHosts.includes(host.name));
   const stacks = [...new Set([hostsStack, ...named, ...using.map((file) => file.stack)])];
@@ -83,14 +103,17 @@ export async function writeTrust(folder: string, host: HostAddress, hostKey: str
     stacks.map(async (stack) => {
       const path = hostFilePath(folder, stack);
       const before = files.find((file) => file.stack === stack)?.hosts[host.name];
-      const changed = !isSameHost(before, host, hostKey) && (await writeHostEntry(path, host.name, entryOf(host, hostKey)));
+      const changed =
+        !isSameHost(before, host, hostKey) && (await writeHostEntry(path, host.name, entryOf(host, hostKey)));
       return { stack, path, changed };
     }),
   );
 }
 
-function isSameHost(before: HostConfig | undefined, { name: _, ...host }: HostAddress, hostKey: string): boolean {
-  return isDeepStrictEqual(before, { ...host, hostKey });
+function isSameHost(before: HostConfig | undefined, host: HostAddress, hostKey: string): boolean {
+  const { address, port, user, identityFile } = host;
+  const wanted = { address, port, user, hostKey, ...(identityFile !== undefined && { identityFile }) };
+  return isDeepStrictEqual(before, wanted);
 }
 
 function entryOf({ address, port, user, identityFile }: HostAddress, hostKey: string): HostEntry {

@@ -137,10 +137,12 @@ export class AgentClient {
     }
   }
 
-  close(): Promise<void> {
+  /** The client can be used again: the next request connects anew. */
+  async close(): Promise<void> {
+    const opened = await this.#opening?.catch(() => undefined);
+    opened?.close();
     this.#channel?.close();
     this.#channel = undefined;
-    return Promise.resolve();
   }
 
   /** Repeats a request that can be repeated, over new connections, until it is answered or nothing moves any more. */
@@ -182,7 +184,11 @@ async function requireSameProtocol(channel: RpcChannel, client: string): Promise
     throw new IkomaError(
       "AGENT_PROTOCOL",
       `The agent speaks protocol ${protocol}, this program ${protocolVersion}: ${isAgentOlder ? "the agent" : "this program"} is too old.`,
-      { hint: isAgentOlder ? "Upgrade the agent: `ikoma host bootstrap`." : "Upgrade this program to the agent's version." },
+      {
+        hint: isAgentOlder
+          ? "Upgrade the agent: `ikoma host bootstrap`."
+          : "Upgrade this program to the agent's version.",
+      },
     );
   } catch (error) {
     channel.close();

@@ -28,7 +28,10 @@ export async function scanHostKeys(host: Pick<HostConfig, "address" | "port" | "
 }
 
 /** Undefined where the server has no key of these kinds. */
-function scanKey(host: Pick<HostConfig, "address" | "port" | "user">, serverHostKey: ServerHostKeyAlgorithm[]): Promise<string | undefined> {
+function scanKey(
+  host: Pick<HostConfig, "address" | "port" | "user">,
+  serverHostKey: ServerHostKeyAlgorithm[],
+): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host: host.address, port: host.port, noDelay: true });
     const client = new ssh2.Client();
@@ -39,8 +42,14 @@ function scanKey(host: Pick<HostConfig, "address" | "port" | "user">, serverHost
       socket.destroy();
     };
     const fail = (error: Error): void => {
-      if (/no matching host key/.test(error.message)) settle(() => { resolve(undefined); });
-      else settle(() => { reject(unreachableError(host, error.message, error)); });
+      if (/no matching host key/.test(error.message))
+        settle(() => {
+          resolve(undefined);
+        });
+      else
+        settle(() => {
+          reject(unreachableError(host, error.message, error));
+        });
     };
     const deadline = setTimeout(() => {
       fail(new Error(`no answer within ${scanTimeoutMs / 1000} s`));
@@ -54,7 +63,9 @@ function scanKey(host: Pick<HostConfig, "address" | "port" | "user">, serverHost
       username: host.user,
       algorithms: { serverHostKey },
       hostVerifier: (key: Buffer) => {
-        settle(() => { resolve(hostKeyText(key)); });
+        settle(() => {
+          resolve(hostKeyText(key));
+        });
         return false;
       },
       readyTimeout: 0,

@@ -34,7 +34,8 @@ export function algorithmsOf(hostKey: string): ServerHostKeyAlgorithm[] {
   const type = keyType(hostKey);
   if (type === "ssh-rsa") return ["rsa-sha2-512", "rsa-sha2-256"];
   const algorithm = preferredKeyAlgorithms.find((each) => each === type);
-  if (algorithm === undefined) throw new IkomaError("CONFIG_INVALID", `hostKey: keys of type ${type} are not supported.`);
+  if (algorithm === undefined)
+    throw new IkomaError("CONFIG_INVALID", `hostKey: keys of type ${type} are not supported.`);
   return [algorithm];
 }
 

@@ -6,8 +6,8 @@ import { IkomaError, isErrorCode } from "../errors.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 interface Pending {
-  resolve(result: unknown): void;
-  reject(error: Error): void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** The agent's protocol over one stream: requests with their answers, and events. */
@@ -33,6 +33,7 @@ export class RpcChannel {
         this.#lose("the far side closed it");
       });
     }
+    if (stream.destroyed) this.#lose("the far side closed it at once");
   }
 
   /**
@@ -41,7 +42,11 @@ export class RpcChannel {
    * @throws what the agent answered, AGENT_CONNECTION_LOST, TIMEOUT, AGENT_PROTOCOL
    */
   async call<M extends Method>(method: M, params: Params<M>, timeoutMs?: number): Promise<Result<M>> {
-    const answer = await this.request(method, checked(methods[method].params, params, `our request ${method}`), timeoutMs);
+    const answer = await this.request(
+      method,
+      checked(methods[method].params, params, `our request ${method}`),
+      timeoutMs,
+    );
     return checked(methods[method].result, answer, `the answer to ${method}`) as Result<M>;
   }
 
@@ -50,7 +55,10 @@ export class RpcChannel {
     const id = this.#nextId++;
     const line = `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`;
     if (Buffer.byteLength(line) > maxMessageBytes) {
-      throw new IkomaError("AGENT_PROTOCOL", `A request ${method} is larger than the agent takes (${maxMessageBytes} bytes).`);
+      throw new IkomaError(
+        "AGENT_PROTOCOL",
+        `A request ${method} is larger than the agent takes (${maxMessageBytes} bytes).`,
+      );
     }
     let timer: NodeJS.Timeout | undefined;
     try {

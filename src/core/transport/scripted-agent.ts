@@ -114,7 +114,10 @@ function replyOn(socket: Socket, id: number): Reply {
       send({ id, result });
     },
     error: (code, message) => {
-      send({ id, error: { code: -32000, message, data: { code, message, hint: "its hint", details: { from: "wire" } } } });
+      send({
+        id,
+        error: { code: -32000, message, data: { code, message, hint: "its hint", details: { from: "wire" } } },
+      });
     },
     event: (event, key) => {
       send({ method: "operation.event", params: { key, event } });

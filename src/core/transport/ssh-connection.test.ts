@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import ssh2 from "ssh2";
 import type { HostConfig } from "../config/schema.ts";
 import { closeHostConnections, connectHost, prewarmHost } from "./host-connections.ts";
 import { fingerprint } from "./host-key.ts";
@@ -41,8 +42,8 @@ async function connected(host: HostConfig = rig.host, env: NodeJS.ProcessEnv = {
 
 /** Without an own identity file: what HOME and the agent offer. */
 function anonymous(): HostConfig {
-  const { identityFile: _, ...host } = rig.host;
-  return host;
+  const { address, port, user, hostKey } = rig.host;
+  return { address, port, user, hostKey };
 }
 
 describe("the host key", () => {
@@ -65,7 +66,10 @@ describe("the host key", () => {
   test("a server that has no key of the pinned type any more is refused", async () => {
     const bare = await startSshd({ keys: ["rsa"] });
     try {
-      await expect(connectSsh(bare.host)).rejects.toMatchObject({ code: "HOST_KEY_CHANGED", message: expect.stringContaining("ssh-ed25519") });
+      await expect(connectSsh(bare.host)).rejects.toMatchObject({
+        code: "HOST_KEY_CHANGED",
+        message: expect.stringContaining("ssh-ed25519"),
+      });
     } finally {
       await bare.stop();
     }
@@ -89,7 +93,9 @@ describe("logging in", () => {
   });
 
   test("a missing identity file and a home without keys are HOST_AUTH", async () => {
-    await expect(connectSsh({ ...rig.host, identityFile: join(folder, "nowhere") })).rejects.toMatchObject({ code: "HOST_AUTH" });
+    await expect(connectSsh({ ...rig.host, identityFile: join(folder, "nowhere") })).rejects.toMatchObject({
+      code: "HOST_AUTH",
+    });
     await expect(connectSsh(anonymous(), { env: { HOME: folder } })).rejects.toMatchObject({
       code: "HOST_AUTH",
       message: expect.stringContaining("no key in ~/.ssh and no SSH agent"),
@@ -118,7 +124,9 @@ describe("logging in", () => {
     const agent = spawn("ssh-agent", ["-D", "-a", socket], { stdio: ["ignore", "pipe", "ignore"] });
     try {
       await once(agent.stdout, "data");
-      await promisify(execFile)("ssh-add", ["-q", join(rig.folder, "id_ed25519")], { env: { ...process.env, SSH_AUTH_SOCK: socket } });
+      await promisify(execFile)("ssh-add", ["-q", join(rig.folder, "id_ed25519")], {
+        env: { ...process.env, SSH_AUTH_SOCK: socket },
+      });
       await connected(anonymous(), { HOME: folder, SSH_AUTH_SOCK: socket });
     } finally {
       agent.kill();
@@ -154,28 +162,70 @@ describe("a server that is not there", () => {
 describe("commands", () => {
   test("give their exit code and both outputs", async () => {
     const connection = await connected();
-    expect(await connection.exec("echo out; echo err >&2; exit 3")).toEqual({ code: 3, stdout: "out\n", stderr: "err\n" });
+    expect(await connection.exec("echo out; echo err >&2; exit 3")).toEqual({
+      code: 3,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
     expect(await connection.exec("kill -9 $$")).toMatchObject({ code: null });
+  });
+
+  test("give their exit code also when they are over before their start is answered", async () => {
+    // OpenSSH does that now and then, on a busy machine; this server always does.
+    const server = new ssh2.Server({ hostKeys: [await readFile(join(rig.folder, "host_ed25519"))] }, (client) => {
+      client.on("error", () => undefined);
+      client.on("authentication", (attempt) => {
+        attempt.accept();
+      });
+      client.on("session", (accept) => {
+        accept().on("exec", (acceptExec) => {
+          const stream = acceptExec();
+          stream.write("out\n");
+          stream.exit(3);
+          stream.end();
+        });
+      });
+    });
+    const line = await startLine(await listening(server), { quietMs: 50 });
+    try {
+      const connection = await connected({ ...rig.host, port: line.port });
+      expect(await connection.exec("anything")).toMatchObject({ code: 3, stdout: "out\n" });
+    } finally {
+      line.close();
+      server.close();
+    }
   });
 
   test("read what they are given, as text or as a stream larger than any window", async () => {
     const connection = await connected();
     expect(await connection.exec("cat", { input: "a secret\n" })).toMatchObject({ code: 0, stdout: "a secret\n" });
     const chunk = Buffer.alloc(64 * 1024, "x");
-    const stream = Readable.from((function* () { for (let index = 0; index < 128; index++) yield chunk; })());
+    const stream = Readable.from(
+      (function* () {
+        for (let index = 0; index < 128; index++) yield chunk;
+      })(),
+    );
     expect(await connection.exec("wc -c", { input: stream })).toMatchObject({ stdout: `${128 * 64 * 1024}\n` });
   });
 
   test("may end without reading what they are given", async () => {
     const connection = await connected();
-    const endless = Readable.from((function* () { for (;;) yield Buffer.alloc(64 * 1024); })());
+    const endless = Readable.from(
+      (function* () {
+        for (;;) yield Buffer.alloc(64 * 1024);
+      })(),
+    );
     expect(await connection.exec("exit 7", { input: endless })).toMatchObject({ code: 7 });
     expect(endless.destroyed).toBe(true);
   });
 
   test("fail with their input's own error", async () => {
     const connection = await connected();
-    const broken = new Readable({ read() { this.destroy(new Error("the disk broke")); } });
+    const broken = new Readable({
+      read() {
+        this.destroy(new Error("the disk broke"));
+      },
+    });
     await expect(connection.exec("cat", { input: broken })).rejects.toThrow("the disk broke");
   });
 
@@ -187,8 +237,10 @@ describe("commands", () => {
 
   test("get arguments word by word, whatever is in them", async () => {
     const connection = await connected();
-    const words = ["", "it's", "$(touch /tmp/never) `id` \"q\" \\ * ~", "two\nlines", "-n", "é"];
-    const { stdout } = await connection.exec(remoteScript(`for word in "$@"; do printf '<%s>' "$word"; done`, ...words));
+    const words = ["", "it's", '$(touch /tmp/never) `id` "q" \\ * ~', "two\nlines", "-n", "é"];
+    const { stdout } = await connection.exec(
+      remoteScript(`for word in "$@"; do printf '<%s>' "$word"; done`, ...words),
+    );
     expect(stdout).toBe(words.map((word) => `<${word}>`).join(""));
   });
 });
@@ -230,7 +282,10 @@ describe("a connection that is cut", () => {
       const stream = await connection.execStream("cat");
       const streamEnded = once(stream, "close");
       const waiting = connection.exec("sleep 60");
-      const failed = expect(waiting).rejects.toMatchObject({ code: "HOST_UNREACHABLE", message: expect.stringContaining("was lost") });
+      const failed = expect(waiting).rejects.toMatchObject({
+        code: "HOST_UNREACHABLE",
+        message: expect.stringContaining("was lost"),
+      });
       stream.resume();
       await connection.exec("true");
       line.cut();

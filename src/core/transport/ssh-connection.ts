@@ -141,27 +141,41 @@ class LiveConnection implements SshConnection {
     });
   }
 
-  async exec(command: string, { input, timeoutMs = execTimeoutMs }: ExecOptions = {}): Promise<ExecResult> {
-    const stream = await this.#openChannel<ClientChannel>((opened) => this.#client.exec(command, opened));
+  exec(command: string, { input, timeoutMs = execTimeoutMs }: ExecOptions = {}): Promise<ExecResult> {
     return this.#orLost((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new IkomaError("TIMEOUT", `A command on ${hostLabel(this.host)} did not end within ${timeoutMs / 1000} s.`));
-        stream.destroy();
-      }, timeoutMs);
-      const [stdout, stderr] = [collect(stream), collect(stream.stderr)];
-      let code: number | null = null;
-      stream.on("exit", (exitCode: number | null) => (code = exitCode));
-      stream.on("error", () => undefined); // the command need not read all that it is sent
-      stream.once("close", () => {
-        clearTimeout(timer);
-        resolve({ code, stdout: stdout(), stderr: stderr() });
-      });
-      send(stream, input, (error) => {
-        clearTimeout(timer);
-        reject(error);
-        stream.destroy();
+      this.#client.exec(command, (error, stream) => {
+        // All in this very turn: output, exit code and end of a quick command come in one piece with the answer.
+        if (error === undefined) this.#attend(stream, input, timeoutMs, resolve, reject);
+        else reject(this.#lost ?? error);
       });
     });
+  }
+
+  #attend(
+    stream: ClientChannel,
+    input: ExecOptions["input"],
+    timeoutMs: number,
+    resolve: (result: ExecResult) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+      stream.destroy();
+    };
+    const timer = setTimeout(() => {
+      const message = `A command on ${hostLabel(this.host)} did not end within ${timeoutMs / 1000} s.`;
+      fail(new IkomaError("TIMEOUT", message));
+    }, timeoutMs);
+    const [stdout, stderr] = [collect(stream), collect(stream.stderr)];
+    let code: number | null = null;
+    stream.on("exit", (exitCode: number | null) => (code = exitCode));
+    stream.on("error", () => undefined); // the command need not read all that it is sent
+    stream.once("close", () => {
+      clearTimeout(timer);
+      resolve({ code, stdout: stdout(), stderr: stderr() });
+    });
+    send(stream, input, fail);
   }
 
   forwardUnix(path: string): Promise<Duplex> {

@@ -27,9 +27,16 @@ export function connectError({ host, auth, offeredKey, error }: FailedAttempt): 
 }
 
 /** A server that cannot be talked to. */
-export function unreachableError(host: Pick<HostConfig, "user" | "address" | "port">, reason: string, cause: unknown): IkomaError {
+export function unreachableError(
+  host: Pick<HostConfig, "user" | "address" | "port">,
+  reason: string,
+  cause: unknown,
+): IkomaError {
   const hint = "Check the address and port, and that the server is up and lets SSH through its firewall.";
-  return new IkomaError("HOST_UNREACHABLE", `${hostLabel(host)} cannot be reached: ${explain(reason)}.`, { hint, cause });
+  return new IkomaError("HOST_UNREACHABLE", `${hostLabel(host)} cannot be reached: ${explain(reason)}.`, {
+    hint,
+    cause,
+  });
 }
 
 /** A connection that had worked and ended. */
@@ -44,7 +51,11 @@ function keyChangedError(host: HostConfig, offeredKey: string, cause: unknown): 
     "HOST_KEY_CHANGED",
     `${hostLabel(host)} shows another key than the trusted one: ${offered} instead of ${pinned} (${keyType(host.hostKey)}). ` +
       "The server was installed anew, or somebody else answers in its place.",
-    { hint: "Find out which; if the new key is right, run `ikoma host trust … --replace`.", details: { pinned, offered }, cause },
+    {
+      hint: "Find out which; if the new key is right, run `ikoma host trust … --replace`.",
+      details: { pinned, offered },
+      cause,
+    },
   );
 }
 
@@ -59,15 +70,22 @@ function keyTypeGoneError(host: HostConfig, cause: unknown): IkomaError {
 
 function isAuthFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return (error as { level?: string }).level === "client-authentication" || /Too many authentication failures/i.test(error.message);
+  return (
+    (error as { level?: string }).level === "client-authentication" ||
+    /Too many authentication failures/i.test(error.message)
+  );
 }
 
 function authError(host: HostConfig, auth: SshAuth, cause: unknown): IkomaError {
   const skipped = auth.skipped.length === 0 ? "" : ` Not tried: ${auth.skipped.join("; ")}.`;
-  return new IkomaError("HOST_AUTH", `${hostLabel(host)} accepts none of our keys (${auth.tried.join(", ")}).${skipped}`, {
-    hint: `Put your public key on the host (\`ssh-copy-id ${host.user}@${host.address}\`), or name the right one with identityFile.`,
-    cause,
-  });
+  return new IkomaError(
+    "HOST_AUTH",
+    `${hostLabel(host)} accepts none of our keys (${auth.tried.join(", ")}).${skipped}`,
+    {
+      hint: `Put your public key on the host (\`ssh-copy-id ${host.user}@${host.address}\`), or name the right one with identityFile.`,
+      cause,
+    },
+  );
 }
 
 /** Node's and ssh2's terse reasons for people. */

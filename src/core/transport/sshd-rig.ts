@@ -29,7 +29,11 @@ export interface SshdOptions {
 /** Starts sshd with an own configuration; the current user may log in with `folder/id_ed25519`. */
 export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: SshdOptions = {}): Promise<SshdRig> {
   const folder = await mkdtemp(join(tmpdir(), "ikoma-sshd-"));
-  await Promise.all([makeKey(folder, "host_ed25519", "ed25519"), makeKey(folder, "host_rsa", "rsa"), makeKey(folder, "id_ed25519", "ed25519")]);
+  await Promise.all([
+    makeKey(folder, "host_ed25519", "ed25519"),
+    makeKey(folder, "host_rsa", "rsa"),
+    makeKey(folder, "id_ed25519", "ed25519"),
+  ]);
   const port = await freePort();
   const lines = [
     `ListenAddress 127.0.0.1`,
@@ -46,7 +50,9 @@ export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: Ss
   ];
   await writeFile(join(folder, "sshd_config"), `${lines.join("\n")}\n`);
   await mkdir("/run/sshd", { recursive: true }).catch(() => undefined); // only root needs it, and may make it
-  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], { stdio: ["ignore", "ignore", "pipe"] });
+  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   const log: string[] = [];
   server.stderr.on("data", (chunk: Buffer) => log.push(chunk.toString()));
   await waitForPort(port, server, log);
@@ -78,8 +84,8 @@ export interface CuttableLine {
   close(): void;
 }
 
-/** Relays connections to a port of loopback. */
-export async function startLine(toPort: number): Promise<CuttableLine> {
+/** Relays connections to a port of loopback; with `quietMs` the server's bytes come in one piece once it was silent for so long. */
+export async function startLine(toPort: number, { quietMs = 0 } = {}): Promise<CuttableLine> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
     const far = connect(toPort, "127.0.0.1");
@@ -88,7 +94,9 @@ export async function startLine(toPort: number): Promise<CuttableLine> {
       socket.on("error", () => undefined);
       socket.on("close", () => sockets.delete(socket));
     }
-    near.pipe(far).pipe(near);
+    near.pipe(far);
+    if (quietMs === 0) far.pipe(near);
+    else relayInBatches(far, near, quietMs);
   });
   const port = await listening(server);
   const cut = (): void => {
@@ -104,13 +112,31 @@ export async function startLine(toPort: number): Promise<CuttableLine> {
   };
 }
 
+function relayInBatches(from: Socket, to: Socket, quietMs: number): void {
+  let held: Buffer[] = [];
+  const release = (): void => {
+    to.write(Buffer.concat(held));
+    held = [];
+  };
+  let timer: NodeJS.Timeout | undefined;
+  from.on("data", (chunk: Buffer) => {
+    held.push(chunk);
+    clearTimeout(timer);
+    timer = setTimeout(release, quietMs);
+  });
+}
+
 /** Lets a server listen on a free port of loopback. */
-export function listening(server: Server): Promise<number> {
+export function listening(server: Pick<Server, "address"> & Listener): Promise<number> {
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => {
       resolve((server.address() as AddressInfo).port);
     });
   });
+}
+
+interface Listener {
+  listen(port: number, address: string, listening: () => void): unknown;
 }
 
 async function freePort(): Promise<number> {
@@ -131,7 +157,9 @@ async function waitForPort(port: number, server: ChildProcess, log: readonly str
   const deadline = Date.now() + startDeadlineMs;
   while (!(await accepts(port))) {
     if (failure !== undefined || server.exitCode !== null || Date.now() > deadline) {
-      throw new Error(`sshd did not start (Debian's package openssh-server is needed): ${failure?.message ?? log.join("")}`);
+      throw new Error(
+        `sshd did not start (Debian's package openssh-server is needed): ${failure?.message ?? log.join("")}`,
+      );
     }
     await sleep(20);
   }

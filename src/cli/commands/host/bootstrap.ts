@@ -20,10 +20,18 @@ const command: CommandModule<GlobalArguments, BootstrapArguments> = {
   builder: (parser) =>
     parser
       .positional("name", { type: "string", demandOption: true, describe: "Name of the host, as trusted" })
-      .option("install", { type: "boolean", default: false, describe: "Install what is missing: the Docker engine, docker compose" })
+      .option("install", {
+        type: "boolean",
+        default: false,
+        describe: "Install what is missing: the Docker engine, docker compose",
+      })
       .option("registry", { ...oneText, describe: "Registry that the host pulls images from" })
       .option("registry-user", { ...oneText, describe: "User for it" })
-      .option("registry-password-stdin", { type: "boolean", default: false, describe: "Read the password or token from stdin" })
+      .option("registry-password-stdin", {
+        type: "boolean",
+        default: false,
+        describe: "Read the password or token from stdin",
+      })
       .example("$0 host bootstrap vps1 --install", "A fresh Debian or Ubuntu server")
       .example("$0 host bootstrap vps1", "Again: upgrades the agent to this version, or changes nothing"),
   handler: bootstrap,
@@ -42,13 +50,14 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
   prewarmHost(host);
   await findDeployProject(argv.cwd, hostsStack);
   const login = await readLogin(argv);
-  const [{ bootstrapHost }, { runHostsStack }, { createProgress }, { printResult }, { formatDuration }] = await Promise.all([
-    import("../../../core/deployer/host-bootstrap.ts"),
-    import("../../../core/deployer/host-rollout.ts"),
-    import("../../output/progress.ts"),
-    import("../../output/envelope.ts"),
-    import("../../output/quantities.ts"),
-  ]);
+  const [{ bootstrapHost }, { runHostsStack }, { createProgress }, { printResult }, { formatDuration }] =
+    await Promise.all([
+      import("../../../core/deployer/host-bootstrap.ts"),
+      import("../../../core/deployer/host-rollout.ts"),
+      import("../../output/progress.ts"),
+      import("../../output/envelope.ts"),
+      import("../../output/quantities.ts"),
+    ]);
   const progress = createProgress(argv);
   const reporter = new ProgressReporter(progress);
   using interrupt = listenForInterrupt({
@@ -59,7 +68,14 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
   try {
     const { signal } = interrupt;
     const rollOut = (onStep: (message: string) => void): Promise<void> =>
-      runHostsStack({ folder: argv.cwd, host: argv.name, program: hostsProgram, waitForLockMs: lockPatienceMs, signal, onStep });
+      runHostsStack({
+        folder: argv.cwd,
+        host: argv.name,
+        program: hostsProgram,
+        waitForLockMs: lockPatienceMs,
+        signal,
+        onStep,
+      });
     const request = { name: argv.name, host, setup, version: cliVersion, install: argv.install, rollOut };
     const handshake = await bootstrapHost({ ...request, ...(login !== undefined && { login }) }, reporter);
     progress.close();

@@ -14,12 +14,17 @@ export interface LoginArguments {
  *
  * @throws USAGE where it is incomplete
  */
-export async function readLogin(argv: LoginArguments, stdin: NodeJS.ReadableStream = process.stdin): Promise<RegistryLogin | undefined> {
+export async function readLogin(
+  argv: LoginArguments,
+  stdin: NodeJS.ReadableStream = process.stdin,
+): Promise<RegistryLogin | undefined> {
   const { registry, "registry-user": user, "registry-password-stdin": hasPassword } = argv;
   if (registry === undefined && user === undefined && !hasPassword) return undefined;
   if (registry === undefined || user === undefined || !hasPassword) {
     const message = "A registry login needs --registry, --registry-user and --registry-password-stdin.";
-    throw new IkomaError("USAGE", message, { hint: "Pipe the password or token into the command, as with `docker login`." });
+    throw new IkomaError("USAGE", message, {
+      hint: "Pipe the password or token into the command, as with `docker login`.",
+    });
   }
   const password = (await text(stdin)).replace(/\r?\n$/, "");
   if (password === "") throw new IkomaError("USAGE", "--registry-password-stdin: nothing came on standard input.");

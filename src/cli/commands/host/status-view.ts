@@ -13,8 +13,16 @@ export function renderHosts(hosts: readonly HostStatus[]): string {
       { title: "engine", value: ({ agent }) => agent?.engineVersion ?? "-" },
       { title: "compose", value: ({ agent }) => agent?.composeVersion ?? "-" },
       { title: "edge", value: ({ agent }) => agent?.edgeVersion ?? "-" },
-      { title: "free", value: ({ agent }) => (agent === undefined ? "-" : `${(agent.diskFreeBytes / 1024 ** 3).toFixed(1)} GiB`), align: "right" },
-      { title: "clock", value: ({ agent }) => (agent === undefined ? "-" : renderSkew(agent.clockSkewMs)), align: "right" },
+      {
+        title: "free",
+        value: ({ agent }) => (agent === undefined ? "-" : `${(agent.diskFreeBytes / 1024 ** 3).toFixed(1)} GiB`),
+        align: "right",
+      },
+      {
+        title: "clock",
+        value: ({ agent }) => (agent === undefined ? "-" : renderSkew(agent.clockSkewMs)),
+        align: "right",
+      },
       { title: "answer", value: ({ agent }) => (agent === undefined ? "-" : `${agent.answerMs} ms`), align: "right" },
     ],
     hosts,

@@ -29,11 +29,16 @@ async function showStatus(argv: StatusArguments): Promise<void> {
   const files = argv.stack === undefined ? all : all.filter((file) => file.stack === argv.stack);
   const names = argv.name === undefined ? [...new Set(files.flatMap((file) => Object.keys(file.hosts)))] : [argv.name];
   if (names.length === 0) {
-    throw new IkomaError("CONFIG_MISSING", "No stack's file knows a host.", { hint: "Run `ikoma host trust NAME ADDRESS` first." });
+    throw new IkomaError("CONFIG_MISSING", "No stack's file knows a host.", {
+      hint: "Run `ikoma host trust NAME ADDRESS` first.",
+    });
   }
   const hosts = await Promise.all(names.map((name) => readHostStatus(name, findHost(files, name).host)));
   if (argv.name !== undefined) throwFailure(hosts[0]);
-  const [{ printResult }, { renderHosts }] = await Promise.all([import("../../output/envelope.ts"), import("./status-view.ts")]);
+  const [{ printResult }, { renderHosts }] = await Promise.all([
+    import("../../output/envelope.ts"),
+    import("./status-view.ts"),
+  ]);
   printResult({ kind: "HostStatus", data: { hosts }, human: () => renderHosts(hosts) }, argv);
 }
 

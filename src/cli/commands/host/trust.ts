@@ -25,9 +25,17 @@ const command: CommandModule<GlobalArguments, TrustArguments> = {
       .positional("name", { type: "string", demandOption: true, describe: "Name of the host in the stacks' files" })
       .positional("address", { type: "string", demandOption: true, describe: "Host name or address" })
       .option("port", { type: "number", requiresArg: true, default: 22, describe: "SSH port" })
-      .option("user", { type: "string", requiresArg: true, default: "root", describe: "root, or a member of the group docker" })
+      .option("user", {
+        type: "string",
+        requiresArg: true,
+        default: "root",
+        describe: "root, or a member of the group docker",
+      })
       .option("identity-file", { ...oneText, describe: "Private key (default: the SSH agent and the usual ones)" })
-      .option("fingerprint", { ...oneText, describe: "What the key must be (SHA256:…); asked for where it is left out" })
+      .option("fingerprint", {
+        ...oneText,
+        describe: "What the key must be (SHA256:…); asked for where it is left out",
+      })
       .option("replace", { type: "boolean", default: false, describe: "Another key than the trusted one is right now" })
       .example("$0 host trust vps1 203.0.113.7", "Show the fingerprint, ask, write Pulumi.hosts.yaml")
       .example("$0 host trust vps1 203.0.113.7 -s prod --fingerprint SHA256:…", "In CI, for the stack prod as well"),
@@ -61,18 +69,23 @@ function hostOf({ name, address, port, user, "identity-file": identityFile }: Tr
     const hint = "Use lower-case letters, digits and hyphens, starting with a letter, at most 40.";
     throw new IkomaError("USAGE", `"${name}" cannot be the name of a host.`, { hint });
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new IkomaError("USAGE", "--port: a number from 1 to 65535.");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new IkomaError("USAGE", "--port: a number from 1 to 65535.");
   return { name, address, port, user, ...(identityFile !== undefined && { identityFile }) };
 }
 
 /** `--yes` does not answer this: it says "go on", not "I have compared". */
 async function ask(argv: TrustArguments, host: HostAddress, { fingerprint, hostKey }: TrustDecision): Promise<void> {
   const type = hostKey.split(" ")[0] ?? "";
-  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true || argv.json) {
-    throw new IkomaError("HOST_KEY_UNKNOWN", `${host.address} shows the key ${fingerprint} (${type}), and nobody is there to compare it.`, {
-      hint: `Compare it with the server's own (\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\`), then add --fingerprint ${fingerprint}.`,
-      details: { fingerprint },
-    });
+  if (!process.stdin.isTTY || !process.stderr.isTTY || argv.json) {
+    throw new IkomaError(
+      "HOST_KEY_UNKNOWN",
+      `${host.address} shows the key ${fingerprint} (${type}), and nobody is there to compare it.`,
+      {
+        hint: `Compare it with the server's own (\`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub\`), then add --fingerprint ${fingerprint}.`,
+        details: { fingerprint },
+      },
+    );
   }
   process.stderr.write(
     `${host.address} shows the key\n  ${fingerprint} (${type})\n` +
