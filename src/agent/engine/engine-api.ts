@@ -91,6 +91,8 @@ export class EngineApi {
       const outgoing = request(
         {
           socketPath: this.socketPath,
+          // A kept connection may be one that the engine is just closing (its restart); a new one costs next to nothing.
+          agent: false,
           method: what.method ?? "GET",
           path: what.path,
           headers: {
