@@ -28,10 +28,15 @@ export function probe(target: ProbeTarget, path: string, host: string, timeoutMs
         signal: ended,
         headers: { host, "user-agent": "ikoma-agent", connection: "close" },
       });
+      let hasBegun = false;
       outgoing.on("response", (response) => {
+        hasBegun = true;
         collect(response, resolve);
       });
-      outgoing.on("error", fail);
+      outgoing.on("error", (error) => {
+        // An answer that never ends (a stream of events) is one all the same.
+        if (!hasBegun) fail(error);
+      });
       outgoing.end();
     } catch (error) {
       fail(error);

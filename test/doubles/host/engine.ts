@@ -76,6 +76,8 @@ export class FakeEngine {
   readonly calls: string[] = [];
   /** Answers these calls (a part of `METHOD path`) with a refusal instead. */
   readonly refusals = new Map<string, { status: number; message: string }>();
+  /** Never answers calls whose path begins so. */
+  readonly silent = new Set<string>();
   lastRegistryAuth: string | undefined;
   #execs = new Map<string, { code: number; output: string }>();
   #count = 0;
@@ -216,6 +218,7 @@ export class FakeEngine {
     const method = request.method ?? "GET";
     const path = decodeURIComponent(url.pathname);
     this.calls.push(`${method} ${path}`);
+    if ([...this.silent].some((each) => path.startsWith(each))) return;
     try {
       for (const [part, { status, message }] of this.refusals)
         if (`${method} ${path}`.includes(part)) throw new Refusal(status, message);
