@@ -29,10 +29,14 @@ export class Compose {
     this.#binary = binary;
   }
 
-  /** Starts the named services, recreating those whose definition changed. Throws COMPOSE_INVALID with compose's own words. */
-  async up(project: ComposeProject, services: readonly string[], signal?: AbortSignal): Promise<void> {
+  /**
+   * Starts the named services, recreating those whose definition changed (by compose's own labels), or, with `anew`,
+   * all of them. Throws COMPOSE_INVALID with compose's own words.
+   */
+  async up(project: ComposeProject, services: readonly string[], signal?: AbortSignal, anew = false): Promise<void> {
     if (services.length === 0) return;
-    const command = ["-p", project.name, "-f", "-", "up", "--detach", "--no-build", "--pull", "never", "--no-deps", "--no-color", "--quiet-pull", ...services];
+    const options = ["--detach", "--no-build", "--pull", "never", "--no-deps", "--no-color", ...(anew ? ["--force-recreate"] : []), "--quiet-pull"];
+    const command = ["-p", project.name, "-f", "-", "up", ...options, ...services];
     const { code, output } = await this.#run(command, JSON.stringify(escapeDollars(project)), signal);
     if (code === 0) return;
     throw new IkomaError("COMPOSE_INVALID", `compose could not start ${services.join(", ")}: ${lastLine(output)}`, {
