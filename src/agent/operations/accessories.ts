@@ -7,6 +7,7 @@ import { volumeName } from "../engine/volumes.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
+import { containerDrift } from "../reading/container-drift.ts";
 import { readAccessories } from "../reading/read-parts.ts";
 import { addressOn, reattachToCurrent } from "./accessory-networks.ts";
 import { accessoriesProject, place, renderAccessories } from "./compose-project.ts";
@@ -40,7 +41,9 @@ export async function applyAccessories(
   op.step("start", names.join(", "));
   await removeDropped(host, spec.app, names);
   const restarts = await restartCounts(host.containers, ownLabels(spec.app, "accessories"));
-  await host.compose.up(renderAccessories(spec, placements), names, op.signal);
+  const rendered = renderAccessories(spec, placements);
+  await host.compose.up(rendered, names, op.signal);
+  await host.compose.up(rendered, await alteredByHand(host, spec), op.signal, true);
 
   // Before the gate: the release that serves finds a recreated database again, if a slow one, as early as can be.
   await reattachToCurrent(host, spec.app);
@@ -50,6 +53,21 @@ export async function applyAccessories(
   op.step("healthy", names.join(", "));
   const after = await readAccessories(host, spec.app, undefined);
   return { unchanged: false, services: after.services };
+}
+
+/**
+ * Compose services whose container is not what was asked for, though compose has just looked at it: compose goes by the
+ * labels that it made, which somebody may have kept on a container of another image or environment.
+ */
+async function alteredByHand(host: Host, spec: AccessoriesSpec): Promise<string[]> {
+  const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
+  const keys = containers.map(async (each) => {
+    const wanted = spec.services[each.Config.Labels?.[labels.service] ?? ""];
+    if (wanted === undefined) return [];
+    const drift = containerDrift("", "", wanted, each, await host.images.inspect(wanted.image));
+    return drift.every(({ path }) => path === ".state") ? [] : [each.Config.Labels?.["com.docker.compose.service"] ?? ""];
+  });
+  return (await Promise.all(keys)).flat();
 }
 
 /** Addresses that the accessories have already; a database is not to be restarted because a cache came before it. */
