@@ -28,8 +28,9 @@ export async function loadLanguageServer(
   load: ProgramLoader,
   onError: (error: unknown) => void,
 ): Promise<LanguageServer> {
-  const [log, sdk, program] = await Promise.all([
+  const [log, { getMonitor }, sdk, program] = await Promise.all([
     import("@pulumi/pulumi/log/index.js"),
+    import("@pulumi/pulumi/runtime/settings.js"),
     import("@pulumi/pulumi/automation/server.js").then((loaded) => serverModule.parse(loaded)),
     load(),
   ]);
@@ -39,9 +40,21 @@ export async function loadLanguageServer(
     } catch (error) {
       onError(error);
       if (!(error instanceof IkomaError)) throw error;
+      withholdCompletion(getMonitor());
       // A logged error fails the run as a thrown one does, but without a stack trace that helps nobody.
       await log.error(`${error.code}: ${error.message}\n${error.hint}`);
       return {};
     }
   });
+}
+
+/**
+ * For a program that broke off and returns all the same: the SDK would tell the engine that it is complete, and the
+ * engine would delete every resource that it had not come to register.
+ */
+function withholdCompletion(monitor: object | undefined): void {
+  const signalAndWaitForShutdown = (_request: unknown, done: (error: null) => void): void => {
+    done(null);
+  };
+  if (monitor !== undefined) Object.assign(monitor, { signalAndWaitForShutdown });
 }
