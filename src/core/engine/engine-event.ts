@@ -62,7 +62,13 @@ export function parseEngineEvent(text: string): EngineEvent | undefined {
   if (event.resOpFailedEvent !== undefined) return { type: "failed", step: event.resOpFailedEvent.metadata };
   if (event.summaryEvent !== undefined) return { type: "summary", changes: event.summaryEvent.resourceChanges ?? {} };
   const { diagnosticEvent: diagnosed } = event;
-  return diagnosed === undefined || diagnosed.severity === "debug" ? undefined : diagnosticEvent(diagnosed);
+  if (diagnosed === undefined || diagnosed.severity === "debug" || isPathNotice(diagnosed.message)) return undefined;
+  return diagnosticEvent(diagnosed);
+}
+
+/** The engine looks for the plugin on PATH also where it is attached to the provider in this process: not so, and no help. */
+function isPathNotice(message: string): boolean {
+  return /using pulumi-resource-ikoma from \$PATH/.test(message);
 }
 
 function diagnosticEvent({ severity, message, urn, ephemeral }: z.infer<typeof diagnostic>): EngineEvent {
