@@ -122,5 +122,5 @@ test("colour marks are taken out of diagnostics, and debug messages are left out
 
 test("says nothing of a plugin on PATH that is not the one in use", () => {
   const message = "using pulumi-resource-ikoma from $PATH at /usr/bin/pulumi-resource-ikoma";
-  expect(parseEngineEvent({ sequence: 1, timestamp: 1, diagnosticEvent: { message, color: "never", severity: "warning" } })).toBeUndefined();
+  expect(parseEngineEvent(JSON.stringify({ diagnosticEvent: { message, severity: "warning" } }))).toBeUndefined();
 });
