@@ -58,6 +58,8 @@ export class EngineApi {
         if (size > maxAnswerBytes) break;
         chunks.push(bytes);
       }
+      // An answer that lasts until its connection ends (of a command) seems whole when it is cut off.
+      what.signal?.throwIfAborted();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new IkomaError("HOST_NOT_READY", `The Docker engine broke off its answer to ${what.path}: ${reason}`, { cause: error });
