@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { releasePhases } from "../../src/agent/protocol.ts";
-import type { ReleasePhase } from "../../src/agent/protocol.ts";
+import type { OperationEvent, ReleasePhase } from "../../src/agent/protocol.ts";
 import {
   crash,
-  edgeServersOf,
   expectFlawless,
   expectToSettle,
   postgresService,
@@ -14,7 +13,7 @@ import {
   startHeldIn,
   until,
 } from "./fixture/index.ts";
-import type { AgentHost, AppOnHost, DoomedDeploy, TinyWebImage } from "./fixture/index.ts";
+import type { AgentHost, AppOnHost, DoomedDeploy, Expected, TinyWebImage } from "./fixture/index.ts";
 
 /** After its restart the agent has so long to leave exactly one release and nothing else. */
 const recoveryMs = 5_000;
@@ -51,52 +50,90 @@ async function serving(name: string): Promise<AppOnHost> {
   return app;
 }
 
+/** Where an app stands: what serves, and a release that is another. */
+interface Standing {
+  readonly number: number;
+  readonly version: string;
+  readonly next: TinyWebImage;
+  /** Each deployment of the ledger, as {@link expectToSettle} takes them. */
+  readonly deployments: readonly string[];
+  /** Number that the next deployment gets. */
+  readonly nextNumber: number;
+}
+
+async function standingOf(app: AppOnHost): Promise<Standing> {
+  const { deployments } = await app.ledger();
+  const current = deployments.find((each) => each.status === "current");
+  if (current === undefined) throw new Error(`nothing of ${app.name} serves`);
+  return {
+    number: current.number,
+    version: current.version,
+    next: current.version === v1.version ? v2 : v1,
+    deployments: deployments.map((each) => `#${each.number} ${each.status}`),
+    nextNumber: deployments.length + 1,
+  };
+}
+
+/** After a deploy that came to nothing. */
+function unchanged({ number, deployments, nextNumber }: Standing): Expected {
+  return { serving: number, deployments: [...deployments, `#${nextNumber} failed`] };
+}
+
+/** After a deploy that came to serve. */
+function replaced({ deployments, nextNumber }: Standing): Expected {
+  return {
+    serving: nextNumber,
+    deployments: [...deployments.map((each) => each.replace("current", "good")), `#${nextNumber} current`],
+  };
+}
+
 describe("the agent is killed in a deploy, and its client too", () => {
   const ran: string[] = [];
+  let app: AppOnHost;
+  beforeAll(async () => {
+    app = await serving("shop");
+  });
 
   test.each(releasePhases)("in the phase %s", async (phase) => {
-    const app = await serving(`at-${phase}`);
-    const next = app.release(v2);
+    await host.agentProcess.restart();
+    const before = await standingOf(app);
+    const next = app.release(before.next);
     const switched = isSwitched(phase);
     const wasBegun = phase !== "accepted";
+    const notBegun = { serving: before.number, deployments: [...before.deployments] };
+    const after = switched ? replaced(before) : wasBegun ? unchanged(before) : notBegun;
     await using load = await app.startLoad();
     const deployedAtMs = await load.mark("deploy");
 
-    const doomed = await startHeldIn(phase, host, app, (options) => app.deploy(next, options));
+    const doomed = await startHeldIn(phase, host, app, (options) => app.deploy(next, { ...options, keep: 50 }));
     const heldAtMs = await load.mark("held");
     const { killedAtMs, startedAtMs } = await crash(host, doomed);
     await host.agent.handshake();
     const answeredAtMs = Date.now();
-    await expectToSettle(
-      app,
-      switched
-        ? { serving: 2, deployments: ["#1 good", "#2 current"] }
-        : { serving: 1, deployments: ["#1 current", ...(wasBegun ? ["#2 failed"] : [])] },
-      startedAtMs + recoveryMs - Date.now(),
-    );
+    await expectToSettle(app, after, startedAtMs + recoveryMs - Date.now());
     const [again, answers, settled] = [startedAtMs - killedAtMs, answeredAtMs - startedAtMs, Date.now() - startedAtMs];
     measured.push(
       `killed in ${phase}: started again after ${again} ms; answers ${answers} ms, settled ${settled} ms later`,
     );
-    expect(await app.versionsServed()).toEqual([switched ? "v2" : "v1"]);
+    expect(await app.versionsServed()).toEqual([switched ? before.next.version : before.version]);
 
     const repeatedAtMs = await load.mark("repeat");
     const reattached = app.deploy(next, { key: doomed.key });
     if (switched) {
-      expect(await reattached).toMatchObject({ number: 2, unchanged: false });
-      expect(await app.deploy(next)).toMatchObject({ number: 2, unchanged: true });
+      expect(await reattached).toMatchObject({ number: before.nextNumber, unchanged: false });
+      expect(await app.deploy(next, { keep: 50 })).toMatchObject({ number: before.nextNumber, unchanged: true });
     } else {
       await expect(reattached).rejects.toMatchObject({ code: "RELEASE_INTERRUPTED" });
-      expect(await app.deploy(next)).toMatchObject({ number: wasBegun ? 3 : 2, unchanged: false });
+      const number = before.nextNumber + (wasBegun ? 1 : 0);
+      expect(await app.deploy(next, { keep: 50 })).toMatchObject({ number, unchanged: false });
     }
-    expect(await app.versionsServed()).toEqual(["v2"]);
+    expect(await app.versionsServed()).toEqual([before.next.version]);
     const switchedAtMs = switched ? heldAtMs : await load.mark("switched");
     const report = await load.stop([
-      { version: "v1", toMs: switchedAtMs },
-      { version: "v2", fromMs: switched ? deployedAtMs : repeatedAtMs },
+      { version: before.version, toMs: switchedAtMs },
+      { version: before.next.version, fromMs: switched ? deployedAtMs : repeatedAtMs },
     ]);
     expectFlawless(report);
-    await app.remove();
     ran.push(phase);
   });
 
@@ -107,68 +144,73 @@ describe("the agent is killed in a deploy, and its client too", () => {
   });
 
   test("when the edge has switched and the ledger does not know yet", async () => {
-    const app = await serving("between");
-    const next = app.release(v2).smokedAt("/slow?ms=1500");
+    await host.agentProcess.restart();
+    const before = await standingOf(app);
+    const next = app.release(before.next).smokedAt("/slow?ms=1500");
     await using load = await app.startLoad();
     const doomed = await startDoomed(host, (options) => app.deploy(next, options));
-    await until("v2 serves", async () => (await app.get()).version === "v2");
-    expect((await app.ledger()).deployments).toEqual([
-      { number: 1, status: "current", version: "v1" },
-      { number: 2, status: "started", version: "v2" },
-    ]);
+    await until("the next release answers", async () => (await app.get()).version === before.next.version);
+    const started = { number: before.nextNumber, status: "started", version: before.next.version };
+    expect((await app.ledger()).deployments.at(-1)).toEqual(started);
     const { startedAtMs } = await crash(host, doomed);
-    const back = { serving: 1, deployments: ["#1 current", "#2 failed"] };
-    await expectToSettle(app, back, startedAtMs + recoveryMs - Date.now());
+    await expectToSettle(app, unchanged(before), startedAtMs + recoveryMs - Date.now());
     const settledAtMs = await load.mark("settled");
-    expect(await app.versionsServed()).toEqual(["v1"]);
-    expectFlawless(await load.stop([{ version: "v1" }, { version: "v2", toMs: settledAtMs }]));
-    await app.remove();
+    expect(await app.versionsServed()).toEqual([before.version]);
+    const report = await load.stop([{ version: before.version }, { version: before.next.version, toMs: settledAtMs }]);
+    expectFlawless(report);
   });
 
   test("twice in a row, the second time while it recovers", async () => {
-    const app = await serving("twice");
+    await host.agentProcess.restart();
+    const before = await standingOf(app);
     await using load = await app.startLoad();
-    const doomed = await startHeldIn("switching", host, app, (options) => app.deploy(app.release(v2), options));
-    const { startedAtMs } = await crash(host, doomed);
-    const againAtMs = await host.agentProcess.kill();
-    expect(againAtMs - startedAtMs).toBeLessThan(500); // it was not done yet: it takes longer to answer
-    const lastStartMs = await host.agentProcess.startedAfter(againAtMs);
-    const back = { serving: 1, deployments: ["#1 current", "#2 failed"] };
-    await expectToSettle(app, back, lastStartMs + recoveryMs - Date.now());
-    expectFlawless(await load.stop([{ version: "v1" }]));
-    await app.remove();
+    const next = app.release(before.next);
+    const doomed = await startHeldIn("switching", host, app, (options) => app.deploy(next, options));
+    await doomed.dropClient();
+    const firstAtMs = Date.now();
+    const killedAtMs = await host.agentProcess.killTwice();
+    await host.agentProcess.letGo();
+    const startedAtMs = await host.agentProcess.startedAfter(killedAtMs);
+    await expectToSettle(app, unchanged(before), startedAtMs + recoveryMs - Date.now());
+    expect(await host.agentProcess.countReady(firstAtMs)).toBe(1); // the second one was killed before
+    expectFlawless(await load.stop([{ version: before.version }]));
   });
 
-  test("at moments that no phase names", async () => {
-    const app = await serving("anytime");
+  const moments = [
+    { moment: "compose has just begun", when: () => "pgrep -x docker-compose" },
+    { moment: "the new container is made", when: (name: string) => `docker inspect ${name}` },
+    {
+      moment: "the new container runs",
+      when: (name: string) => `[ "$(docker inspect -f '{{.State.Running}}' ${name})" = true ]`,
+    },
+  ];
+  test.each(moments)("when $moment", async ({ when }) => {
+    await host.agentProcess.restart();
+    const before = await standingOf(app);
     await using load = await app.startLoad();
-    let known = 1;
-    for (const [index, delayMs] of [0, 300, 600, 900, 1200].entries()) {
-      await host.agentProcess.restart();
-      const release = app.release(index % 2 === 0 ? v2 : v1).with({ GREETING: `attempt-${index}` });
-      const doomed = await startDoomed(host, (options) => app.deploy(release, options));
-      // Not a wait for anything: the moment is what is tried.
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
-      const { startedAtMs } = await crash(host, doomed);
-      await host.agent.handshake();
-      const { deployments, operations } = await app.ledger();
-      const current = deployments.find((each) => each.status === "current")?.number;
-      known = deployments.length;
-      expect(deployments.filter((each) => each.status === "started")).toEqual([]);
-      const statuses = deployments.map((each) => `#${each.number} ${each.status}`);
-      await expectToSettle(app, { serving: current, deployments: statuses }, startedAtMs + recoveryMs - Date.now());
-      const operation = operations.find((each) => each.key === doomed.key);
-      measured.push(
-        `killed ${delayMs} ms into a deploy: it was in ${operation?.phase ?? "no phase"}, #${current} serves`,
-      );
-      const version = deployments.find((each) => each.number === current)?.version;
-      expect(await app.versionsServed()).toEqual([version]);
-      const hasSucceeded = operation?.state === "succeeded";
-      expect(hasSucceeded).toBe(operation !== undefined && current === known);
-    }
-    expect(known).toBeGreaterThan(2);
-    expectFlawless(await load.stop());
-    await app.remove();
+    const killed = host.agentProcess.kill({ once: when(`${app.name}-${before.nextNumber}-web-1`) });
+    const doomed = await startDoomed(host, (options) => app.deploy(app.release(before.next), options));
+    const killedAtMs = await killed;
+    await doomed.dropClient();
+    const startedAtMs = await host.agentProcess.startedAfter(killedAtMs);
+    await expectToSettle(app, unchanged(before), startedAtMs + recoveryMs - Date.now());
+    expectFlawless(await load.stop([{ version: before.version }]));
+  });
+
+  test("when it takes a bad release back", async () => {
+    await host.agentProcess.restart();
+    const before = await standingOf(app);
+    await using load = await app.startLoad();
+    const bad = app.release(before.next).with({ CRASH_AT_START_CODE: "1" });
+    const undoing = Promise.withResolvers<undefined>();
+    const onEvent = ({ name }: OperationEvent): void => {
+      if (name === "undo") undoing.resolve(undefined);
+    };
+    const doomed = await startDoomed(host, (options) => app.deploy(bad, options), onEvent);
+    await undoing.promise;
+    const { startedAtMs } = await crash(host, doomed);
+    await expectToSettle(app, unchanged(before), startedAtMs + recoveryMs - Date.now());
+    expectFlawless(await load.stop([{ version: before.version }]));
   });
 });
 
@@ -184,7 +226,6 @@ describe("the agent is killed in an app's first deploy", () => {
 
     expect(await app.deploy(app.release(v1))).toMatchObject({ number: 2 });
     expect(await app.versionsServed()).toEqual(["v1"]);
-    await app.remove();
   });
 
   test("in the phase switched: it serves", async () => {
@@ -194,7 +235,6 @@ describe("the agent is killed in an app's first deploy", () => {
     const { startedAtMs } = await crash(host, doomed);
     await expectToSettle(app, { serving: 1, deployments: ["#1 current"] }, startedAtMs + recoveryMs - Date.now());
     expect(await app.versionsServed()).toEqual(["v1"]);
-    await app.remove();
   });
 });
 
@@ -210,7 +250,6 @@ describe("the agent is killed while the accessories change", () => {
     await app.deploy(app.release(v1));
     await query(host.vps, container, "create table stock as select 42 as pieces");
   }, 60_000);
-  afterAll(() => app.remove());
 
   test.each(["accepted", "network", "starting", "gating"])("in the phase %s", async (phase) => {
     const changed = {
@@ -237,36 +276,35 @@ describe("the agent is killed while the accessories change", () => {
 });
 
 describe("the host loses its power in a deploy", () => {
+  let app: AppOnHost;
+  beforeAll(async () => {
+    app = await serving("powered");
+  });
+
   test("in the phase switching: the release before serves after the boot", async () => {
-    const app = await serving("power-switching");
-    const doomed = await startHeldIn("switching", host, app, (options) => app.deploy(app.release(v2), options));
-    await losePower(doomed);
-    await expectToSettle(app, { serving: 1, deployments: ["#1 current", "#2 failed"] }, bootRecoveryMs);
-    expect(await app.versionsServed()).toEqual(["v1"]);
-    await app.remove();
+    const before = await standingOf(app);
+    const next = app.release(before.next);
+    await losePower(await startHeldIn("switching", host, app, (options) => app.deploy(next, options)));
+    await expectToSettle(app, unchanged(before), bootRecoveryMs);
+    expect(await app.versionsServed()).toEqual([before.version]);
   });
 
   test("after the switch, before the ledger knows: the release before serves after the boot", async () => {
-    const app = await serving("power-between");
-    const doomed = await startDoomed(host, (options) => app.deploy(app.release(v2).smokedAt("/slow?ms=1500"), options));
-    const isAhead = async (): Promise<boolean> => {
-      const servers = await edgeServersOf(await host.connection(), app.name);
-      return servers.some((each) => each.name === "d2-web-1" && !each.backend.endsWith("_candidate"));
-    };
-    await until("v2 is on the edge", isAhead);
+    const before = await standingOf(app);
+    const next = app.release(before.next).smokedAt("/slow?ms=1500");
+    const doomed = await startDoomed(host, (options) => app.deploy(next, options));
+    await until("the next release answers", async () => (await app.get()).version === before.next.version);
     await losePower(doomed);
-    await expectToSettle(app, { serving: 1, deployments: ["#1 current", "#2 failed"] }, bootRecoveryMs);
-    expect(await app.versionsServed()).toEqual(["v1"]);
-    await app.remove();
+    await expectToSettle(app, unchanged(before), bootRecoveryMs);
+    expect(await app.versionsServed()).toEqual([before.version]);
   });
 
   test("in the phase draining: the new release serves after the boot", async () => {
-    const app = await serving("power-draining");
-    const doomed = await startHeldIn("draining", host, app, (options) => app.deploy(app.release(v2), options));
-    await losePower(doomed);
-    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current"] }, bootRecoveryMs);
-    expect(await app.versionsServed()).toEqual(["v2"]);
-    await app.remove();
+    const before = await standingOf(app);
+    const next = app.release(before.next);
+    await losePower(await startHeldIn("draining", host, app, (options) => app.deploy(next, options)));
+    await expectToSettle(app, replaced(before), bootRecoveryMs);
+    expect(await app.versionsServed()).toEqual([before.next.version]);
   });
 
   async function losePower(doomed: DoomedDeploy): Promise<void> {
