@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createVps, destroyLeftovers, openVps, pushToRegistry, startRegistry, type Vps } from "../lab/index.ts";
 import { readRecord } from "../lab/machine-record.ts";
-import { identifySelf } from "../lab/process-identity.ts";
+import { identifySelf, isAlive } from "../lab/process-identity.ts";
 import { destroyRegistry, readRegistryRecord } from "../lab/registry.ts";
 import { demoFolder, machineName, projectFolder, registryMark } from "./demo-folder.ts";
 
@@ -18,11 +18,16 @@ export interface HostImages {
   readonly edge: string;
 }
 
-/** Throws while another demo runs; removes what one that died, or was kept, left (a kept registry stays). */
-export async function clearEarlierDemo(): Promise<void> {
+/** Removes what a run that died left; throws while another demo runs. */
+export async function refuseSecondDemo(): Promise<void> {
   await destroyLeftovers();
   const other = await readRecord(machineName);
-  if (other !== undefined && !other.keep) throw new Error(`another demo is running (process ${other.owner.pid})`);
+  if (other !== undefined && isAlive(other.owner))
+    throw new Error(`another demo is running (process ${other.owner.pid})`);
+}
+
+/** Removes an earlier demo that was kept, but for its registry. */
+export async function clearEarlierDemo(): Promise<void> {
   await (await openVps(machineName))?.destroy();
   await rm(projectFolder, { recursive: true, force: true });
 }

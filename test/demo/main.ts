@@ -2,7 +2,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { formatDuration } from "../../src/cli/output/quantities.ts";
-import { clearEarlierDemo, takeDownLab } from "./demo-lab.ts";
+import { clearEarlierDemo, refuseSecondDemo, takeDownLab } from "./demo-lab.ts";
 import { buildReport, type DemoReport } from "./demo-report.ts";
 import { renderReport } from "./demo-text.ts";
 import { runDemo, type DemoRun } from "./demo.ts";
@@ -14,44 +14,51 @@ const { values } = parseArgs({
   options: { keep: { type: "boolean" }, json: { type: "boolean" }, down: { type: "boolean" } },
 });
 const keep = values.keep === true;
-const lines = new StepLines(process.stderr);
+const stopper = new AbortController();
+const lines = new StepLines(process.stderr, stopper.signal);
 
-if (values.down === true) {
-  await lines.run("take down what was kept", takeDownLab);
-} else {
-  process.exitCode = await demonstrate();
+try {
+  await refuseSecondDemo();
+  if (values.down === true) await lines.run("take down what was kept", takeDownLab);
+  else process.exitCode = await demonstrate();
+} catch (error) {
+  lines.say(`error: ${messageOf(error)}`);
+  process.exitCode = 1;
 }
 
 async function demonstrate(): Promise<number> {
   await clearEarlierDemo();
-  const interrupt = listenForSignals();
+  listenForSignals();
+  const { signal } = stopper;
   try {
-    const run = await runDemo({ keep, lines, signal: interrupt });
+    const run = await runDemo({ keep, lines, signal });
     const report = buildReport(run);
     print(report);
     if (keep) lines.say(nextCommands(run));
     return report.ok ? 0 : 1;
   } catch (error) {
-    if (interrupt.aborted) return interruptedCode;
-    lines.say(`\nerror: ${error instanceof Error ? error.message : String(error)}`);
+    if (signal.aborted) return interruptedCode;
+    lines.say(`\nerror: ${messageOf(error)}`);
     if (keep) lines.say("What was brought up is still there; to take it down: scripts/demo --down");
     return 1;
   } finally {
-    if (!keep || interrupt.aborted) await lines.run("take everything down", takeDownLab);
+    if (!keep || signal.aborted) await lines.run("take everything down", takeDownLab);
     lines.say(`in all ${formatDuration(Date.now() - startedAtMs())}`);
   }
 }
 
 /** The first signal ends the step that runs and takes everything down, a second one leaves at once. */
-function listenForSignals(): AbortSignal {
-  const controller = new AbortController();
+function listenForSignals(): void {
   const stop = (name: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(interruptedCode);
+    if (stopper.signal.aborted) process.exit(interruptedCode);
     lines.say(`\n${name}: stopping, and taking everything down; once more leaves at once`);
-    controller.abort(new Error("interrupted"));
+    stopper.abort(new Error("interrupted"));
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, stop);
-  return controller.signal;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function print(report: DemoReport): void {

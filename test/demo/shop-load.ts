@@ -20,6 +20,8 @@ const shares = [1, 0.5, 0.25];
 const lowestShare = 0.1;
 
 const trialMs = 2_000;
+/** Without any load, to see whether others leave room for one. */
+const lookMs = 1_000;
 /** An app that is asked for more than the machine can do answers late long before it fails. */
 const steadyLatencyMs = 250;
 /** Of all processors: what a deploy beside the load needs at least. */
@@ -40,6 +42,7 @@ export function startLoad(baseUrl: string, { keptAlive, newConnections, orders }
  * the deploying side share its processors here, and a load that is too much by itself would show nothing but that.
  */
 export async function findRates(baseUrl: string, signal: AbortSignal): Promise<LoadRates> {
+  if ((await idleDuring(() => delay(lookMs, undefined, { signal }))) < idleShare) return scaled(lowestShare);
   for (const share of shares) {
     if (await carries(baseUrl, scaled(share), signal)) return scaled(share);
   }
@@ -58,12 +61,17 @@ function scaled(share: number): LoadRates {
 
 async function carries(baseUrl: string, rates: LoadRates, signal: AbortSignal): Promise<boolean> {
   await using load = await startLoad(baseUrl, rates);
-  const before = processorTimes();
-  await delay(trialMs, undefined, { signal });
-  const after = processorTimes();
+  const idle = await idleDuring(() => delay(trialMs, undefined, { signal }));
   const { streams } = await load.stop();
-  if ((after.idleMs - before.idleMs) / (after.allMs - before.allMs) < idleShare) return false;
-  return streams.every(({ failed, latencyMs }) => failed === 0 && latencyMs.p99 < steadyLatencyMs);
+  return idle >= idleShare && streams.every(({ failed, latencyMs }) => failed === 0 && latencyMs.p99 < steadyLatencyMs);
+}
+
+/** The share of all processors' time that nobody used meanwhile. */
+async function idleDuring(work: () => Promise<unknown>): Promise<number> {
+  const before = processorTimes();
+  await work();
+  const after = processorTimes();
+  return (after.idleMs - before.idleMs) / (after.allMs - before.allMs);
 }
 
 /** Since boot, of all processors together. */

@@ -13,8 +13,12 @@ export interface StepSink {
 export class StepLines {
   readonly #sink: StepSink;
 
-  constructor(sink: StepSink) {
+  readonly #signal: AbortSignal;
+
+  /** @param signal once it is given, a step that throws was stopped and has not failed */
+  constructor(sink: StepSink, signal: AbortSignal) {
     this.#sink = sink;
+    this.#signal = signal;
   }
 
   /** Runs a step; `note` makes the end of its line out of its result. */
@@ -27,7 +31,7 @@ export class StepLines {
       this.#end(name, startedMs, note(value));
       return value;
     } catch (error) {
-      this.#end(name, startedMs, "FAILED");
+      this.#end(name, startedMs, this.#signal.aborted ? "stopped" : "FAILED");
       throw error;
     }
   }
