@@ -1,0 +1,237 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { parseDocument, stringify } from "yaml";
+import * as z from "zod";
+import type { HostConfig } from "../../../src/core/config/schema.ts";
+import { runChecked } from "../../lab/run-command.ts";
+import type { TinyWebImage } from "../fixture/index.ts";
+import { readApplied, readFailure, readPlanned, readRolledBack } from "./command-results.ts";
+import type { Applied, Failure, Planned, RolledBack } from "./command-results.ts";
+import { checkout, type InstalledCommands } from "./installed-commands.ts";
+import { RunningCommand, type EndedCommand } from "./running-command.ts";
+
+/** The environment that the tests deploy to. */
+export const stackName = "prod";
+const hostName = "vps1";
+
+const registry = "10.77.0.1:5000";
+const passphrase = "correct horse battery staple";
+
+const checkpoint = z.object({
+  checkpoint: z.object({ latest: z.object({ resources: z.array(z.object({ urn: z.string() })) }) }),
+});
+
+/** What a project is made from. */
+export interface ProjectOptions {
+  /** Name of the app; its domain is `<name>.test`. */
+  readonly name: string;
+  /** Folder that it is made in. */
+  readonly parent: string;
+  readonly commands: InstalledCommands;
+  readonly host: HostConfig;
+  readonly compose: string;
+  /** More settings of the app in the stack's file. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+}
+
+/** An app's repository on a developer's machine: compose file, Pulumi project, one stack, state in a folder. */
+export class AppProject {
+  readonly name: string;
+  readonly folder: string;
+  readonly stackFile: string;
+  readonly stateFolder: string;
+  readonly #home: string;
+  readonly #commands: InstalledCommands;
+
+  private constructor({ name, parent, commands }: ProjectOptions) {
+    this.name = name;
+    this.folder = join(parent, name);
+    this.stackFile = join(this.folder, `Pulumi.${stackName}.yaml`);
+    this.stateFolder = join(this.folder, "state");
+    this.#home = join(parent, "home");
+    this.#commands = commands;
+  }
+
+  static async create(options: ProjectOptions): Promise<AppProject> {
+    const { name, host, compose, settings } = options;
+    const project = new AppProject(options);
+    await mkdir(project.stateFolder, { recursive: true });
+    await mkdir(project.#home, { recursive: true });
+    const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, ...settings };
+    const config = { "ikoma:hosts": { [hostName]: host }, "ikoma:apps": { [name]: app } };
+    await writeFile(join(project.folder, "Pulumi.yaml"), projectFile(name, project.stateFolder));
+    await writeFile(project.stackFile, stringify({ config }));
+    await writeFile(join(project.folder, "compose.yaml"), compose);
+    return project;
+  }
+
+  /** `ikoma bundle create`, pushed to the registry. Gives the pinned reference. */
+  async bundle({ version, reference }: TinyWebImage): Promise<string> {
+    const what = ["--app", this.name, "--version", version, "--image", `web=${reference}`];
+    const where = ["--push", `${registry}/${this.name}-bundle`, "--registry-mirror", `docker.io=http://${registry}`];
+    const { code, stdout, stderr } = await this.ikoma("bundle", "create", ...what, ...where);
+    if (code !== 0) throw new Error(`no bundle of ${version}: exit code ${code ?? "none"}\n${stderr}`);
+    return stdout.trim();
+  }
+
+  /** `ikoma deploy apply --yes --json`, expected to go well. */
+  async apply(...more: readonly string[]): Promise<Applied> {
+    return readApplied(await this.startApply(...more).ended);
+  }
+
+  /** The same, expected to fail. */
+  async applyBadly(...more: readonly string[]): Promise<Failure> {
+    return readFailure(await this.startApply(...more).ended);
+  }
+
+  startApply(...more: readonly string[]): RunningCommand {
+    return this.startIkoma("deploy", "apply", "--yes", "--json", ...more);
+  }
+
+  /** `ikoma deploy rollback --yes --json`, expected to go well. */
+  async rollBack(...more: readonly string[]): Promise<RolledBack> {
+    return readRolledBack(await this.ikoma("deploy", "rollback", "--yes", "--json", ...more));
+  }
+
+  /** `ikoma deploy plan --json`, expected to go well. */
+  async plan(...more: readonly string[]): Promise<Planned> {
+    return readPlanned(await this.ikoma("deploy", "plan", "--json", ...more));
+  }
+
+  /** Any command, in the project's folder. */
+  ikoma(...args: readonly string[]): Promise<EndedCommand> {
+    return this.startIkoma(...args).ended;
+  }
+
+  startIkoma(...args: readonly string[]): RunningCommand {
+    const file = join(this.#commands.cli, "ikoma");
+    return new RunningCommand({ file, args, cwd: this.folder, env: this.environment(this.#commands.cli) });
+  }
+
+  /** {@link pulumi}, expected to go well. Gives what it printed. */
+  async pulumiWell(...args: readonly string[]): Promise<string> {
+    const ended = await this.pulumi(...args);
+    if (ended.code === 0) return ended.stdout;
+    throw new Error(`pulumi ${args.join(" ")}: exit code ${ended.code ?? "none"}\n${ended.stdout}${ended.stderr}`);
+  }
+
+  /** {@link pulumi}, expected to fail. Gives what it printed, errors included. */
+  async pulumiBadly(...args: readonly string[]): Promise<string> {
+    const ended = await this.pulumi(...args);
+    if (ended.code !== undefined && ended.code > 0) return ended.stdout + ended.stderr;
+    throw new Error(`pulumi ${args.join(" ")}: exit code ${ended.code ?? "none"}\n${ended.stdout}${ended.stderr}`);
+  }
+
+  /** Plain `pulumi`, in a shell that has the provider's plugin on its PATH and nothing else of this project's. */
+  private pulumi(...args: readonly string[]): Promise<EndedCommand> {
+    const env = this.environment(this.#commands.plugin);
+    const more = ["--stack", stackName, "--non-interactive", "--color", "never"];
+    return new RunningCommand({ file: "pulumi", args: [...args, ...more], cwd: this.folder, env }).ended;
+  }
+
+  /** A line for a shell, as a person copies it from a message. */
+  shell(line: string): Promise<EndedCommand> {
+    const env = this.environment(this.#commands.cli);
+    return new RunningCommand({ file: "bash", args: ["-c", line], cwd: this.folder, env }).ended;
+  }
+
+  /** `pulumi stack init` and `pulumi config set --secret`. */
+  async setSecret(variable: string, value: string): Promise<void> {
+    const path = `ikoma:secrets.${this.name}.${variable}`;
+    const env = this.environment(this.#commands.cli);
+    const init = ["-C", this.folder, "stack", "select", "--create", stackName, "--non-interactive"];
+    await runChecked("pulumi", init, { env });
+    const set = [
+      "-C",
+      this.folder,
+      "config",
+      "set",
+      "--stack",
+      stackName,
+      "--secret",
+      "--path",
+      path,
+      "--non-interactive",
+    ];
+    await runChecked("pulumi", set, { env, stdin: value });
+  }
+
+  /** Changes a setting of the app in the stack's file, as by an editor; undefined takes it out. */
+  async configure(path: readonly string[], value: unknown): Promise<void> {
+    const document = parseDocument(await this.stackText());
+    const full = ["config", "ikoma:apps", this.name, ...path];
+    if (value === undefined) document.deleteIn(full);
+    else document.setIn(full, document.createNode(value));
+    await writeFile(this.stackFile, document.toString());
+  }
+
+  /** A setting of the app as the stack's file has it. */
+  async setting(...path: readonly string[]): Promise<unknown> {
+    const found: unknown = parseDocument(await this.stackText()).toJS();
+    return ["config", "ikoma:apps", this.name, ...path].reduce(valueAt, found);
+  }
+
+  stackText(): Promise<string> {
+    return readFile(this.stackFile, "utf8");
+  }
+
+  /** The stack's state, as the backend keeps it. */
+  stateText(): Promise<string> {
+    return readFile(join(this.stateFolder, ".pulumi", "stacks", this.name, `${stackName}.json`), "utf8");
+  }
+
+  /** URNs of the state's resources. */
+  async resources(): Promise<string[]> {
+    const { latest } = checkpoint.parse(JSON.parse(await this.stateText())).checkpoint;
+    return latest.resources.map(({ urn }) => urn);
+  }
+
+  /** Everything that the backend keeps: state, backups, history. */
+  async allState(): Promise<string> {
+    const files = await readdir(this.stateFolder, { recursive: true, withFileTypes: true });
+    const texts = files
+      .filter((each) => each.isFile())
+      .map((each) => readFile(join(each.parentPath, each.name), "utf8"));
+    return (await Promise.all(texts)).join("\n");
+  }
+
+  /** Lock files of the stack. */
+  async locks(): Promise<string[]> {
+    const folder = join(this.stateFolder, ".pulumi", "locks", "organization", this.name, stackName);
+    const names = await readdir(folder).catch(() => []);
+    return names.filter((name) => name.endsWith(".json"));
+  }
+
+  /** Empties the cache of bundles: from now on each is read where its reference says. */
+  async forgetBundles(): Promise<void> {
+    await rm(join(this.#home, ".cache/ikoma/bundles"), { recursive: true, force: true });
+  }
+
+  /** A clean shell: nothing of the one that runs the tests but where programs are. */
+  environment(...commands: readonly string[]): Record<string, string> {
+    return {
+      HOME: this.#home,
+      LANG: "C.UTF-8",
+      PATH: [...commands, process.env["PATH"] ?? ""].join(":"),
+      PULUMI_CONFIG_PASSPHRASE: passphrase,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+  }
+}
+
+function projectFile(name: string, stateFolder: string): string {
+  return `name: ${name}
+runtime:
+  name: nodejs
+  options: { typescript: false }
+main: ${join(checkout, "stacks/index.ts")}
+backend: { url: "file://${stateFolder}" }
+`;
+}
+
+function valueAt(value: unknown, key: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([name]) => name === key)?.[1]
+    : undefined;
+}
