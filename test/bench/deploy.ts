@@ -48,11 +48,10 @@ async function newStand(vps: Vps, folder: string): Promise<Stand> {
   );
   const images = [await pushTinyWeb("v1"), await pushTinyWeb("v2")];
   run(folder, ["host", "bootstrap", "vps1", "--yes"]);
-  const bundles = images.map(({ version, reference }) =>
-    run(folder, ["bundle", "create", "--app", "tiny", "--version", version, "--image", `web=${reference}`])
-      .stdout.trim()
-      .replace("tiny.bundle.json", join(folder, "tiny.bundle.json")),
-  );
+  const bundles = images.map(({ version, reference }) => {
+    const args = ["bundle", "create", "--app", "tiny", "--version", version, "--image", `web=${reference}`];
+    return run(folder, args).stdout.trim();
+  });
   return { folder, bundles };
 }
 

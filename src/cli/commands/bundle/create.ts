@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import type { CreateBundleOptions } from "../../../core/bundle/create-bundle.ts";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
@@ -104,8 +105,8 @@ async function optionsOf(argv: CreateArguments, images: Record<string, string>):
 /** @returns the reference to go on with: that of the registry where it was pushed, else that of the file. */
 async function store(argv: CreateArguments, manifest: BundleManifest): Promise<string> {
   const { pushBundle, writeBundleFile } = await import("../../../core/bundle/bundle-store.ts");
-  const { push, output } = argv;
-  const file = output ?? (push === undefined ? `${manifest.app}.bundle.json` : undefined);
+  const { push, output, cwd } = argv;
+  const file = output ?? (push === undefined ? join(cwd ?? "", `${manifest.app}.bundle.json`) : undefined);
   const written = file === undefined ? undefined : await writeBundleFile(manifest, file);
   const pushed = push === undefined ? undefined : await pushBundle(manifest, push, await registryOptions(argv));
   return pushed ?? written ?? "";
