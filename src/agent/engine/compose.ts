@@ -67,11 +67,15 @@ export class Compose {
         stop();
         reject(new IkomaError("HOST_NOT_READY", `compose does not run: ${error.message}`, { cause: error }));
       });
-      child.on("close", (code) => {
-        stop();
+      child.on("exit", () => {
+        // Its output matters no more, and a process that it left behind may keep that open.
         if (signal?.aborted === true) reject(new IkomaError("CANCELLED", "compose was stopped."));
         else if (limit.aborted) reject(new IkomaError("TIMEOUT", `compose did not end within ${longestRunMs / 60_000} min.`));
-        else resolve({ code: code ?? -1, output });
+        if (ended.aborted) for (const stream of [child.stdout, child.stderr]) stream.destroy();
+      });
+      child.on("close", (code) => {
+        stop();
+        resolve({ code: code ?? -1, output });
       });
       child.stdin.on("error", () => undefined); // It ended before it read all; its exit code tells.
       child.stdin.end(input);

@@ -185,6 +185,20 @@ describe("a bad release", () => {
     expect((await on.edge.served("shop")).servers).toMatchObject([{ name: "d1-web-1", state: "ready" }]);
   });
 
+  test("that somebody is still connected to is told before it has drained", async () => {
+    let asked = 0;
+    const answer = (path: string) => {
+      if (path !== "/smoke" || (asked += 1) < 2) return { status: 200, body: "two" };
+      on.edge.setConnections("shop", "d2-web-1", 1);
+      return { status: 500, body: "broken" };
+    };
+    const ended = await deploy("v2", { program: { answer }, smoke: [{ path: "/smoke" }], drainSeconds: 3600 });
+    expect(ended.error).toMatchObject({ code: "RELEASE_SMOKE_FAILED" });
+    expect(JSON.stringify(on.host.journal.events(ended.key, 0))).toContain("#2 still drains or stops");
+    on.edge.setConnections("shop", "d2-web-1", 0);
+    await nothingChanged();
+  });
+
   test("whose workers crash is switched back from", async () => {
     on.engine.images.set(imageOf("worker"), { exitCode: 1, lines: ["no queue"] });
     const services = { web: { kind: "web", image: imageOf("v2") }, jobs: { kind: "worker", image: imageOf("worker") } };
@@ -234,7 +248,9 @@ describe("at the moment of the switch", () => {
     const switchTo = edge.switchTo.bind(edge);
     edge.switchTo = async (app, committed) => {
       if (committed !== undefined) edge.failures.set("persist", new IkomaError("EDGE_FAILED", "no space left"));
-      await switchTo(app, committed).finally(() => { edge.failures.clear(); });
+      await switchTo(app, committed).finally(() => {
+        edge.failures.clear();
+      });
     };
     const ended = await deploy("v2", { program: saying("two") });
     expect(ended).toMatchObject({ state: "succeeded", result: { number: 2 } });

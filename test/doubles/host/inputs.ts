@@ -68,7 +68,7 @@ export function someAccessories(
     if (!on.engine.images.has(imageOf(name))) on.engine.images.set(imageOf(name), {});
   const specs = Object.entries(services).map(([service, name]): [string, object] => [
     service,
-    { kind: "accessory", image: imageOf(name) },
+    { kind: "accessory", image: imageOf(name), healthcheck: { test: "true" } },
   ]);
   return operations["accessories.apply"].input.parse({ spec: { app, services: Object.fromEntries(specs) } });
 }
