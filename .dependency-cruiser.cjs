@@ -6,7 +6,8 @@ module.exports = {
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
       name: "core-stands-alone",
-      comment: "The core knows neither the CLI nor Pulumi; of the agent it knows the protocol. The engine runner is the one door to Pulumi, and loads it lazily.",
+      comment:
+        "The core knows neither the CLI nor Pulumi; of the agent it knows the protocol. The engine runner is the one door to Pulumi, and loads it lazily.",
       severity: "error",
       from: { path: "^src/core/", pathNot: ["^src/core/engine/", "\\.test\\.ts$"] },
       to: { path: ["^src/(cli|provider|api)/", "^src/agent/(?!protocol\\.ts$)", "^(components|stacks)/", pulumi] },
@@ -34,9 +35,18 @@ module.exports = {
       comment: "Importing the SDK takes half a second; `ikoma status` must not pay for it.",
       severity: "error",
       from: { path: "^src/cli/", pathNot: "\\.test\\.ts$" },
-      to: { path: [pulumi, "^src/provider/", "^(components|stacks)/"], dynamic: false, dependencyTypesNot: ["type-only"] },
+      to: {
+        path: [pulumi, "^src/provider/", "^(components|stacks)/"],
+        dynamic: false,
+        dependencyTypesNot: ["type-only"],
+      },
     },
-    { name: "product-without-tests", severity: "error", from: { path: "^(src|components|stacks)/", pathNot: "\\.test\\.ts$" }, to: { path: "^test/" } },
+    {
+      name: "product-without-tests",
+      severity: "error",
+      from: { path: "^(src|components|stacks)/", pathNot: "\\.test\\.ts$" },
+      to: { path: "^test/" },
+    },
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -1,8 +1,5 @@
 const transform = {
-  "^.+\\.ts$": [
-    "@swc/jest",
-    { jsc: { parser: { syntax: "typescript" }, target: "es2023" }, module: { type: "es6" } },
-  ],
+  "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2023" }, module: { type: "es6" } }],
 };
 
 const project = (displayName, testMatch, more = {}) => ({
@@ -20,7 +17,10 @@ const project = (displayName, testMatch, more = {}) => ({
 export default {
   testTimeout: 120_000,
   projects: [
-    project("unit", ["<rootDir>/{src,components,stacks,scripts}/**/*.test.ts", "<rootDir>/test/{load,doubles}/**/*.test.ts"]),
+    project("unit", [
+      "<rootDir>/{src,components,stacks,scripts}/**/*.test.ts",
+      "<rootDir>/test/{load,doubles,demo}/**/*.test.ts",
+    ]),
     project("engine", ["<rootDir>/test/engine/**/*.engine.test.ts"]),
     project("e2e", ["<rootDir>/test/{e2e,lab}/**/*.e2e.test.ts"]),
   ],

@@ -94,8 +94,8 @@ function sealWith(secrets: Readonly<Record<string, pulumi.Input<string>>>): Seal
 }
 
 function stagedBy(args: ComposeStackArgs): { app: string; bundle: string; images: string[] } {
-  const images = [...imagesOf(args.bundle.manifest), ...imagesOf(accessoriesBundle(args).manifest)];
-  return { app: args.app, bundle: args.bundle.digest, images: [...new Set(images)].sort() };
+  const images = imagesOf(args.bundle.manifest, accessoriesBundle(args).manifest);
+  return { app: args.app, bundle: args.bundle.digest, images };
 }
 
 function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {

@@ -44,7 +44,11 @@ async function createEdge(host: Host): Promise<void> {
 
 async function startError(host: Host): Promise<IkomaError> {
   const lines = await host.containers.lastLines(edgeContainerName, 10).catch(() => []);
-  return new IkomaError("EDGE_FAILED", `The edge did not come up within ${startDeadlineMs / 1000} s${lines.length === 0 ? "." : `: ${lines.at(-1) ?? ""}`}`, {
-    details: { log: lines },
-  });
+  return new IkomaError(
+    "EDGE_FAILED",
+    `The edge did not come up within ${startDeadlineMs / 1000} s${lines.length === 0 ? "." : `: ${lines.at(-1) ?? ""}`}`,
+    {
+      details: { log: lines },
+    },
+  );
 }

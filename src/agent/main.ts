@@ -2,7 +2,7 @@ import { connect } from "node:net";
 import { pino } from "pino";
 import { createHaproxyEdge } from "./edge/haproxy-edge.ts";
 import { edgeContainerName, ensureEdgeRuns } from "./edge-container.ts";
-import { edgeView } from "./edge-view.ts";
+import { edgeView } from "./edge-from-ledger.ts";
 import { Compose } from "./engine/compose.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
@@ -80,7 +80,10 @@ function openHost(): Host {
     images: new Images(engine, paths.dockerConfig),
     volumes: new Volumes(engine),
     compose: new Compose(),
-    edge: createHaproxyEdge({ directory: paths.edge, startupLog: async () => (await containers.lastLines(edgeContainerName, 20)).join("\n") }),
+    edge: createHaproxyEdge({
+      directory: paths.edge,
+      startupLog: async () => (await containers.lastLines(edgeContainerName, 20)).join("\n"),
+    }),
     vault,
     deployments: new Deployments(database, vault),
     journal: new Journal(database),

@@ -107,7 +107,9 @@ const redact = z.array(z.string()).default([]);
 export const operations = {
   "bundle.stage": {
     input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1) }),
-    result: z.strictObject({ images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })) }),
+    result: z.strictObject({
+      images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })),
+    }),
   },
   "bundle.remove": { input: z.strictObject({ app: appName }), result: none },
   "accessories.apply": {
@@ -255,6 +257,10 @@ export const rpcRequest = z.strictObject({
 });
 export const rpcMessage = z.union([
   z.strictObject({ jsonrpc: z.literal("2.0"), id: z.number().int(), result: z.unknown() }),
-  z.strictObject({ jsonrpc: z.literal("2.0"), id: z.number().int(), error: z.strictObject({ code: z.number().int(), message: z.string(), data: wireError.optional() }) }),
+  z.strictObject({
+    jsonrpc: z.literal("2.0"),
+    id: z.number().int(),
+    error: z.strictObject({ code: z.number().int(), message: z.string(), data: wireError.optional() }),
+  }),
   z.strictObject({ jsonrpc: z.literal("2.0"), method: z.literal("operation.event"), params: eventNotification }),
 ]);

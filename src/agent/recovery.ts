@@ -1,5 +1,5 @@
 import { IkomaError } from "../core/errors.ts";
-import { edgeView } from "./edge-view.ts";
+import { edgeView } from "./edge-from-ledger.ts";
 import type { Host } from "./host.ts";
 import type { JournalEntry } from "./ledger/journal.ts";
 import { partOf } from "./operations/catalogue.ts";
@@ -49,7 +49,10 @@ async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
     host.log.info({ app, number }, "finished a deployment that a restart had cut off");
     return;
   }
-  const error = new IkomaError("RELEASE_INTERRUPTED", `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`);
+  const error = new IkomaError(
+    "RELEASE_INTERRUPTED",
+    `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`,
+  );
   host.journal.atOnce(() => {
     if (number !== undefined) host.deployments.fail(app, number, error.message);
     host.journal.fail(key, "failed", toWire(error), host.parts.advance(app, part));

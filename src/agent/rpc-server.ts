@@ -87,9 +87,11 @@ function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Han
     },
   };
   readLines(socket, maxMessageBytes, (line) => {
-    void ready.then(() => answer(line, handlers, connection, send)).catch((error: unknown) => {
-      host.log.error({ reason: String(error) }, "request failed");
-    });
+    void ready
+      .then(() => answer(line, handlers, connection, send))
+      .catch((error: unknown) => {
+        host.log.error({ reason: String(error) }, "request failed");
+      });
   });
   socket.on("error", () => socket.destroy());
   socket.on("close", () => {
@@ -102,15 +104,22 @@ function oneLine(message: object): string {
   return JSON.stringify(message).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }
 
-async function answer(line: string, handlers: Handlers, connection: Connection, send: (message: object) => void): Promise<void> {
+async function answer(
+  line: string,
+  handlers: Handlers,
+  connection: Connection,
+  send: (message: object) => void,
+): Promise<void> {
   let id = 0;
   try {
     const request = rpcRequest.parse(jsonOf(line));
     id = request.id;
-    if (!isMethod(request.method)) throw new IkomaError("AGENT_PROTOCOL", `This agent knows no request ${request.method}.`);
+    if (!isMethod(request.method))
+      throw new IkomaError("AGENT_PROTOCOL", `This agent knows no request ${request.method}.`);
     send({ id, result: await call(request.method, request.params, handlers, connection) });
   } catch (thrown) {
-    const error = thrown instanceof z.ZodError ? new IkomaError("AGENT_PROTOCOL", z.prettifyError(thrown)) : toIkomaError(thrown);
+    const error =
+      thrown instanceof z.ZodError ? new IkomaError("AGENT_PROTOCOL", z.prettifyError(thrown)) : toIkomaError(thrown);
     send({ id, error: { code: -32000, message: error.message, data: toWire(error) } });
   }
 }
@@ -124,7 +133,12 @@ function jsonOf(line: string): unknown {
   }
 }
 
-function call<M extends Method>(method: M, params: unknown, handlers: Handlers, connection: Connection): Promise<Result<M>> | Result<M> {
+function call<M extends Method>(
+  method: M,
+  params: unknown,
+  handlers: Handlers,
+  connection: Connection,
+): Promise<Result<M>> | Result<M> {
   const parsed = methods[method].params.parse(params) as Parsed<M>;
   return handlers[method](parsed, connection);
 }

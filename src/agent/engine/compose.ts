@@ -35,7 +35,16 @@ export class Compose {
    */
   async up(project: ComposeProject, services: readonly string[], signal?: AbortSignal, anew = false): Promise<void> {
     if (services.length === 0) return;
-    const options = ["--detach", "--no-build", "--pull", "never", "--no-deps", "--no-color", ...(anew ? ["--force-recreate"] : []), "--quiet-pull"];
+    const options = [
+      "--detach",
+      "--no-build",
+      "--pull",
+      "never",
+      "--no-deps",
+      "--no-color",
+      ...(anew ? ["--force-recreate"] : []),
+      "--quiet-pull",
+    ];
     const command = ["-p", project.name, "-f", "-", "up", ...options, ...services];
     const { code, output } = await this.#run(command, JSON.stringify(escapeDollars(project)), signal);
     if (code === 0) return;
@@ -70,7 +79,8 @@ export class Compose {
       child.on("exit", () => {
         // Its output matters no more, and a process that it left behind may keep that open.
         if (signal?.aborted === true) reject(new IkomaError("CANCELLED", "compose was stopped."));
-        else if (limit.aborted) reject(new IkomaError("TIMEOUT", `compose did not end within ${longestRunMs / 60_000} min.`));
+        else if (limit.aborted)
+          reject(new IkomaError("TIMEOUT", `compose did not end within ${longestRunMs / 60_000} min.`));
         if (ended.aborted) for (const stream of [child.stdout, child.stderr]) stream.destroy();
       });
       child.on("close", (code) => {

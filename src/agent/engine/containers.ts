@@ -37,7 +37,10 @@ const containerDetails = z.object({
     Env: z.array(z.string()).nullable().default([]),
     Cmd: z.array(z.string()).nullable().optional(),
     Labels: z.record(z.string(), z.string()).nullable(),
-    Healthcheck: z.object({ Test: z.array(z.string()).nullable().optional() }).nullable().optional(),
+    Healthcheck: z
+      .object({ Test: z.array(z.string()).nullable().optional() })
+      .nullable()
+      .optional(),
   }),
   NetworkSettings: z.object({ Networks: z.record(z.string(), attachedNetwork) }),
 });
@@ -101,7 +104,9 @@ export class Containers {
       body: { Detach: false, Tty: false },
       signal,
     });
-    const ended = await this.#engine.json(z.object({ ExitCode: z.number().nullable() }), { path: `/exec/${created.Id}/json` });
+    const ended = await this.#engine.json(z.object({ ExitCode: z.number().nullable() }), {
+      path: `/exec/${created.Id}/json`,
+    });
     return { code: ended.ExitCode ?? -1, output: splitStream(output).trim() };
   }
 }
@@ -122,7 +127,11 @@ function splitStream(bytes: Buffer): string {
 }
 
 /** Takes these HTTP statuses of the engine (with these words) for success: what was asked for is so already. */
-export async function ignoring(statuses: readonly number[], action: () => Promise<unknown>, words = /(?:)/): Promise<void> {
+export async function ignoring(
+  statuses: readonly number[],
+  action: () => Promise<unknown>,
+  words = /(?:)/,
+): Promise<void> {
   try {
     await action();
   } catch (error) {

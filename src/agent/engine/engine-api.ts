@@ -62,7 +62,9 @@ export class EngineApi {
       what.signal?.throwIfAborted();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new IkomaError("HOST_NOT_READY", `The Docker engine broke off its answer to ${what.path}: ${reason}`, { cause: error });
+      throw new IkomaError("HOST_NOT_READY", `The Docker engine broke off its answer to ${what.path}: ${reason}`, {
+        cause: error,
+      });
     }
     return Buffer.concat(chunks);
   }
@@ -98,7 +100,9 @@ export class EngineApi {
           method: what.method ?? "GET",
           path: what.path,
           headers: {
-            ...(body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+            ...(body === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
             ...what.headers,
           },
           timeout: what.timeoutMs ?? defaultTimeoutMs,
@@ -108,7 +112,9 @@ export class EngineApi {
       );
       outgoing.on("timeout", () => outgoing.destroy(new Error(`the engine did not answer ${what.path} in time`)));
       outgoing.on("error", (error) => {
-        reject(new IkomaError("HOST_NOT_READY", `The Docker engine does not answer: ${error.message}`, { cause: error }));
+        reject(
+          new IkomaError("HOST_NOT_READY", `The Docker engine does not answer: ${error.message}`, { cause: error }),
+        );
       });
       outgoing.end(body);
     });

@@ -10,7 +10,10 @@ const image = z.object({
   Architecture: z.string(),
   Os: z.string(),
   Size: z.number(),
-  Config: z.object({ Env: z.array(z.string()).nullable().optional(), Cmd: z.array(z.string()).nullable().optional() }).nullable().optional(),
+  Config: z
+    .object({ Env: z.array(z.string()).nullable().optional(), Cmd: z.array(z.string()).nullable().optional() })
+    .nullable()
+    .optional(),
 });
 /** An image of the engine. */
 export type Image = z.infer<typeof image>;
@@ -50,7 +53,9 @@ export class Images {
     } catch (error) {
       if (error instanceof IkomaError) throw error;
       const reason = error instanceof Error ? error.message : String(error);
-      throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${reason}`, { cause: error });
+      throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${reason}`, {
+        cause: error,
+      });
     }
   }
 
@@ -107,5 +112,6 @@ async function failOnProgressError(reference: string, progress: Readable): Promi
 function checkProgress(reference: string, line: string): void {
   if (line.trim() === "") return;
   const { error } = pullProgress.parse(JSON.parse(line));
-  if (error !== undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error}`);
+  if (error !== undefined)
+    throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} could not be pulled: ${error}`);
 }

@@ -27,7 +27,9 @@ export class Networks {
   /** Subnets that any network of the host uses, the agent's or not. */
   async subnetsInUse(): Promise<string[]> {
     const all = await this.#engine.json(z.array(network), { path: "/networks" });
-    return all.flatMap((each) => (each.IPAM.Config ?? []).map((config) => config.Subnet ?? "")).filter((each) => each !== "");
+    return all
+      .flatMap((each) => (each.IPAM.Config ?? []).map((config) => config.Subnet ?? ""))
+      .filter((each) => each !== "");
   }
 
   /** Creates the network, or leaves one of that name as it is. */
@@ -37,7 +39,13 @@ export class Networks {
       this.#engine.raw({
         method: "POST",
         path: "/networks/create",
-        body: { Name: name, CheckDuplicate: true, Driver: "bridge", IPAM: { Config: [{ Subnet: subnet }] }, Labels: own },
+        body: {
+          Name: name,
+          CheckDuplicate: true,
+          Driver: "bridge",
+          IPAM: { Config: [{ Subnet: subnet }] },
+          Labels: own,
+        },
       }),
     );
   }
@@ -66,10 +74,14 @@ export class Networks {
     const found = await this.#engine.find(network, path);
     if (found === undefined) return;
     const filters = encodeURIComponent(JSON.stringify({ network: [found.Id] }));
-    const attached = await this.#engine.json(z.array(z.object({ Id: z.string() })), { path: `/containers/json?all=true&filters=${filters}` });
+    const attached = await this.#engine.json(z.array(z.object({ Id: z.string() })), {
+      path: `/containers/json?all=true&filters=${filters}`,
+    });
     await Promise.all(
       attached.map(({ Id }) =>
-        ignoring([404], () => this.#engine.raw({ method: "POST", path: `${path}/disconnect`, body: { Container: Id, Force: true } })),
+        ignoring([404], () =>
+          this.#engine.raw({ method: "POST", path: `${path}/disconnect`, body: { Container: Id, Force: true } }),
+        ),
       ),
     );
     await ignoring([404], () => this.#engine.raw({ method: "DELETE", path }));

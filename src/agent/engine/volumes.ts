@@ -17,7 +17,9 @@ export class Volumes {
   }
 
   async exists(name: string): Promise<boolean> {
-    return (await this.#engine.find(z.object({ Name: z.string() }), `/volumes/${encodeURIComponent(name)}`)) !== undefined;
+    return (
+      (await this.#engine.find(z.object({ Name: z.string() }), `/volumes/${encodeURIComponent(name)}`)) !== undefined
+    );
   }
 
   /** Creates the volume where there is none; an existing one is adopted as it is. */

@@ -19,6 +19,7 @@ export interface GateTarget {
 }
 
 const pollMs = 50;
+const longestPauseMs = 300;
 const longestCommandMs = 30_000;
 const probeTimeoutMs = 2_000;
 /**
@@ -59,17 +60,24 @@ async function waitForOne(
   for (;;) {
     signal.throwIfAborted();
     const container = await containers.inspect(target.containerId);
-    if (container === undefined || hasFallen(container, target.restartsBefore ?? 0)) throw await crashError(containers, target, container, op);
+    if (container === undefined || hasFallen(container, target.restartsBefore ?? 0))
+      throw await crashError(containers, target, container, op);
+    const askedAtMs = Date.now();
     const verdict = await check(signal);
     if (verdict === undefined) return;
+    // A check that starts a program takes a processor: at most half of one is taken from what serves.
+    const pauseMs = Math.max(pollMs, Date.now() - askedAtMs);
     signal.throwIfAborted();
     if (Date.now() > deadline) throw await unhealthyError(containers, target, health, verdict, op);
-    await sleep(pollMs, undefined, { signal });
+    await sleep(Math.min(pauseMs, longestPauseMs), undefined, { signal });
   }
 }
 
 /** How often the engine has restarted each container with these labels so far, by its id. */
-export async function restartCounts(containers: Containers, labels: Record<string, string>): Promise<Map<string, number>> {
+export async function restartCounts(
+  containers: Containers,
+  labels: Record<string, string>,
+): Promise<Map<string, number>> {
   const found = await containers.list(labels);
   return new Map(found.map((each) => [each.Id, each.RestartCount]));
 }
@@ -77,7 +85,13 @@ export async function restartCounts(containers: Containers, labels: Record<strin
 /** A check gives undefined when the target is healthy, else why not, free of secrets. */
 type Check = (signal: AbortSignal) => Promise<string | undefined>;
 
-function checkOf(containers: Containers, target: GateTarget, health: HealthProbe, deadline: number, redact: (text: string) => string): Check {
+function checkOf(
+  containers: Containers,
+  target: GateTarget,
+  health: HealthProbe,
+  deadline: number,
+  redact: (text: string) => string,
+): Check {
   const command = healthCommand(target.healthcheck);
   if (command !== undefined) return commandCheck(containers, target, command, deadline, redact);
   if (target.http !== undefined) return httpCheck(target.http, health, redact);
@@ -95,24 +109,37 @@ function commandCheck(
   return async (signal) => {
     const timeoutMs = Math.min(longestCommandMs, Math.max(pollMs, deadline - Date.now()));
     const timeout = AbortSignal.timeout(timeoutMs);
-    const { code, output } = await containers.exec(target.containerId, command, AbortSignal.any([signal, timeout])).catch((error: unknown) => {
-      // The container may have gone while the command ran; the next look at it says so.
-      const reason = error instanceof Error ? error.message : String(error);
-      return { code: -1, output: timeout.aborted ? `it had not ended after ${timeoutMs} ms` : reason };
-    });
+    const { code, output } = await containers
+      .exec(target.containerId, command, AbortSignal.any([signal, timeout]))
+      .catch((error: unknown) => {
+        // The container may have gone while the command ran; the next look at it says so.
+        const reason = error instanceof Error ? error.message : String(error);
+        return { code: -1, output: timeout.aborted ? `it had not ended after ${timeoutMs} ms` : reason };
+      });
     // Masked before it is cut: half a secret would not be found.
-    return code === 0 ? undefined : `its health check ended with ${code}${output === "" ? "" : `: ${redact(output).slice(-quotedLength)}`}`;
+    return code === 0
+      ? undefined
+      : `its health check ended with ${code}${output === "" ? "" : `: ${redact(output).slice(-quotedLength)}`}`;
   };
 }
 
-function httpCheck(http: { address: string; port: number; host: string }, health: HealthProbe, redact: (text: string) => string): Check {
+function httpCheck(
+  http: { address: string; port: number; host: string },
+  health: HealthProbe,
+  redact: (text: string) => string,
+): Check {
   return async (signal) => {
     const answer = await probe(http, health.path, http.host, probeTimeoutMs, signal);
-    return isAccepted(answer, health.status) ? undefined : `GET ${health.path} on port ${http.port}: ${describeAnswer(answer, redact)}`;
+    return isAccepted(answer, health.status)
+      ? undefined
+      : `GET ${health.path} on port ${http.port}: ${describeAnswer(answer, redact)}`;
   };
 }
 
-const composeHealthcheck = z.object({ test: z.union([z.string(), z.array(z.string())]).optional(), disable: z.boolean().optional() });
+const composeHealthcheck = z.object({
+  test: z.union([z.string(), z.array(z.string())]).optional(),
+  disable: z.boolean().optional(),
+});
 
 /** The command of a compose health check; undefined where there is none or it is switched off. */
 export function healthCommand(healthcheck: unknown): string[] | undefined {
@@ -128,7 +155,13 @@ export function healthCommand(healthcheck: unknown): string[] | undefined {
 
 function hasFallen(container: Container, restartsBefore: number): boolean {
   const { Status, Restarting } = container.State;
-  return Restarting || container.RestartCount > restartsBefore || Status === "exited" || Status === "dead" || Status === "removing";
+  return (
+    Restarting ||
+    container.RestartCount > restartsBefore ||
+    Status === "exited" ||
+    Status === "dead" ||
+    Status === "removing"
+  );
 }
 
 async function crashError(
@@ -138,15 +171,26 @@ async function crashError(
   op: OperationContext,
 ): Promise<IkomaError> {
   if (container === undefined) {
-    return new IkomaError("RELEASE_CRASHED", `The container of service ${target.service} was removed while it started.`);
+    return new IkomaError(
+      "RELEASE_CRASHED",
+      `The container of service ${target.service} was removed while it started.`,
+    );
   }
   const lines = await tellLastLines(containers, target, op);
   const { ExitCode, OOMKilled, Error: engineError } = container.State;
-  const why = OOMKilled ? "it ran out of memory" : engineError === "" ? `exit code ${ExitCode}` : op.redact(engineError);
+  const why = OOMKilled
+    ? "it ran out of memory"
+    : engineError === ""
+      ? `exit code ${ExitCode}`
+      : op.redact(engineError);
   const last = lines.at(-1);
-  return new IkomaError("RELEASE_CRASHED", `The service ${target.service} stopped while it started (${why})${last === undefined ? "." : `; its last line: ${last}`}`, {
-    details: { service: target.service, exitCode: ExitCode, outOfMemory: OOMKilled, log: lines },
-  });
+  return new IkomaError(
+    "RELEASE_CRASHED",
+    `The service ${target.service} stopped while it started (${why})${last === undefined ? "." : `; its last line: ${last}`}`,
+    {
+      details: { service: target.service, exitCode: ExitCode, outOfMemory: OOMKilled, log: lines },
+    },
+  );
 }
 
 async function unhealthyError(

@@ -10,8 +10,15 @@ export type ProbeAnswer = { status: number; body: string } | { failure: string }
 const bodyLimitBytes = 64 * 1024;
 
 /** One GET without redirects or keep-alive. Never throws. */
-export function probe(target: ProbeTarget, path: string, host: string, timeoutMs: number, signal?: AbortSignal): Promise<ProbeAnswer> {
-  const where: RequestOptions = "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
+export function probe(
+  target: ProbeTarget,
+  path: string,
+  host: string,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<ProbeAnswer> {
+  const where: RequestOptions =
+    "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
   return new Promise((resolve) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const ended = AbortSignal.any([timeout, ...(signal === undefined ? [] : [signal])]);

@@ -16,10 +16,16 @@ export async function runSmokeChecks(
     const answer = await probe(target, check.path, host, check.timeoutSeconds * 1000, op.signal);
     const missesText = "body" in answer && check.contains !== undefined && !answer.body.includes(check.contains);
     if (isAccepted(answer, check.status) && !missesText) continue;
-    const wanted = missesText ? `a body with ${JSON.stringify(check.contains)}` : `a status of ${check.status.join("-")}`;
+    const wanted = missesText
+      ? `a body with ${JSON.stringify(check.contains)}`
+      : `a status of ${check.status.join("-")}`;
     const said = describeAnswer(answer, op.redact);
-    throw new IkomaError("RELEASE_SMOKE_FAILED", `The smoke check GET ${check.path} ${where} wanted ${wanted} and got ${said}`, {
-      details: { path: check.path, answer: said, where },
-    });
+    throw new IkomaError(
+      "RELEASE_SMOKE_FAILED",
+      `The smoke check GET ${check.path} ${where} wanted ${wanted} and got ${said}`,
+      {
+        details: { path: check.path, answer: said, where },
+      },
+    );
   }
 }

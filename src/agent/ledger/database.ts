@@ -36,11 +36,16 @@ export function openDatabase(path: string): DatabaseSync {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path);
   if (path !== ":memory:") chmodSync(path, 0o600); // SQLite gives its own files beside it the same mode.
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000");
+  database.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
+  );
   const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (found > migrations.length) {
     database.close();
-    throw new IkomaError("JOURNAL_NEWER", `The journal of this host has schema ${found}; this agent knows up to ${migrations.length}.`);
+    throw new IkomaError(
+      "JOURNAL_NEWER",
+      `The journal of this host has schema ${found}; this agent knows up to ${migrations.length}.`,
+    );
   }
   for (const [index, migration] of migrations.entries()) {
     if (index < found) continue;

@@ -26,7 +26,9 @@ const row = z.object({
 });
 type Row = z.infer<typeof row>;
 
-const servers = z.array(z.strictObject({ name: z.string(), service: z.string(), address: z.string(), port: z.number() }));
+const servers = z.array(
+  z.strictObject({ name: z.string(), service: z.string(), address: z.string(), port: z.number() }),
+);
 
 /** A deployment with what the agent alone knows of it. */
 export interface LedgerDeployment extends Deployment {
@@ -47,7 +49,9 @@ export class Deployments {
   /** Enters a new deployment under the app's next number. */
   begin(input: ReleaseInput, digest: string, by: string): LedgerDeployment {
     const { app, version, bundle } = input.spec;
-    const next = this.#database.prepare("SELECT COALESCE(MAX(number), 0) + 1 AS next FROM deployments WHERE app = ?").get(app);
+    const next = this.#database
+      .prepare("SELECT COALESCE(MAX(number), 0) + 1 AS next FROM deployments WHERE app = ?")
+      .get(app);
     const number = z.object({ next: z.number() }).parse(next).next;
     this.#database
       .prepare(
@@ -78,18 +82,24 @@ export class Deployments {
   /** Ends a deployment that never came to serve. */
   fail(app: string, number: number, why: string): void {
     this.#database
-      .prepare("UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE app = ? AND number = ? AND status = 'started'")
+      .prepare(
+        "UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE app = ? AND number = ? AND status = 'started'",
+      )
       .run(Date.now(), why, app, number);
   }
 
   /** Ends every deployment that a restart of the agent cut off before its operation knew of it. */
   failStarted(why: string): void {
-    this.#database.prepare("UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE status = 'started'").run(Date.now(), why);
+    this.#database
+      .prepare("UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE status = 'started'")
+      .run(Date.now(), why);
   }
 
   /** Keeps what the release was asked for anew with (source, number to keep), where the release itself is the same. */
   renew(app: string, number: number, input: ReleaseInput): void {
-    this.#database.prepare("UPDATE deployments SET sealed = ? WHERE app = ? AND number = ?").run(this.#vault.seal(input), app, number);
+    this.#database
+      .prepare("UPDATE deployments SET sealed = ? WHERE app = ? AND number = ?")
+      .run(this.#vault.seal(input), app, number);
   }
 
   /** Forgets the current deployment's serving state when an app is removed; its entry stays as good. */
@@ -103,8 +113,14 @@ export class Deployments {
    */
   prune(app: string, keep: number): LedgerDeployment[] {
     return transaction(this.#database, () => {
-      const beyond = this.#select("WHERE app = ? AND status = 'good' ORDER BY number DESC LIMIT -1 OFFSET ?", app, keep);
-      const mark = this.#database.prepare("UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ?");
+      const beyond = this.#select(
+        "WHERE app = ? AND status = 'good' ORDER BY number DESC LIMIT -1 OFFSET ?",
+        app,
+        keep,
+      );
+      const mark = this.#database.prepare(
+        "UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ?",
+      );
       for (const each of beyond) mark.run(app, each.number);
       this.#database.prepare("UPDATE deployments SET sealed = x'' WHERE app = ? AND status = 'failed'").run(app);
       return beyond;
@@ -137,7 +153,9 @@ export class Deployments {
 
   /** What a deployment was given, secrets included; undefined once it was pruned. */
   input(app: string, number: number): ReleaseInput | undefined {
-    const found = this.#database.prepare("SELECT sealed FROM deployments WHERE app = ? AND number = ?").get(app, number);
+    const found = this.#database
+      .prepare("SELECT sealed FROM deployments WHERE app = ? AND number = ?")
+      .get(app, number);
     const sealed = found?.["sealed"];
     if (!(sealed instanceof Uint8Array) || sealed.length === 0) return undefined;
     return releaseInput.parse(this.#vault.unseal(sealed));

@@ -43,7 +43,9 @@ export class Journal {
 
   begin(key: string, kind: OperationKind, app: string, by: string): void {
     this.#database
-      .prepare("INSERT INTO operations (key, kind, app, by, state, phase, started_ms) VALUES (?, ?, ?, ?, 'running', 'accepted', ?)")
+      .prepare(
+        "INSERT INTO operations (key, kind, app, by, state, phase, started_ms) VALUES (?, ?, ?, ?, 'running', 'accepted', ?)",
+      )
       .run(key, kind, app, by, Date.now());
   }
 

@@ -16,14 +16,18 @@ export class Parts {
 
   /** 0 for a part that nothing was ever done to. */
   generation(app: string, part: Part): number {
-    const found = this.#database.prepare("SELECT generation FROM generations WHERE app = ? AND part = ?").get(app, part);
+    const found = this.#database
+      .prepare("SELECT generation FROM generations WHERE app = ? AND part = ?")
+      .get(app, part);
     return found === undefined ? 0 : z.object({ generation: z.number() }).parse(found).generation;
   }
 
   /** Counts one more change, good or failed, and gives the new generation. */
   advance(app: string, part: Part): number {
     this.#database
-      .prepare("INSERT INTO generations VALUES (?, ?, 1) ON CONFLICT (app, part) DO UPDATE SET generation = generation + 1")
+      .prepare(
+        "INSERT INTO generations VALUES (?, ?, 1) ON CONFLICT (app, part) DO UPDATE SET generation = generation + 1",
+      )
       .run(app, part);
     return this.generation(app, part);
   }
@@ -52,7 +56,9 @@ export class Parts {
   /** Every app that has a part on this host, or a deployment that serves, comes or has not been cleaned away. */
   apps(): string[] {
     const rows = this.#database
-      .prepare("SELECT app FROM parts UNION SELECT app FROM deployments WHERE status IN ('current', 'started', 'good') ORDER BY app")
+      .prepare(
+        "SELECT app FROM parts UNION SELECT app FROM deployments WHERE status IN ('current', 'started', 'good') ORDER BY app",
+      )
       .all();
     return rows.map((each) => z.object({ app: z.string() }).parse(each).app);
   }

@@ -22,7 +22,9 @@ export class Subnets {
     this.#pool = new Set(pooled);
     transaction(database, () => {
       // The pool may be another one than last time; what is held of the old one is not given out again.
-      database.prepare("DELETE FROM subnets WHERE owner IS NULL AND subnet NOT IN (SELECT value FROM json_each(?))").run(JSON.stringify(pooled));
+      database
+        .prepare("DELETE FROM subnets WHERE owner IS NULL AND subnet NOT IN (SELECT value FROM json_each(?))")
+        .run(JSON.stringify(pooled));
       const add = database.prepare("INSERT OR IGNORE INTO subnets (subnet) VALUES (?)");
       for (const each of pooled) add.run(each);
     });
@@ -32,9 +34,14 @@ export class Subnets {
   allocate(owner: string, inUse: readonly string[]): string {
     const held = this.#database.prepare("SELECT subnet FROM subnets WHERE owner = ?").get(owner);
     if (held !== undefined) return subnetOf(held);
-    const free = this.#database.prepare("SELECT subnet FROM subnets WHERE owner IS NULL ORDER BY released_ms, rowid").all();
-    const chosen = free.map(subnetOf).find((each) => this.#pool.has(each) && !inUse.some((other) => overlaps(each, other)));
-    if (chosen === undefined) throw new IkomaError("NETWORKS_EXHAUSTED", "Every network of this host's pool is in use.");
+    const free = this.#database
+      .prepare("SELECT subnet FROM subnets WHERE owner IS NULL ORDER BY released_ms, rowid")
+      .all();
+    const chosen = free
+      .map(subnetOf)
+      .find((each) => this.#pool.has(each) && !inUse.some((other) => overlaps(each, other)));
+    if (chosen === undefined)
+      throw new IkomaError("NETWORKS_EXHAUSTED", "Every network of this host's pool is in use.");
     this.#database.prepare("UPDATE subnets SET owner = ? WHERE subnet = ?").run(owner, chosen);
     return chosen;
   }
@@ -52,13 +59,18 @@ export class Subnets {
 
 /** The nth usable address of a subnet; 1 is the gateway. */
 export function addressIn(subnet: string, index: number): string {
-  if (index < 1 || index >= subnetSize - 1) throw new IkomaError("NETWORKS_EXHAUSTED", `A release has at most ${subnetSize - 3} containers.`);
+  if (index < 1 || index >= subnetSize - 1)
+    throw new IkomaError("NETWORKS_EXHAUSTED", `A release has at most ${subnetSize - 3} containers.`);
   return format(base(subnet) + index);
 }
 
 function subnetsOf(pool: string): string[] {
   const bits = Number(pool.split("/")[1]);
-  if (bits > prefixBits) throw new IkomaError("CONFIG_INVALID", `The network pool ${pool} is too small; it needs a /${prefixBits} at least.`);
+  if (bits > prefixBits)
+    throw new IkomaError(
+      "CONFIG_INVALID",
+      `The network pool ${pool} is too small; it needs a /${prefixBits} at least.`,
+    );
   const count = Math.min(mostSubnets, 2 ** (prefixBits - bits));
   const first = base(pool) - (base(pool) % 2 ** (32 - bits));
   return Array.from({ length: count }, (_, index) => `${format(first + index * subnetSize)}/${prefixBits}`);

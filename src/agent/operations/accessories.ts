@@ -33,7 +33,8 @@ export async function applyAccessories(
   await op.enter("network");
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
   await host.networks.create(project, subnet, ownLabels(spec.app, "accessories"));
-  for (const [name, volume] of Object.entries(spec.volumes)) await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
+  for (const [name, volume] of Object.entries(spec.volumes))
+    await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
 
   await op.enter("starting");
   const placements = place(spec.services, subnet, await addressesHeld(host, spec, project));
@@ -65,7 +66,9 @@ async function alteredByHand(host: Host, spec: AccessoriesSpec): Promise<string[
     const wanted = spec.services[each.Config.Labels?.[labels.service] ?? ""];
     if (wanted === undefined) return [];
     const drift = containerDrift("", "", wanted, each, await host.images.inspect(wanted.image));
-    return drift.every(({ path }) => path === ".state") ? [] : [each.Config.Labels?.["com.docker.compose.service"] ?? ""];
+    return drift.every(({ path }) => path === ".state")
+      ? []
+      : [each.Config.Labels?.["com.docker.compose.service"] ?? ""];
   });
   return (await Promise.all(keys)).flat();
 }
@@ -85,7 +88,11 @@ async function addressesHeld(host: Host, spec: AccessoriesSpec, network: string)
 }
 
 /** Stops and removes the containers and their network. Volumes stay: data is only ever removed by a purge that names it. */
-export async function removeAccessories(host: Host, { app }: OperationInput<"accessories.remove">, op: OperationContext): Promise<Record<string, never>> {
+export async function removeAccessories(
+  host: Host,
+  { app }: OperationInput<"accessories.remove">,
+  op: OperationContext,
+): Promise<Record<string, never>> {
   await op.enter("stopping");
   await removeDropped(host, app, []);
   const project = accessoriesProject(app);
@@ -101,7 +108,12 @@ async function removeDropped(host: Host, app: string, keep: readonly string[]): 
   await Promise.all(dropped.map((each) => host.containers.stopAndRemove(each.Id)));
 }
 
-async function gate(host: Host, spec: AccessoriesSpec, restarts: ReadonlyMap<string, number>, op: OperationContext): Promise<void> {
+async function gate(
+  host: Host,
+  spec: AccessoriesSpec,
+  restarts: ReadonlyMap<string, number>,
+  op: OperationContext,
+): Promise<void> {
   const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
   const targets = containers.map((each) => {
     const service = each.Config.Labels?.["com.docker.compose.service"] ?? "";

@@ -38,12 +38,16 @@ async function stageImage(
     await host.images.pull(reference);
     image = await host.images.inspect(reference);
   }
-  if (image === undefined) throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} is not there after it was pulled.`);
+  if (image === undefined)
+    throw new IkomaError("IMAGE_PULL_FAILED", `The image ${reference} is not there after it was pulled.`);
   // One that somebody else brought here is theirs.
   if (host.imageUse.knows(reference)) host.imageUse.add(app, reference);
   const wanted = architecture(info.Architecture);
   if (image.Architecture !== wanted) {
-    throw new IkomaError("IMAGE_PLATFORM", `The image ${reference} is for ${image.Os}/${image.Architecture}, this host is linux/${wanted}.`);
+    throw new IkomaError(
+      "IMAGE_PLATFORM",
+      `The image ${reference} is for ${image.Os}/${image.Architecture}, this host is linux/${wanted}.`,
+    );
   }
   return { reference, id: image.Id, pulled };
 }
@@ -52,7 +56,10 @@ async function requireSpace(path: string): Promise<void> {
   const { bavail, bsize } = await statfs(path);
   const freeBytes = bavail * bsize;
   if (freeBytes >= leastFreeBytes) return;
-  throw new IkomaError("DISK_FULL", `The host has ${Math.round(freeBytes / 1024 / 1024)} MiB free; staging needs ${leastFreeBytes / 1024 / 1024} MiB.`);
+  throw new IkomaError(
+    "DISK_FULL",
+    `The host has ${Math.round(freeBytes / 1024 / 1024)} MiB free; staging needs ${leastFreeBytes / 1024 / 1024} MiB.`,
+  );
 }
 
 /** The engine names architectures as the kernel does, images as Go does. */

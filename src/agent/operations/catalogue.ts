@@ -1,5 +1,5 @@
 import { siteSpec } from "../../core/deployer/release-spec.ts";
-import { edgeApp, edgeView } from "../edge-view.ts";
+import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import type { Host, OperationContext } from "../host.ts";
 import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
@@ -9,7 +9,11 @@ import { removeUnusedImages, retireOthers } from "./converge.ts";
 import { applyRelease } from "./release-apply.ts";
 import { changeSite } from "./site.ts";
 
-type Handler<K extends OperationKind> = (host: Host, input: OperationInput<K>, op: OperationContext) => Promise<OperationResult<K>>;
+type Handler<K extends OperationKind> = (
+  host: Host,
+  input: OperationInput<K>,
+  op: OperationContext,
+) => Promise<OperationResult<K>>;
 
 const handlers: { [K in OperationKind]: Handler<K> } = {
   "bundle.stage": stageBundle,
@@ -32,7 +36,12 @@ const handlers: { [K in OperationKind]: Handler<K> } = {
 };
 
 /** Checks the input against the operation's schema and runs it. */
-export async function runOperation<K extends OperationKind>(host: Host, kind: K, input: unknown, op: OperationContext): Promise<OperationResult<K>> {
+export async function runOperation<K extends OperationKind>(
+  host: Host,
+  kind: K,
+  input: unknown,
+  op: OperationContext,
+): Promise<OperationResult<K>> {
   const parsed = operations[kind].input.parse(input) as OperationInput<K>;
   return handlers[kind](host, parsed, op);
 }

@@ -22,7 +22,11 @@ const lastIndex = 61;
  * Fixed addresses for every container: Docker's own choice may hand a restarted container another one's address.
  * `held`: addresses by key that stay as they are. Another one would have compose recreate the container.
  */
-export function place(services: Record<string, ServiceSpec>, subnet: string, held: ReadonlyMap<string, string> = new Map()): Placement[] {
+export function place(
+  services: Record<string, ServiceSpec>,
+  subnet: string,
+  held: ReadonlyMap<string, string> = new Map(),
+): Placement[] {
   const placements: Placement[] = [];
   const taken = new Set(held.values());
   let index = firstServiceIndex;
@@ -89,7 +93,15 @@ export function renderRelease(spec: ReleaseSpec, number: number, placements: rea
 /** The accessories as compose shall run them; `depends_on` between them is kept. */
 export function renderAccessories(spec: AccessoriesSpec, placements: readonly Placement[]): ComposeProject {
   const own = ownLabels(spec.app, "accessories");
-  return render(accessoriesProject(spec.app), spec.app, spec.services, spec.volumes, placements, own, (service) => service["depends_on"]);
+  return render(
+    accessoriesProject(spec.app),
+    spec.app,
+    spec.services,
+    spec.volumes,
+    placements,
+    own,
+    (service) => service["depends_on"],
+  );
 }
 
 function render(
@@ -122,17 +134,25 @@ function render(
     services: Object.fromEntries(rendered),
     networks: { default: { name, external: true } },
     volumes: Object.fromEntries(
-      Object.entries(volumes).map(([volume, spec]) => [volume, { name: volumeName(app, volume, spec), external: true }]),
+      Object.entries(volumes).map(([volume, spec]) => [
+        volume,
+        { name: volumeName(app, volume, spec), external: true },
+      ]),
     ),
   };
 }
 
 /** The definition for compose. Each replica is a service of its own there, so compose must not multiply it again. */
 function oneContainer(service: ServiceSpec): Record<string, unknown> {
-  const definition = Object.fromEntries(Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale"));
+  const definition = Object.fromEntries(
+    Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale"),
+  );
   const { deploy } = definition;
   if (typeof deploy !== "object" || deploy === null) return definition;
-  return { ...definition, deploy: Object.fromEntries(Object.entries(deploy).filter(([field]) => field !== "replicas")) };
+  return {
+    ...definition,
+    deploy: Object.fromEntries(Object.entries(deploy).filter(([field]) => field !== "replicas")),
+  };
 }
 
 /** Services that run on their own; jobs are run when something asks for them. */
@@ -151,7 +171,9 @@ function replicasOf(service: ServiceSpec | undefined): number {
 
 function labelMap(value: unknown): Record<string, string> {
   if (Array.isArray(value)) {
-    return Object.fromEntries(value.map((each) => String(each).split(/=(.*)/s, 2)).map(([name = "", text = ""]) => [name, text]));
+    return Object.fromEntries(
+      value.map((each) => String(each).split(/=(.*)/s, 2)).map(([name = "", text = ""]) => [name, text]),
+    );
   }
   if (typeof value !== "object" || value === null) return {};
   return Object.fromEntries(Object.entries(value).map(([name, text]) => [name, String(text)]));

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { accessoriesSpec } from "../../core/deployer/release-spec.ts";
-import { edgeApp, edgeView } from "../edge-view.ts";
+import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import { routePath } from "../edge/edge-names.ts";
 import type { EdgeRoute, EdgeView } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
@@ -36,7 +36,13 @@ export async function retireOthers(host: Host, app: string, enter?: (phase: stri
   const found = await deploymentsOnHost(host, app);
   // Asked after the wait: one that came to serve meanwhile must not be taken for an old one.
   const current = host.deployments.current(app)?.number;
-  const others = found.filter((number) => number !== current && !host.underway.has(underwayKey(app, number)));
+  // One that the ledger does not know was not made by it: after the loss of a ledger it may be what serves.
+  const others = found.filter(
+    (number) =>
+      number !== current &&
+      !host.underway.has(underwayKey(app, number)) &&
+      host.deployments.find(app, number) !== undefined,
+  );
   await Promise.all(others.map((number) => retireDeployment(host, app, number, enter)));
   if (others.length > 0 || current === undefined) await removeUnusedImages(host, app);
 }
@@ -46,10 +52,15 @@ export async function isRouted(host: Host, app: string): Promise<boolean> {
   const served = await host.edge.served(app);
   const wanted = edgeApp(host, app);
   const serving = served.servers.filter((each) => each.state === "ready" || each.state === "down");
-  const server = (each: { name: string; address: string; port: number }): string => `${each.name} ${each.address} ${each.port}`;
+  const server = (each: { name: string; address: string; port: number }): string =>
+    `${each.name} ${each.address} ${each.port}`;
   const route = (each: EdgeRoute): string => `${each.path} ${each.service} ${each.port}`;
   return (
-    sameTexts(serving.map(server), wanted.servers.map(server)) && sameTexts(served.routes.map(route), wanted.routes.map((each) => route({ ...each, path: routePath(each.path) })))
+    sameTexts(serving.map(server), wanted.servers.map(server)) &&
+    sameTexts(
+      served.routes.map(route),
+      wanted.routes.map((each) => route({ ...each, path: routePath(each.path) })),
+    )
   );
 }
 
@@ -58,7 +69,12 @@ function sameTexts(a: string[], b: string[]): boolean {
 }
 
 /** Drains and removes one deployment. One clean-up a deployment at a time, however many ask for it. */
-export function retireDeployment(host: Host, app: string, number: number, enter?: (phase: string) => Promise<void>): Promise<void> {
+export function retireDeployment(
+  host: Host,
+  app: string,
+  number: number,
+  enter?: (phase: string) => Promise<void>,
+): Promise<void> {
   const key = underwayKey(app, number);
   const running = host.retiring.get(key);
   if (running !== undefined) return running;
@@ -67,7 +83,12 @@ export function retireDeployment(host: Host, app: string, number: number, enter?
   return started;
 }
 
-async function retire(host: Host, app: string, number: number, enter?: (phase: string) => Promise<void>): Promise<void> {
+async function retire(
+  host: Host,
+  app: string,
+  number: number,
+  enter?: (phase: string) => Promise<void>,
+): Promise<void> {
   await enter?.("draining");
   await drain(host, app, number);
   await enter?.("stopping");
@@ -104,7 +125,9 @@ async function deploymentsOnHost(host: Host, app: string): Promise<number[]> {
   ]);
   // A network may be given out and not be made yet.
   const prefix = releaseProject(app, "");
-  const owned = host.subnets.owners().filter((each) => each.startsWith(prefix) && /^\d+$/.test(each.slice(prefix.length)));
+  const owned = host.subnets
+    .owners()
+    .filter((each) => each.startsWith(prefix) && /^\d+$/.test(each.slice(prefix.length)));
   const labelled = [...containers.map((each) => each.Config.Labels), ...networks.map((each) => each.Labels)];
   const numbers = [
     ...labelled.map((each) => Number(each?.[labels.deployment])),

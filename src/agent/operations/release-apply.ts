@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
 import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
-import { edgeView, hostNameOf, siteOf } from "../edge-view.ts";
+import { edgeView, hostNameOf, siteOf } from "../edge-from-ledger.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
 import { ownLabels } from "../engine/networks.ts";
@@ -57,7 +57,12 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
 }
 
 /** Serving and as it should be: nothing to do. Merely fallen over: put up again under its own number. Else undefined. */
-async function keepOrHeal(host: Host, input: ReleaseInput, current: LedgerDeployment, op: OperationContext): Promise<Result | undefined> {
+async function keepOrHeal(
+  host: Host,
+  input: ReleaseInput,
+  current: LedgerDeployment,
+  op: OperationContext,
+): Promise<Result | undefined> {
   const { app } = input.spec;
   const asItStands = (services: Result["services"], unchanged: boolean): Result => {
     return { number: current.number, digest: current.digest, unchanged, services };
@@ -73,7 +78,10 @@ async function keepOrHeal(host: Host, input: ReleaseInput, current: LedgerDeploy
     await restoreRouting(host, app);
   } catch (error) {
     op.signal.throwIfAborted();
-    op.step("repair", `the containers could not be put up again (${error instanceof Error ? error.message : String(error)}); the release is deployed anew`);
+    op.step(
+      "repair",
+      `the containers could not be put up again (${error instanceof Error ? error.message : String(error)}); the release is deployed anew`,
+    );
     return undefined;
   }
   const after = await readRelease(host, app, input.spec);
@@ -81,7 +89,12 @@ async function keepOrHeal(host: Host, input: ReleaseInput, current: LedgerDeploy
 }
 
 /** Network, containers, health: everything before the edge hears of the release. */
-async function bringUp(host: Host, spec: ReleaseSpec, deployment: LedgerDeployment, op: OperationContext): Promise<Placement[]> {
+async function bringUp(
+  host: Host,
+  spec: ReleaseSpec,
+  deployment: LedgerDeployment,
+  op: OperationContext,
+): Promise<Placement[]> {
   const project = releaseProject(spec.app, deployment.number);
   await op.enter("network");
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
@@ -94,10 +107,19 @@ async function bringUp(host: Host, spec: ReleaseSpec, deployment: LedgerDeployme
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
-  await host.compose.up(renderRelease(spec, deployment.number, placements), webs.map((each) => each.key), op.signal);
+  await host.compose.up(
+    renderRelease(spec, deployment.number, placements),
+    webs.map((each) => each.key),
+    op.signal,
+  );
 
   await op.enter("gating");
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, deployment.number, webs, before), spec.health, op);
+  await waitUntilHealthy(
+    host.containers,
+    await gateTargets(host, spec, deployment.number, webs, before),
+    spec.health,
+    op,
+  );
   op.step("healthy", webs.map((each) => each.key).join(", "));
   return placements;
 }
@@ -139,7 +161,12 @@ async function cutOver(
   op.step("switched", `#${deployment.number} (${spec.version}) serves`);
 }
 
-async function smokeAsCandidate(host: Host, spec: ReleaseSpec, candidate: EdgeApp, op: OperationContext): Promise<void> {
+async function smokeAsCandidate(
+  host: Host,
+  spec: ReleaseSpec,
+  candidate: EdgeApp,
+  op: OperationContext,
+): Promise<void> {
   if (spec.smoke.length === 0 || candidate.servers.length === 0) return;
   await host.edge.addCandidates(candidate);
   try {
@@ -154,10 +181,16 @@ async function smokeAsCandidate(host: Host, spec: ReleaseSpec, candidate: EdgeAp
 async function verifyServed(host: Host, app: string, servers: readonly EdgeServer[]): Promise<void> {
   const served = await host.edge.served(app);
   const missing = servers.filter(
-    (wanted) => !served.servers.some((each) => each.name === wanted.name && each.address === wanted.address && each.state === "ready"),
+    (wanted) =>
+      !served.servers.some(
+        (each) => each.name === wanted.name && each.address === wanted.address && each.state === "ready",
+      ),
   );
   if (missing.length === 0) return;
-  throw new IkomaError("EDGE_FAILED", `The edge does not serve ${missing.map((each) => each.name).join(", ")} after the switch.`);
+  throw new IkomaError(
+    "EDGE_FAILED",
+    `The edge does not serve ${missing.map((each) => each.name).join(", ")} after the switch.`,
+  );
 }
 
 async function startWorkers(
@@ -170,7 +203,10 @@ async function startWorkers(
   const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
   if (workers.length === 0) return;
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
-  await host.compose.up(renderRelease(spec, number, placements), workers.map((each) => each.key));
+  await host.compose.up(
+    renderRelease(spec, number, placements),
+    workers.map((each) => each.key),
+  );
   await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
   op.step("workers", workers.map((each) => each.key).join(", "));
 }
@@ -198,7 +234,9 @@ async function gateTargets(
 
 async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
   await Promise.all(
-    Object.entries(spec.volumes).map(([name, volume]) => host.volumes.ensure(volumeName(spec.app, name, volume), spec.app)),
+    Object.entries(spec.volumes).map(([name, volume]) =>
+      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app),
+    ),
   );
 }
 
@@ -215,7 +253,11 @@ async function finish(host: Host, deployment: LedgerDeployment, error: unknown, 
 
 /** Back to what the ledger has: the old release serves (it never stopped), and nothing of the new one is left. */
 async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
-  host.deployments.fail(deployment.app, deployment.number, error instanceof Error ? op.redact(error.message) : "unknown reason");
+  host.deployments.fail(
+    deployment.app,
+    deployment.number,
+    error instanceof Error ? op.redact(error.message) : "unknown reason",
+  );
   host.underway.delete(underwayKey(deployment.app, deployment.number));
   const old = host.deployments.current(deployment.app);
   op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);

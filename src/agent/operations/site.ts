@@ -3,7 +3,7 @@ import { siteSpec } from "../../core/deployer/release-spec.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeView } from "../edge/edge.ts";
-import { edgeView } from "../edge-view.ts";
+import { edgeView } from "../edge-from-ledger.ts";
 import type { Host } from "../host.ts";
 
 /**

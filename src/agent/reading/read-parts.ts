@@ -31,7 +31,11 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
 }
 
 /** The accessories' containers, volumes, and whether the release that serves can reach them. */
-export async function readAccessories(host: Host, app: string, expected: AccessoriesSpec | undefined): Promise<Omit<PartView, "generation">> {
+export async function readAccessories(
+  host: Host,
+  app: string,
+  expected: AccessoriesSpec | undefined,
+): Promise<Omit<PartView, "generation">> {
   const containers = await host.containers.list(ownLabels(app, "accessories"));
   const services = Object.fromEntries(containers.map((each) => [serviceOf(each), statusOf(each)]));
   const exists = containers.length > 0 || host.parts.get(app, "accessories", accessoriesSpec) !== undefined;
@@ -46,7 +50,13 @@ export async function readAccessories(host: Host, app: string, expected: Accesso
   return { exists, drift: drift.flat(), services };
 }
 
-async function accessoryDrift(host: Host, app: string, name: string, expected: AccessoriesSpec, containers: Container[]): Promise<Drift[]> {
+async function accessoryDrift(
+  host: Host,
+  app: string,
+  name: string,
+  expected: AccessoriesSpec,
+  containers: Container[],
+): Promise<Drift[]> {
   const path = `services.${name}`;
   const wanted = expected.services[name];
   const container = containers.find((each) => serviceOf(each) === name);
@@ -57,21 +67,41 @@ async function accessoryDrift(host: Host, app: string, name: string, expected: A
   const isDetached = network !== undefined && !(network in container.NetworkSettings.Networks);
   return [
     ...containerDrift(path, name, wanted, container, image),
-    ...(isDetached ? [{ path: `${path}.networks`, message: `${name}: the container is not attached to the release's network ${network}` }] : []),
+    ...(isDetached
+      ? [
+          {
+            path: `${path}.networks`,
+            message: `${name}: the container is not attached to the release's network ${network}`,
+          },
+        ]
+      : []),
   ];
 }
 
-async function readSite(host: Host, app: string, expected: SiteSpec | undefined): Promise<Omit<PartView, "generation">> {
+async function readSite(
+  host: Host,
+  app: string,
+  expected: SiteSpec | undefined,
+): Promise<Omit<PartView, "generation">> {
   const exists = host.parts.get(app, "site", siteSpec) !== undefined;
   const { domains } = await host.edge.served(app);
-  const differs = expected !== undefined && exists && [...domains].sort().join(" ") !== [...expected.domains].sort().join(" ");
-  const drift = differs ? [{ path: "domains", message: `the edge serves ${domains.length === 0 ? "every host name" : domains.join(", ")}` }] : [];
+  const differs =
+    expected !== undefined && exists && [...domains].sort().join(" ") !== [...expected.domains].sort().join(" ");
+  const drift = differs
+    ? [{ path: "domains", message: `the edge serves ${domains.length === 0 ? "every host name" : domains.join(", ")}` }]
+    : [];
   return { exists, drift, services: {} };
 }
 
-async function readBundle(host: Host, app: string, expected: { images: string[] } | undefined): Promise<Omit<PartView, "generation">> {
+async function readBundle(
+  host: Host,
+  app: string,
+  expected: { images: string[] } | undefined,
+): Promise<Omit<PartView, "generation">> {
   const exists = host.parts.get(app, "bundle", operations["bundle.stage"].input) !== undefined;
-  const found = await Promise.all((expected?.images ?? []).map(async (reference) => ({ reference, image: await host.images.inspect(reference) })));
+  const found = await Promise.all(
+    (expected?.images ?? []).map(async (reference) => ({ reference, image: await host.images.inspect(reference) })),
+  );
   const drift = found
     .filter((each) => each.image === undefined)
     .map((each) => ({ path: "images", message: `the image ${each.reference} is not on the host` }));

@@ -48,7 +48,9 @@ function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
 
 /** An app of workers only is on no edge. */
 function newestRunning(containers: readonly Container[]): number | undefined {
-  const numbers = containers.filter((each) => each.State.Running).map((each) => Number(each.Config.Labels?.[labels.deployment]));
+  const numbers = containers
+    .filter((each) => each.State.Running)
+    .map((each) => Number(each.Config.Labels?.[labels.deployment]));
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
@@ -60,7 +62,8 @@ async function servicesDrift(host: Host, expected: ReleaseSpec, containers: read
       const own = containers.filter((each) => each.Config.Labels?.[labels.service] === name);
       const count = place({ [name]: wanted }, "10.0.0.0/26").length;
       const image = await host.images.inspect(wanted.image);
-      const missing = own.length < count ? [{ path, message: `${name}: ${count - own.length} of ${count} containers missing` }] : [];
+      const missing =
+        own.length < count ? [{ path, message: `${name}: ${count - own.length} of ${count} containers missing` }] : [];
       return [...missing, ...own.flatMap((each) => containerDrift(path, name, wanted, each, image))];
     }),
   );
@@ -72,8 +75,14 @@ function routesDrift(wanted: readonly Route[], served: readonly Route[]): Drift[
   const gone = wanted.filter((each) => !served.some((other) => same(each, other)));
   const added = served.filter((each) => !wanted.some((other) => same(each, other)));
   return [
-    ...gone.map((each) => ({ path: "routes", message: `the edge has no route ${each.path} to ${each.service}:${each.port}` })),
-    ...added.map((each) => ({ path: "routes", message: `the edge has a route ${each.path} to ${each.service}:${each.port} that nobody asked for` })),
+    ...gone.map((each) => ({
+      path: "routes",
+      message: `the edge has no route ${each.path} to ${each.service}:${each.port}`,
+    })),
+    ...added.map((each) => ({
+      path: "routes",
+      message: `the edge has a route ${each.path} to ${each.service}:${each.port} that nobody asked for`,
+    })),
   ];
 }
 
@@ -91,11 +100,15 @@ function serversDrift(
     .filter((each) => each !== "");
   const missing = addresses.filter((address) => !ready.some((each) => each.address === address));
   const foreign = ready.filter((each) => deploymentOfServer(each.name) !== number || !addresses.includes(each.address));
-  const none = routed.size > 0 && ready.length === 0 ? [{ path: "routes", message: "the edge has no server for the app" }] : [];
+  const none =
+    routed.size > 0 && ready.length === 0 ? [{ path: "routes", message: "the edge has no server for the app" }] : [];
   return [
     ...none,
     ...missing.map((address) => ({ path: "routes", message: `the edge does not serve the container at ${address}` })),
-    ...foreign.map((each) => ({ path: "routes", message: `the edge serves ${each.name} at ${each.address}, which is no container of #${number}` })),
+    ...foreign.map((each) => ({
+      path: "routes",
+      message: `the edge serves ${each.name} at ${each.address}, which is no container of #${number}`,
+    })),
   ];
 }
 

@@ -9,14 +9,19 @@ import { readRelease } from "./read-release.ts";
 export async function readStatus(host: Host, runner: OperationRunner): Promise<Result<"app.status">> {
   const apps = await Promise.all(
     host.parts.apps().map(async (app) => {
-      const [release, accessories] = await Promise.all([readRelease(host, app, undefined), readAccessories(host, app, undefined)]);
+      const [release, accessories] = await Promise.all([
+        readRelease(host, app, undefined),
+        readAccessories(host, app, undefined),
+      ]);
       const current = host.deployments.current(app);
       const operation = runner.current(app);
       return {
         app,
         ...(current === undefined ? {} : { current: publicView(current) }),
         services: { ...accessories.services, ...release.services },
-        ...(operation === undefined ? {} : { operation: { kind: operation.kind, phase: operation.phase, by: operation.by } }),
+        ...(operation === undefined
+          ? {}
+          : { operation: { kind: operation.kind, phase: operation.phase, by: operation.by } }),
       };
     }),
   );

@@ -27,7 +27,10 @@ export type ServiceSpec = z.infer<typeof serviceSpec>;
 
 /** Requests whose path starts with `path` go to `port` of `service`; the hosts are those of the app's site. */
 export const route = z.strictObject({
-  path: z.string().regex(/^\/[A-Za-z0-9._~%+:@=,/-]*$/, "a path of letters, digits and -._~%+:@=,/").default("/"),
+  path: z
+    .string()
+    .regex(/^\/[A-Za-z0-9._~%+:@=,/-]*$/, "a path of letters, digits and -._~%+:@=,/")
+    .default("/"),
   service: serviceName,
   port: z.number().int().min(1).max(65535),
 });

@@ -109,6 +109,10 @@ test("an empty value is a value", () => {
   });
 });
 
-test("images are listed once each", () => {
-  expect(imagesOf(manifest)).toEqual([image("db", "2"), image("web", "1")]);
+test("the release's images come from its bundle, those of the accessories from theirs, each once", () => {
+  expect(imagesOf(manifest, manifest)).toEqual([image("db", "2"), image("web", "1")]);
+  const { web } = manifest.services;
+  const withoutDatabase = { ...manifest, services: web === undefined ? {} : { web } };
+  expect(imagesOf(manifest, withoutDatabase)).toEqual([image("web", "1")]);
+  expect(imagesOf(withoutDatabase, manifest)).toEqual([image("db", "2"), image("web", "1")]);
 });

@@ -96,9 +96,12 @@ export function resolveAccessories<Sealed>(
   };
 }
 
-/** Every image of a bundle, each once. */
-export function imagesOf(manifest: BundleManifest): string[] {
-  return [...new Set(Object.values(manifest.services).map(({ definition }) => definition.image))].sort();
+/** The images that an app needs on its host, each once: the release's own, and those of its accessories. */
+export function imagesOf(release: BundleManifest, accessories: BundleManifest): string[] {
+  const own = servicesOf(release, (kind) => kind !== "accessory");
+  const lasting = servicesOf(accessories, (kind) => kind === "accessory");
+  const images = [...Object.values(own), ...Object.values(lasting)].map(({ definition }) => definition.image);
+  return [...new Set(images)].sort();
 }
 
 type Services = Readonly<Record<string, BundleService>>;

@@ -3,6 +3,9 @@ import type { Colors } from "../../output/colors.ts";
 import { formatDuration, formatMoment, shortDigest } from "../../output/quantities.ts";
 import { renderTable } from "../../output/table.ts";
 
+/** A note may hold a whole error page. */
+const noteColumns = 70;
+
 /** The ledger as a table, in the order given. */
 export function renderHistory(deployments: readonly Deployment[], colors: Colors): string {
   if (deployments.length === 0) return "Nothing was deployed yet.\n";
@@ -15,10 +18,16 @@ export function renderHistory(deployments: readonly Deployment[], colors: Colors
       { title: "started", value: ({ startedAtMs }) => formatMoment(startedAtMs) },
       { title: "took", align: "right", value: took },
       { title: "by", value: ({ by }) => by },
-      { title: "note", value: ({ note }) => (note ?? "").replaceAll("\n", " ") },
+      { title: "note", value: ({ note }) => shortened(note ?? "") },
     ],
     deployments,
   );
+}
+
+/** The whole of it is in the JSON. */
+function shortened(note: string): string {
+  const line = note.replaceAll("\n", " ");
+  return line.length > noteColumns ? `${line.slice(0, noteColumns - 1)}…` : line;
 }
 
 function took({ startedAtMs, endedAtMs }: Deployment): string {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { TestHost } from "../../test/doubles/host/host.ts";
 import { aRelease } from "../../test/doubles/host/inputs.ts";
-import { edgeView, hostNameOf } from "./edge-view.ts";
+import { edgeView, hostNameOf } from "./edge-from-ledger.ts";
 
 let on: TestHost;
 
