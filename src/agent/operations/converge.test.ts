@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { TestHost } from "../../../test/doubles/host/host.ts";
 import { aRelease, run } from "../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
+import { openDatabase } from "../ledger/database.ts";
+import { Deployments } from "../ledger/deployments.ts";
 import { readPart } from "../reading/read-parts.ts";
 import { isRouted, retireDeployment, retireOthers } from "./converge.ts";
 import { OperationRunner } from "./operation-runner.ts";
@@ -53,11 +55,19 @@ describe("cleaning up", () => {
   });
 
   test("gives back a network that was given out and never made", async () => {
-    on.host.subnets.allocate("shop-7", []);
+    const { number } = on.host.deployments.begin(aRelease(on, "v1"), "digest", "anna");
+    on.host.subnets.allocate(`shop-${number}`, []);
     on.host.subnets.allocate("shop-accessories", []);
-    on.host.subnets.allocate("shop-x-7", []);
+    on.host.subnets.allocate(`shop-x-${number}`, []);
     await retireOthers(on.host, "shop");
-    expect(on.host.subnets.owners().toSorted()).toEqual(["shop-accessories", "shop-x-7"]);
+    expect(on.host.subnets.owners().toSorted()).toEqual(["shop-accessories", `shop-x-${number}`]);
+  });
+
+  test("leaves a release alone that the ledger does not know: the ledger may have been lost", async () => {
+    await deploy("v1");
+    const emptied = new Deployments(openDatabase(":memory:"), on.host.vault);
+    await retireOthers({ ...on.host, deployments: emptied }, "shop");
+    expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(true);
   });
 
   test("of one deployment happens once, however many ask for it", async () => {
