@@ -1,5 +1,6 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
 import { startDeployLab, stackName, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
@@ -92,6 +93,8 @@ describe("bad input is refused with its reason, and changes nothing", () => {
     before = await standing();
   });
 
+  afterEach(() => writeFile(project.stackFile, before.settings));
+
   /** Refused by the command and by plain `pulumi` alike, before and in the middle of the program. */
   async function expectRefusal(code: string, reason: RegExp): Promise<string> {
     const { container, resources } = before;
@@ -106,13 +109,11 @@ describe("bad input is refused with its reason, and changes nothing", () => {
   test("an unknown setting, named by its path, with the nearest name", async () => {
     await project.configure(["drainSecond"], 3);
     await expectRefusal("CONFIG_INVALID", /ikoma:apps\.blog\.drainSecond: .*"drainSeconds"/);
-    await project.configure(["drainSecond"], undefined);
   });
 
   test("an unknown host, with the nearest name", async () => {
     await project.configure(["host"], "vsp1");
     await expectRefusal("CONFIG_INVALID", /ikoma:apps\.blog\.host: .*"vsp1".*"vps1"/);
-    await project.configure(["host"], "vps1");
   });
 
   test("a missing variable, with the command that sets it, which works", async () => {

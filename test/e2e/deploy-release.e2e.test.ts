@@ -92,7 +92,7 @@ describe("a bad release never serves, and the one before it serves on", () => {
       version: "crash",
       switches: { CRASH_AT_START_CODE: "3" },
       code: "RELEASE_CRASHED",
-      says: [/\b3\b/, /crashing at start on purpose/],
+      says: [/exit code 3\b/, /crashing at start on purpose/],
     },
     {
       why: "it is never healthy",

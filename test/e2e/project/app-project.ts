@@ -57,7 +57,7 @@ export class AppProject {
     const { name, host, compose, settings } = options;
     const project = new AppProject(options);
     await mkdir(project.stateFolder, { recursive: true });
-    await mkdir(project.#home, { recursive: true });
+    await mkdir(join(project.#home, "tmp"), { recursive: true });
     const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, ...settings };
     const config = { "ikoma:hosts": { [hostName]: host }, "ikoma:apps": { [name]: app } };
     await writeFile(join(project.folder, "Pulumi.yaml"), projectFile(name, project.stateFolder));
@@ -181,10 +181,10 @@ export class AppProject {
     return readFile(join(this.stateFolder, ".pulumi", "stacks", this.name, `${stackName}.json`), "utf8");
   }
 
-  /** URNs of the state's resources. */
+  /** URNs of the state's resources, sorted: the engine keeps them in the order in which they were registered. */
   async resources(): Promise<string[]> {
     const { latest } = checkpoint.parse(JSON.parse(await this.stateText())).checkpoint;
-    return latest.resources.map(({ urn }) => urn);
+    return latest.resources.map(({ urn }) => urn).sort();
   }
 
   /** Everything that the backend keeps: state, backups, history. */
@@ -213,6 +213,8 @@ export class AppProject {
     return {
       HOME: this.#home,
       LANG: "C.UTF-8",
+      // A command that is killed leaves its temporary files: here they go with the project.
+      TMPDIR: join(this.#home, "tmp"),
       PATH: [...commands, process.env["PATH"] ?? ""].join(":"),
       PULUMI_CONFIG_PASSPHRASE: passphrase,
       PULUMI_SKIP_UPDATE_CHECK: "true",
