@@ -63,7 +63,9 @@ function combine(uses: readonly Variable[]): Variable[] {
 }
 
 function merge(before: Variable, use: Variable): Variable {
-  const value = before.default ?? use.default;
+  // As compose: an empty default (also that of `${A:+…}`) gives way to one that says something.
+  const value =
+    before.default === undefined || before.default === "" ? (use.default ?? before.default) : before.default;
   return {
     name: use.name,
     required: before.required || use.required,
