@@ -2,4 +2,4 @@
 export { destroyLeftovers } from "./leftovers.ts";
 export { startRegistry, type LabRegistry } from "./registry.ts";
 export { pushToRegistry } from "./registry-push.ts";
-export { createVps, openVps, type Vps, type VpsOptions } from "./vps.ts";
+export { createVps, openVps, type Vps } from "./vps.ts";
