@@ -36,12 +36,11 @@ export async function retireOthers(host: Host, app: string, enter?: (phase: stri
   const found = await deploymentsOnHost(host, app);
   // Asked after the wait: one that came to serve meanwhile must not be taken for an old one.
   const current = host.deployments.current(app)?.number;
-  // One that the ledger does not know was not made by it: after the loss of a ledger it may be what serves.
+  // Without a current one, a release that the ledger does not know may be what serves: the ledger may have been lost.
+  const isOurs = (number: number): boolean =>
+    current !== undefined || host.deployments.find(app, number) !== undefined;
   const others = found.filter(
-    (number) =>
-      number !== current &&
-      !host.underway.has(underwayKey(app, number)) &&
-      host.deployments.find(app, number) !== undefined,
+    (number) => number !== current && !host.underway.has(underwayKey(app, number)) && isOurs(number),
   );
   await Promise.all(others.map((number) => retireDeployment(host, app, number, enter)));
   if (others.length > 0 || current === undefined) await removeUnusedImages(host, app);
