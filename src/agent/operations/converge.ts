@@ -37,8 +37,7 @@ export async function retireOthers(host: Host, app: string, enter?: (phase: stri
   // Asked after the wait: one that came to serve meanwhile must not be taken for an old one.
   const current = host.deployments.current(app)?.number;
   // Without a current one, a release that the ledger does not know may be what serves: the ledger may have been lost.
-  const isOurs = (number: number): boolean =>
-    current !== undefined || host.deployments.find(app, number) !== undefined;
+  const isOurs = (number: number): boolean => current !== undefined || host.deployments.find(app, number) !== undefined;
   const others = found.filter(
     (number) => number !== current && !host.underway.has(underwayKey(app, number)) && isOurs(number),
   );
