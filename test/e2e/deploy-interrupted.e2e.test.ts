@@ -2,7 +2,7 @@ import { hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
-import { readApplied, readFailure } from "./project/command-results.ts";
+import { readApplied } from "./project/command-results.ts";
 import { killProcess, processEnd, startDeployLab, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab, RunningCommand } from "./project/index.ts";
 
@@ -41,7 +41,10 @@ async function withV1(name: string): Promise<Deployed> {
 async function heldApply({ project, app, next }: Deployed): Promise<RunningCommand> {
   await lab.host.agentProcess.hold("gating");
   const command = project.startApply("--bundle", next);
-  await Promise.race([app.reached("gating"), command.ended.then(readFailure)]);
+  const endedEarly = command.ended.then(({ stdout, stderr }) => {
+    throw new Error(`the deploy ended before it was held:\n${stdout}${stderr}`);
+  });
+  await Promise.race([app.reached("gating"), endedEarly]);
   return command;
 }
 
@@ -104,8 +107,7 @@ describe("kill -9 in mid-deploy, then the same command again", () => {
     const command = await heldApply(deployed);
     const engines = await command.children();
     expect(engines).toHaveLength(1);
-    await command.kill();
-    for (const pid of engines) await killProcess(pid);
+    await Promise.all([command.kill(), ...engines.map(killProcess)]);
     expect(await deployed.project.locks()).toHaveLength(1);
 
     await lab.host.agentProcess.letGo();
@@ -132,8 +134,7 @@ describe("kill -9 in mid-deploy, then the same command again", () => {
     const first = await project.bundle(v1);
     const command = await heldApply({ project, app, next: first });
     const engines = await command.children();
-    await command.kill();
-    for (const pid of engines) await killProcess(pid);
+    await Promise.all([command.kill(), ...engines.map(killProcess)]);
 
     await lab.host.agentProcess.letGo();
     const { apps } = await project.apply("--bundle", first);

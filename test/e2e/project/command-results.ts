@@ -73,8 +73,9 @@ export function readFailure(ended: EndedCommand): Failure {
 }
 
 function dataOf(ended: EndedCommand, kind: string): unknown {
-  // All of it in the failure: what the command said is why it ended so.
-  expect(ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\{.*\}\n$/) as unknown });
+  // What the command said is why it ended so.
+  if (ended.code !== 0) throw new Error(`exit code ${ended.code ?? "none"}:\n${ended.stdout}${ended.stderr}`);
+  expect(ended.stdout).toMatch(/^\{.*\}\n$/);
   const document: unknown = JSON.parse(ended.stdout);
   expect(envelope.parse(document).kind).toBe(kind);
   return z.object({ data: z.unknown() }).parse(document).data;
