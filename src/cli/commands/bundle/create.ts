@@ -106,7 +106,7 @@ async function optionsOf(argv: CreateArguments, images: Record<string, string>):
 async function store(argv: CreateArguments, manifest: BundleManifest): Promise<string> {
   const { pushBundle, writeBundleFile } = await import("../../../core/bundle/bundle-store.ts");
   const { push, output, cwd } = argv;
-  const file = output ?? (push === undefined ? join(cwd ?? "", `${manifest.app}.bundle.json`) : undefined);
+  const file = output ?? (push === undefined ? join(cwd, `${manifest.app}.bundle.json`) : undefined);
   const written = file === undefined ? undefined : await writeBundleFile(manifest, file);
   const pushed = push === undefined ? undefined : await pushBundle(manifest, push, await registryOptions(argv));
   return pushed ?? written ?? "";
