@@ -1,30 +1,6 @@
-import type {
-  Method,
-  OperationEvent,
-  OperationInput,
-  OperationKind,
-  OperationResult,
-  Params,
-  Result,
-} from "../agent/protocol.ts";
+import type { Method, OperationKind, Params, Result } from "../agent/protocol.ts";
 import type { HostConfig, HostSetup } from "../core/config/schema.ts";
-
-/** One operation that changes a host, as the provider asks for it. */
-export interface OperationRequest<K extends OperationKind> {
-  /** A repeat with the same key attaches to what is under way, or gets its result. */
-  key: string;
-  input: OperationInput<K>;
-  expectedGeneration: number | null;
-  onEvent?: (event: OperationEvent) => void;
-  signal?: AbortSignal;
-}
-
-/** How an operation ended, when it ended well. */
-export interface OperationOutcome<K extends OperationKind> {
-  result: OperationResult<K>;
-  /** Generation of the part after it. */
-  generation: number;
-}
+import type { OperationOutcome, OperationRequest } from "../core/transport/agent-client.ts";
 
 /** The agent of one host, as far as the provider needs it. Failures are thrown as `IkomaError`. */
 export interface AgentAccess {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { drift, type OperationKind } from "../../src/agent/protocol.ts";
-import type { OperationOutcome, OperationRequest } from "../../src/provider/agent-access.ts";
+import type { OperationOutcome, OperationRequest } from "../../src/core/transport/agent-client.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 
 const savedParts = z.array(
