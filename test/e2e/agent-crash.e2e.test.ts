@@ -188,10 +188,12 @@ describe("the agent is killed in a deploy, and its client too", () => {
     await host.agentProcess.restart();
     const before = await standingOf(app);
     await using load = await app.startLoad();
-    const killed = host.agentProcess.kill({ once: when(`${app.name}-${before.nextNumber}-web-1`) });
-    const doomed = await startDoomed(host, (options) => app.deploy(app.release(before.next), options));
-    const killedAtMs = await killed;
+    // Held at both ends, so that the moment comes after the watch has begun, and the deploy does not get past it.
+    await host.agentProcess.hold("gating");
+    const doomed = await startHeldIn("starting", host, app, (options) => app.deploy(app.release(before.next), options));
+    const killedAtMs = await host.agentProcess.killOnce(when(`${app.name}-${before.nextNumber}-web-1`), "starting");
     await doomed.dropClient();
+    await host.agentProcess.letGo();
     const startedAtMs = await host.agentProcess.startedAfter(killedAtMs);
     await expectToSettle(app, unchanged(before), startedAtMs + recoveryMs - Date.now());
     expectFlawless(await load.stop([{ version: before.version }]));

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile, readdir, stat } from "node:fs/promises";
 import { Agent } from "node:http";
 import { createServer as createTcpServer } from "node:net";
-import { Tunnel, shop, until, useEdge } from "./edge-rig.ts";
+import { Tunnel, shop, until, useEdge } from "../../../test/rigs/haproxy.ts";
 import { createHaproxyEdge } from "./haproxy-edge.ts";
 import type { EdgeApp, EdgeServerState } from "./edge.ts";
 

@@ -5,8 +5,8 @@ import { request } from "node:https";
 import { join } from "node:path";
 import { TLSSocket } from "node:tls";
 import { promisify } from "node:util";
-import { shop, until, useEdge } from "./edge-rig.ts";
-import type { AppServer } from "./edge-rig.ts";
+import { shop, until, useEdge } from "../../../test/rigs/haproxy.ts";
+import type { AppServer } from "../../../test/rigs/haproxy.ts";
 import type { EdgeApp } from "./edge.ts";
 
 const { rig, appServer, serve } = useEdge();

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Agent } from "node:http";
 import { readFile } from "node:fs/promises";
-import { Tunnel, shop, until, useEdge } from "./edge-rig.ts";
+import { Tunnel, shop, until, useEdge } from "../../../test/rigs/haproxy.ts";
 import { parseServers, serverCommands } from "./runtime-state.ts";
 import { planSwitch } from "./switch-plan.ts";
 import type { EdgeApp, EdgeServerState } from "./edge.ts";

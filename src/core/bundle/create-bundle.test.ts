@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { parseImageReference } from "../adapters/registry/image-reference.ts";
-import { startLocalRegistry } from "../adapters/registry/local-registry.fixture.ts";
+import { startLocalRegistry } from "../../../test/rigs/registry.ts";
 import { RegistryClient } from "../adapters/registry/registry-client.ts";
 import { ociManifestType } from "./artifact.ts";
 import { findCompose, runCompose } from "./compose/compose-command.ts";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { OperationEvent } from "../../agent/protocol.ts";
 import { maxMessageBytes, protocolVersion } from "../../agent/protocol.ts";
 import { AgentClient, type OperationRequest } from "./agent-client.ts";
-import { eventNumber, goodHandshake, ScriptedAgent, siteRemoval } from "./scripted-agent.ts";
+import { eventNumber, goodHandshake, ScriptedAgent, siteRemoval } from "../../../test/doubles/scripted-agent.ts";
 
 const key = "operation-key-0001";
 const succeeded = { state: "succeeded", result: {}, generation: 4 } as const;

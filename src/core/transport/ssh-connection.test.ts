@@ -15,7 +15,7 @@ import { fingerprint } from "./host-key.ts";
 import { scanHostKeys } from "./host-key-scan.ts";
 import { remoteScript } from "./remote-script.ts";
 import { connectSsh, type SshConnection } from "./ssh-connection.ts";
-import { listening, makeKey, startLine, startSshd, type SshdRig } from "./sshd-rig.ts";
+import { listening, makeKey, startLine, startSshd, type SshdRig } from "../../../test/rigs/sshd.ts";
 
 let rig: SshdRig;
 let folder: string;

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import yargs from "yargs";
-import { startLocalRegistry } from "../../../core/adapters/registry/local-registry.fixture.ts";
+import { startLocalRegistry } from "../../../../test/rigs/registry.ts";
 // Jest cannot load modules at the same time that share one; the handlers do, so they are loaded here first.
 import "../../../core/bundle/create-bundle.ts";
 import "../../output/progress.ts";

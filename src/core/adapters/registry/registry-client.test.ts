@@ -9,8 +9,8 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseImageReference } from "./image-reference.ts";
-import { login, startLocalRegistry } from "./local-registry.fixture.ts";
-import type { LocalRegistry } from "./local-registry.fixture.ts";
+import { login, startLocalRegistry } from "../../../../test/rigs/registry.ts";
+import type { LocalRegistry } from "../../../../test/rigs/registry.ts";
 import { RegistryClient } from "./registry-client.ts";
 
 const dockerConfig = process.env.DOCKER_CONFIG;

@@ -3,9 +3,9 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { methods, protocolVersion, releasePhases, rpcRequest } from "../../agent/protocol.ts";
-import type { Method, OperationEvent, OperationView, Params } from "../../agent/protocol.ts";
-import { IkomaError } from "../errors.ts";
+import { methods, protocolVersion, releasePhases, rpcRequest } from "../../src/agent/protocol.ts";
+import type { Method, OperationEvent, OperationView, Params } from "../../src/agent/protocol.ts";
+import { IkomaError } from "../../src/core/errors.ts";
 
 /** A request as it came in, on the how-manieth connection. */
 export interface SeenRequest {

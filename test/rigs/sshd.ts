@@ -5,7 +5,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { HostConfig } from "../config/schema.ts";
+import type { HostConfig } from "../../src/core/config/schema.ts";
 
 const run = promisify(execFile);
 const startDeadlineMs = 10_000;

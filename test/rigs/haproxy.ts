@@ -12,10 +12,10 @@ import { tmpdir } from "node:os";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { withRuntime } from "./haproxy-sockets.ts";
-import { readProcesses } from "./haproxy-workers.ts";
-import { createHaproxyEdge } from "./haproxy-edge.ts";
-import type { Edge, EdgeApp, EdgeServer, EdgeView } from "./edge.ts";
+import { withRuntime } from "../../src/agent/edge/haproxy-sockets.ts";
+import { readProcesses } from "../../src/agent/edge/haproxy-workers.ts";
+import { createHaproxyEdge } from "../../src/agent/edge/haproxy-edge.ts";
+import type { Edge, EdgeApp, EdgeServer, EdgeView } from "../../src/agent/edge/edge.ts";
 
 /** What each test of the edge starts with, and leaves nothing of. */
 export function useEdge() {
