@@ -8,6 +8,7 @@ import {
   editAppSettings,
   hostOf,
   readStackSettings,
+  requireBundles,
   writeStackFile,
   type StackSettings,
 } from "./deploy-stack-file.ts";
@@ -132,6 +133,19 @@ test("the app is the named one, or the only one", () => {
     expect.objectContaining({ code: "APP_UNKNOWN", hint: "Did you mean shop?" }),
   );
   expect(() => hostOf(one, "shop")).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
+});
+
+test("without a bundle there is nothing to deploy, rather than something to take away", () => {
+  const pinned = appConfig.parse({ host: "vps1", bundle: "shop.bundle.json" });
+  const settings: StackSettings = { hosts: {}, apps: { shop: pinned, blog: appConfig.parse({ host: "vps1" }) } };
+  expect(() => {
+    requireBundles(settings, undefined, "prod");
+  }).toThrow(expect.objectContaining({ code: "CONFIG_MISSING", message: expect.stringMatching(/none for blog\.$/) }));
+  expect(() => {
+    requireBundles(settings, "blog", "prod");
+  }).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
+  requireBundles(settings, "shop", "prod");
+  requireBundles({ hosts: {}, apps: {} }, undefined, "prod");
 });
 
 test("writing keeps the file's mode", async () => {

@@ -70,6 +70,20 @@ export function chooseApp(settings: StackSettings, named: string | undefined, st
   throw new IkomaError("USAGE", `Which app of ${stackName}?`, { hint: `Name one with --app: ${apps.join(", ")}.` });
 }
 
+/**
+ * Of an app without a bundle a run would take away what serves: the program has nothing to say of it.
+ *
+ * @throws CONFIG_MISSING where the app, or one of the stack, names no bundle
+ */
+export function requireBundles(settings: StackSettings, named: string | undefined, stackName: string): void {
+  const apps = named === undefined ? Object.keys(settings.apps) : [chooseApp(settings, named, stackName)];
+  const without = apps.filter((app) => settings.apps[app]?.bundle === undefined);
+  if (without.length === 0) return;
+  throw new IkomaError("CONFIG_MISSING", `Which bundle? The stack ${stackName} names none for ${without.join(", ")}.`, {
+    hint: "Name one with --bundle (and --app, where the stack has several); a deploy that goes well keeps it in the stack's file.",
+  });
+}
+
 /** How to reach the host of an app. */
 export function hostOf(settings: StackSettings, app: string): HostConfig {
   const name = settings.apps[app]?.host ?? "";

@@ -4,6 +4,7 @@ import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
 import {
   chooseApp,
   readStackSettings,
+  requireBundles,
   type AppEdit,
   type StackSettings,
 } from "../../../core/deployer/deploy-stack-file.ts";
@@ -126,14 +127,17 @@ async function connectEarly({ settings }: DeploySession): Promise<void> {
  * rollback may have left on an older bundle.
  *
  * @returns undefined without `--bundle`: the stack's own pin stays
- * @throws what reading the bundle throws: BUNDLE_NOT_FOUND, REGISTRY_UNREACHABLE…
+ * @throws CONFIG_MISSING where no bundle is named at all; what reading it throws: BUNDLE_NOT_FOUND, REGISTRY_UNREACHABLE…
  */
 export async function bundleEdit(
   { project, settings }: DeploySession,
   { bundle, app }: { readonly bundle: string | undefined; readonly app: string | undefined },
   startedIn: string,
 ): Promise<AppEdit | undefined> {
-  if (bundle === undefined) return undefined;
+  if (bundle === undefined) {
+    requireBundles(settings, app, project.stackName);
+    return undefined;
+  }
   const chosen = chooseApp(settings, app, project.stackName);
   const [{ readBundle }, { parseBundleReference }] = await Promise.all([
     import("../../../core/bundle/bundle-store.ts"),
