@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
-import { expectNoFailure, startDeployLab, webAlone } from "./project/index.ts";
+import { expectFlawless, pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
+import { startDeployLab, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 let lab: DeployLab;
@@ -74,7 +74,7 @@ test("a second deploy under load loses no request, with another environment", as
   const { apps } = await project.apply("--bundle", v2Bundle);
   const deployedAtMs = await load.mark("deployed");
   await until("the load has seen v2", async () => (await app.versions()).join() === "v2");
-  expectNoFailure(
+  expectFlawless(
     await load.stop([
       { version: "v1", toMs: deployedAtMs },
       { version: "v2", fromMs: deployAtMs },
@@ -121,7 +121,7 @@ describe("a bad release never serves, and the one before it serves on", () => {
     const failure = await project.applyBadly("--bundle", bundle);
     expect(failure).toMatchObject({ exitCode: 10, code });
     for (const what of says) expect(failure.message).toMatch(what);
-    expectNoFailure(await load.stop([{ version: "v2" }]));
+    expectFlawless(await load.stop([{ version: "v2" }]));
     expect(await app.container("web")).toEqual(before);
     expect(await project.stackText()).toBe(settings);
     await expectOnly(2, [...earlier, `#${earlier.length + 1} failed`]);
@@ -141,7 +141,7 @@ test("a rollback under load restores the environment and the stack's configurati
   const startAtMs = await load.mark("rollback");
   const { apps, target, restored } = await project.rollBack();
   const doneAtMs = await load.mark("rolled back");
-  expectNoFailure(
+  expectFlawless(
     await load.stop([
       { version: "v2", toMs: doneAtMs },
       { version: "v1", fromMs: startAtMs },

@@ -1,7 +1,5 @@
-import { expect } from "@jest/globals";
 import { waitUntil } from "../../lab/wait-until.ts";
 import { LoadProcess } from "../../load/load-process.ts";
-import type { LoadReport } from "../../load/stream-report.ts";
 import { inShort, type AgentHost, type ContainerSeen, type Settled } from "../fixture/index.ts";
 import { httpGet, type Answer } from "../fixture/http-get.ts";
 import { readLedger } from "../fixture/ledger-view.ts";
@@ -78,14 +76,5 @@ export class AppOnServer {
       { ...stream, name: "keep-alive", mode: "keep-alive", connections: 5 },
       { ...stream, name: "new-connections", mode: "new-connections" },
     ]);
-  }
-}
-
-/** Not one request failed, each version answered only when it might, and there were enough to tell. */
-export function expectNoFailure(report: LoadReport): void {
-  for (const { name, sent, failures, failed, unexpected } of report.streams) {
-    expect({ name, failures, failed }).toEqual({ name, failures: {}, failed: 0 });
-    expect({ name, unexpected: unexpected?.examples ?? [] }).toEqual({ name, unexpected: [] });
-    expect(sent).toBeGreaterThan(50);
   }
 }
