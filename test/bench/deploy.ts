@@ -49,7 +49,9 @@ async function newStand(vps: Vps, folder: string): Promise<Stand> {
   const images = [await pushTinyWeb("v1"), await pushTinyWeb("v2")];
   run(folder, ["host", "bootstrap", "vps1", "--yes"]);
   const bundles = images.map(({ version, reference }) => {
-    const args = ["bundle", "create", "--app", "tiny", "--version", version, "--image", `web=${reference}`];
+    const output = join(folder, `${version}.bundle.json`);
+    const what = ["--app", "tiny", "--version", version, "--image", `web=${reference}`];
+    const args = ["bundle", "create", ...what, "--output", output];
     return run(folder, args).stdout.trim();
   });
   return { folder, bundles };
