@@ -31,16 +31,16 @@ export default command;
 async function applyDeploy(argv: ApplyArguments): Promise<void> {
   requireConsent(argv);
   const startedIn = process.cwd();
-  const startedMs = performance.now();
+  let startedMs = performance.now();
   const { bundleEdit, inDeploySession } = await import("./deploy-session.ts");
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
     const { previewAndAsk } = await import("./preview-and-ask.ts");
-    if (
-      !argv.yes &&
-      !(await previewAndAsk(session, { edit, onlyApp: argv.app }, argv, `Deploy to ${session.project.stackName}?`))
-    )
-      return;
+    if (!argv.yes) {
+      const question = `Deploy to ${session.project.stackName}?`;
+      if (!(await previewAndAsk(session, { edit, onlyApp: argv.app }, argv, question))) return;
+      startedMs = performance.now(); // Somebody's time to think is not the deploy's.
+    }
     const result = await update(session, edit, argv);
     await finish(session, edit, result, argv, performance.now() - startedMs);
   });

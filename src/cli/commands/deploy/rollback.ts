@@ -33,7 +33,7 @@ export default command;
 
 async function rollBack(argv: RollbackArguments): Promise<void> {
   requireConsent(argv);
-  const startedMs = performance.now();
+  let startedMs = performance.now();
   const { inDeploySession } = await import("./deploy-session.ts");
   await inDeploySession(argv, async (session) => {
     const rollback = await findTarget(session, argv);
@@ -41,8 +41,10 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     tellScope(session, rollback);
     const { previewAndAsk } = await import("./preview-and-ask.ts");
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
-    if (!argv.yes && !(await previewAndAsk(session, { edit: rollback.edit, onlyApp: rollback.app }, argv, question)))
-      return;
+    if (!argv.yes) {
+      if (!(await previewAndAsk(session, { edit: rollback.edit, onlyApp: rollback.app }, argv, question))) return;
+      startedMs = performance.now();
+    }
     await goBack(session, rollback, argv, startedMs);
   });
 }
