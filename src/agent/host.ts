@@ -4,6 +4,7 @@ import type { Compose } from "./engine/compose.ts";
 import type { Containers } from "./engine/containers.ts";
 import type { EngineApi } from "./engine/engine-api.ts";
 import type { Images } from "./engine/images.ts";
+import type { MountedFiles } from "./engine/mounted-files.ts";
 import type { Networks } from "./engine/networks.ts";
 import type { Volumes } from "./engine/volumes.ts";
 import type { Edge } from "./edge/edge.ts";
@@ -25,6 +26,7 @@ export interface Host {
   networks: Networks;
   images: Images;
   volumes: Volumes;
+  files: MountedFiles;
   compose: Compose;
   edge: Edge;
   vault: Vault;

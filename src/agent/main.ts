@@ -7,6 +7,7 @@ import { Compose } from "./engine/compose.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
 import { Images } from "./engine/images.ts";
+import { MountedFiles } from "./engine/mounted-files.ts";
 import { Networks } from "./engine/networks.ts";
 import { Volumes } from "./engine/volumes.ts";
 import type { Host } from "./host.ts";
@@ -79,6 +80,7 @@ function openHost(): Host {
     networks: new Networks(engine),
     images: new Images(engine, paths.dockerConfig),
     volumes: new Volumes(engine),
+    files: new MountedFiles(paths.files, vault),
     compose: new Compose(),
     edge: createHaproxyEdge({
       directory: paths.edge,

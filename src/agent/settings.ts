@@ -22,6 +22,8 @@ export function agentPaths(root: string) {
     hold: join(root, "agent/hold"),
     socket: join(root, "run/agent.sock"),
     edge: join(root, "edge"),
+    /** Secrets and configurations of apps that their containers mount. */
+    files: join(root, "files"),
     dockerConfig: join(root, "docker/config.json"),
   };
 }

@@ -42,6 +42,10 @@ const containerDetails = z.object({
       .nullable()
       .optional(),
   }),
+  Mounts: z
+    .array(z.object({ Source: z.string().default(""), Destination: z.string() }))
+    .nullish()
+    .transform((mounts) => mounts ?? []),
   NetworkSettings: z.object({ Networks: z.record(z.string(), attachedNetwork) }),
 });
 

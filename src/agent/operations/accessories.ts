@@ -36,13 +36,15 @@ export async function applyAccessories(
   for (const [name, volume] of Object.entries(spec.volumes))
     await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
 
+  await host.files.provide(project, spec.services);
+
   await op.enter("starting");
   const placements = place(spec.services, subnet, await addressesHeld(host, spec, project));
   const names = placements.map((each) => each.key);
   op.step("start", names.join(", "));
   await removeDropped(host, spec.app, names);
   const restarts = await restartCounts(host.containers, ownLabels(spec.app, "accessories"));
-  const rendered = renderAccessories(spec, placements);
+  const rendered = renderAccessories(spec, placements, host.files);
   await host.compose.up(rendered, names, op.signal);
   await host.compose.up(rendered, await alteredByHand(host, spec), op.signal, true);
 
@@ -51,6 +53,7 @@ export async function applyAccessories(
   await op.enter("gating");
   await gate(host, spec, restarts, op);
   host.parts.set(spec.app, "accessories", spec);
+  await host.files.keepOnly(project, spec.services);
   op.step("healthy", names.join(", "));
   const after = await readAccessories(host, spec.app, undefined);
   return { unchanged: false, services: after.services };
@@ -65,7 +68,10 @@ async function alteredByHand(host: Host, spec: AccessoriesSpec): Promise<string[
   const keys = containers.map(async (each) => {
     const wanted = spec.services[each.Config.Labels?.[labels.service] ?? ""];
     if (wanted === undefined) return [];
-    const drift = containerDrift("", "", wanted, each, await host.images.inspect(wanted.image));
+    const drift = [
+      ...containerDrift("", "", wanted, each, await host.images.inspect(wanted.image)),
+      ...(await host.files.drift("", accessoriesProject(spec.app), wanted, each)),
+    ];
     return drift.every(({ path }) => path === ".state")
       ? []
       : [each.Config.Labels?.["com.docker.compose.service"] ?? ""];
@@ -96,7 +102,7 @@ export async function removeAccessories(
   await op.enter("stopping");
   await removeDropped(host, app, []);
   const project = accessoriesProject(app);
-  await host.networks.remove(project);
+  await Promise.all([host.networks.remove(project), host.files.remove(project)]);
   host.subnets.release(project);
   host.parts.remove(app, "accessories");
   return {};

@@ -2,6 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
 import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import { MountedFiles } from "../engine/mounted-files.ts";
+import { Vault } from "../ledger/vault.ts";
 import {
   accessoryAddress,
   deploymentOfServer,
@@ -13,6 +15,7 @@ import {
 
 const image = `registry.example/web@sha256:${"1".repeat(64)}`;
 const subnet = "10.9.0.0/26";
+const files = new MountedFiles("/var/lib/ikoma/files", new Vault(Buffer.alloc(32)));
 
 function spec(services: Record<string, object>, more: object = {}): ReleaseSpec {
   const full = Object.fromEntries(
@@ -22,8 +25,27 @@ function spec(services: Record<string, object>, more: object = {}): ReleaseSpec 
 }
 
 function render(release: ReleaseSpec) {
-  return renderRelease(release, 7, place(release.services, subnet));
+  return renderRelease(release, 7, place(release.services, subnet), files);
 }
+
+test("files become read-only mounts beside the others, another content at another place", () => {
+  const data = { type: "volume", source: "data", target: "/data" };
+  const withToken = (content: string) =>
+    render(spec({ web: { volumes: [data], files: { "/run/secrets/token": { content, mode: "0444" } } } }));
+  const one = withToken("one").services["web"];
+  expect(one).not.toHaveProperty("files");
+  expect(one?.["volumes"]).toEqual([
+    data,
+    {
+      type: "bind",
+      source: expect.stringMatching(/^\/var\/lib\/ikoma\/files\/shop-7\/[0-9a-f]{32}$/),
+      target: "/run/secrets/token",
+      read_only: true,
+      bind: { create_host_path: false },
+    },
+  ]);
+  expect(withToken("two").services["web"]?.["volumes"]).not.toEqual(one?.["volumes"]);
+});
 
 describe("placements", () => {
   test("are one for each replica, in an order that does not depend on the file's; jobs have none", () => {
@@ -137,7 +159,7 @@ describe("a rendered release", () => {
       app: "shop",
       services: { pool: { kind: "accessory", image, depends_on: ["db"] } },
     });
-    const rendered = renderAccessories(accessories, place(accessories.services, subnet));
+    const rendered = renderAccessories(accessories, place(accessories.services, subnet), files);
     expect(rendered.services["pool"]).toMatchObject({
       depends_on: ["db"],
       labels: { "dev.ikoma.part": "accessories" },

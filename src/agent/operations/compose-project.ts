@@ -1,6 +1,7 @@
-import type { AccessoriesSpec, ReleaseSpec, ServiceSpec, VolumeSpec } from "../../core/deployer/release-spec.ts";
+import type { AccessoriesSpec, ReleaseSpec, ServiceSpec } from "../../core/deployer/release-spec.ts";
 import type { ComposeProject } from "../engine/compose.ts";
 import { labels } from "../engine/containers.ts";
+import type { FileMount, MountedFiles } from "../engine/mounted-files.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
 import { addressIn } from "../ledger/subnets.ts";
@@ -84,43 +85,48 @@ export function accessoriesProject(app: string): string {
 }
 
 /** A release as compose shall run it, beside every other release of the app. */
-export function renderRelease(spec: ReleaseSpec, number: number, placements: readonly Placement[]): ComposeProject {
-  const name = releaseProject(spec.app, number);
+export function renderRelease(
+  spec: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
+  files: Pick<MountedFiles, "mountsOf">,
+): ComposeProject {
   const own = ownLabels(spec.app, "release", number);
-  return render(name, spec.app, spec.services, spec.volumes, placements, own, () => undefined);
+  return render(spec, { name: releaseProject(spec.app, number), placements, own, files, dependsOn: () => undefined });
 }
 
 /** The accessories as compose shall run them; `depends_on` between them is kept. */
-export function renderAccessories(spec: AccessoriesSpec, placements: readonly Placement[]): ComposeProject {
+export function renderAccessories(
+  spec: AccessoriesSpec,
+  placements: readonly Placement[],
+  files: Pick<MountedFiles, "mountsOf">,
+): ComposeProject {
   const own = ownLabels(spec.app, "accessories");
-  return render(
-    accessoriesProject(spec.app),
-    spec.app,
-    spec.services,
-    spec.volumes,
-    placements,
-    own,
-    (service) => service["depends_on"],
-  );
+  const dependsOn = (service: ServiceSpec): unknown => service["depends_on"];
+  return render(spec, { name: accessoriesProject(spec.app), placements, own, files, dependsOn });
 }
 
-function render(
-  name: string,
-  app: string,
-  services: Record<string, ServiceSpec>,
-  volumes: Record<string, VolumeSpec>,
-  placements: readonly Placement[],
-  own: Record<string, string>,
-  dependsOn: (service: ServiceSpec) => unknown,
-): ComposeProject {
+interface Rendering {
+  /** Of the compose project and its network. */
+  name: string;
+  placements: readonly Placement[];
+  /** Labels by which the agent knows its containers. */
+  own: Record<string, string>;
+  files: Pick<MountedFiles, "mountsOf">;
+  dependsOn: (service: ServiceSpec) => unknown;
+}
+
+function render(spec: ReleaseSpec | AccessoriesSpec, rendering: Rendering): ComposeProject {
+  const { name, placements, own, files, dependsOn } = rendering;
   const rendered = placements.flatMap((placement) => {
-    const service = services[placement.service];
+    const service = spec.services[placement.service];
     if (service === undefined) return [];
     const definition = oneContainer(service);
     const asComposed = [
       placement.key,
       {
         ...definition,
+        ...withMounts(definition["volumes"], files.mountsOf(name, service)),
         labels: { ...labelMap(definition["labels"]), ...own, [labels.service]: placement.service },
         networks: { default: { ipv4_address: placement.address, aliases: [placement.service] } },
         restart: "unless-stopped",
@@ -134,18 +140,23 @@ function render(
     services: Object.fromEntries(rendered),
     networks: { default: { name, external: true } },
     volumes: Object.fromEntries(
-      Object.entries(volumes).map(([volume, spec]) => [
+      Object.entries(spec.volumes).map(([volume, declared]) => [
         volume,
-        { name: volumeName(app, volume, spec), external: true },
+        { name: volumeName(spec.app, volume, declared), external: true },
       ]),
     ),
   };
 }
 
+function withMounts(volumes: unknown, mounts: readonly FileMount[]): { volumes?: unknown[] } {
+  if (mounts.length === 0) return {};
+  return { volumes: [...(Array.isArray(volumes) ? (volumes as unknown[]) : []), ...mounts] };
+}
+
 /** The definition for compose. Each replica is a service of its own there, so compose must not multiply it again. */
 function oneContainer(service: ServiceSpec): Record<string, unknown> {
   const definition = Object.fromEntries(
-    Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale"),
+    Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale" && field !== "files"),
   );
   const { deploy } = definition;
   if (typeof deploy !== "object" || deploy === null) return definition;

@@ -93,7 +93,7 @@ async function retire(
   const containers = await host.containers.list(ownLabels(app, "release", number));
   await Promise.all(containers.map((each) => host.containers.stopAndRemove(each.Id)));
   const project = releaseProject(app, number);
-  await host.networks.remove(project);
+  await Promise.all([host.networks.remove(project), host.files.remove(project)]);
   host.subnets.release(project);
 }
 

@@ -26,6 +26,7 @@ function container(Env: string[] | null, state: Partial<Container["State"]> = {}
     RestartCount: 0,
     State: { Status: "running", Running: true, Restarting: false, OOMKilled: false, ExitCode: 0, Error: "", ...state },
     Config: { Image, Env, Labels: {} },
+    Mounts: [],
     NetworkSettings: { Networks: {} },
   };
 }

@@ -5,7 +5,7 @@ import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";
-import { releaseProject } from "../operations/compose-project.ts";
+import { accessoriesProject, releaseProject } from "../operations/compose-project.ts";
 import { operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
 import { containerDrift } from "./container-drift.ts";
@@ -67,6 +67,7 @@ async function accessoryDrift(
   const isDetached = network !== undefined && !(network in container.NetworkSettings.Networks);
   return [
     ...containerDrift(path, name, wanted, container, image),
+    ...(await host.files.drift(path, accessoriesProject(app), wanted, container)),
     ...(isDetached
       ? [
           {

@@ -4,7 +4,7 @@ import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
-import { deploymentOfServer, place } from "../operations/compose-project.ts";
+import { deploymentOfServer, place, releaseProject } from "../operations/compose-project.ts";
 import type { Drift, PartView, ServiceStatus } from "../protocol.ts";
 import { containerDrift } from "./container-drift.ts";
 
@@ -25,7 +25,7 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
   const identity = digest === undefined ? {} : { digest };
   if (expected === undefined) return { ...view, ...identity, drift: [] };
   const drift = [
-    ...(await servicesDrift(host, expected, containers)),
+    ...(await servicesDrift(host, expected, containers, releaseProject(app, number))),
     ...routesDrift(expected.routes, served.routes),
     ...serversDrift(expected, number, containers, ready),
   ];
@@ -54,7 +54,12 @@ function newestRunning(containers: readonly Container[]): number | undefined {
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 
-async function servicesDrift(host: Host, expected: ReleaseSpec, containers: readonly Container[]): Promise<Drift[]> {
+async function servicesDrift(
+  host: Host,
+  expected: ReleaseSpec,
+  containers: readonly Container[],
+  project: string,
+): Promise<Drift[]> {
   const perService = await Promise.all(
     Object.entries(expected.services).map(async ([name, wanted]) => {
       if (wanted.kind === "job") return [];
@@ -64,7 +69,8 @@ async function servicesDrift(host: Host, expected: ReleaseSpec, containers: read
       const image = await host.images.inspect(wanted.image);
       const missing =
         own.length < count ? [{ path, message: `${name}: ${count - own.length} of ${count} containers missing` }] : [];
-      return [...missing, ...own.flatMap((each) => containerDrift(path, name, wanted, each, image))];
+      const files = await Promise.all(own.map((each) => host.files.drift(path, project, wanted, each)));
+      return [...missing, ...own.flatMap((each) => containerDrift(path, name, wanted, each, image)), ...files.flat()];
     }),
   );
   return perService.flat();

@@ -343,8 +343,8 @@ test.each<[string, object, string]>([
   ["two published ports and no word", { ports: ["80:80", "443:443"] }, "its web port is not clear"],
   ["a variable web port", { ports: ["3000:${PORT}"] }, "its web port is not clear"],
   ["a range of ports", { ports: ["3000-3001:3000-3001"] }, "its web port is not clear"],
-  ["a secret", { secrets: ["token"] }, "Pass the secret as a variable"],
-  ["a config", { configs: ["site"] }, "Copy the file into the image"],
+  ["a secret that is not declared", { secrets: ["token"] }, "it is not declared under `secrets:`"],
+  ["a config that is not declared", { configs: ["site"] }, "it is not declared under `configs:`"],
   ["an alias on a network", { networks: { default: { aliases: ["shop"] } } }, "aliases cannot be kept"],
   ["a fixed address", { networks: { default: { ipv4_address: "10.0.0.2" } } }, "ipv4_address cannot be kept"],
   ["a link with another name", { links: ["db:database"] }, "Use the name, without an alias"],
@@ -481,4 +481,55 @@ test("without compose v2 it says so; v1 does not count", async () => {
   } finally {
     process.env.PATH = environmentBefore.PATH;
   }
+});
+
+test("secrets and configs become files; a secret's content is a variable, a config's a text", async () => {
+  await file("site.conf", "price $5\n");
+  await file("api.key", "never in a bundle");
+  const web = {
+    secrets: ["db_password", { source: "api-key", target: "/etc/keys/api", mode: 0o440, uid: "1000", gid: "1000" }],
+    configs: ["site", { source: "motd", target: "/etc/motd" }],
+  };
+  const top = {
+    secrets: { db_password: { environment: "DB_PASSWORD" }, "api-key": { file: "./api.key" } },
+    configs: { site: { file: "./site.conf" }, motd: { content: "hello ${NAME:-you}" } },
+  };
+  const { manifest, warnings } = await make(shop(web, {}, top));
+  const { definition } = manifest.services["web"] ?? {};
+  expect(definition?.files).toEqual({
+    "/run/secrets/db_password": { content: "${DB_PASSWORD}", mode: "0444" },
+    "/etc/keys/api": { content: "${API_KEY}", mode: "0440", uid: 1000, gid: 1000 },
+    "/site": { content: "price $$5\n", mode: "0444" },
+    "/etc/motd": { content: "hello ${NAME:-you}", mode: "0444" },
+  });
+  expect(definition).not.toHaveProperty("secrets");
+  expect(manifest.variables).toEqual([
+    { name: "API_KEY", required: false },
+    { name: "DB_PASSWORD", required: false },
+    { name: "NAME", required: false, default: "you" },
+  ]);
+  expect(warnings).toContain(
+    "secrets.api-key: the file ./api.key is not taken along; its value is the secret API_KEY of the environment.",
+  );
+  expect(JSON.stringify(manifest)).not.toContain("never in a bundle");
+});
+
+test.each([
+  ["is not there", undefined, "COMPOSE_INVALID", "there is no file ./site.conf"],
+  ["is no text", "\0", "COMPOSE_UNSUPPORTED", "it is no text"],
+  ["is too long", "x".repeat(256 * 1024 + 1), "COMPOSE_UNSUPPORTED", "it has 262145 bytes"],
+])("a config whose file %s is refused", async (_, content, code, message) => {
+  if (content !== undefined) await file("site.conf", content);
+  const made = make(shop({ configs: ["site"] }, {}, { configs: { site: { file: "./site.conf" } } }));
+  await expect(made).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+});
+
+test.each([
+  ["two at one path", { secrets: ["a", { source: "b", target: "a" }] }, "/run/secrets/a has another content already"],
+  ["a mode that is none", { secrets: [{ source: "a", mode: "rw" }] }, "rw is no mode such as 0440"],
+  ["a name instead of a number", { secrets: [{ source: "a", uid: "node" }] }, "node is no number"],
+])("of files %s is refused", async (_, web, reason) => {
+  const secrets = { a: { environment: "A" }, b: { environment: "B" } };
+  const message = expect.stringContaining(reason);
+  await expect(make(shop(web, {}, { secrets }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
 });

@@ -6,6 +6,7 @@ import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
 import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
+import { readConfigTexts } from "./compose/config-texts.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
@@ -52,8 +53,9 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const included = (options.includeEnvFiles ?? []).map((file) => resolve(file));
   const { projectDirectory } = project;
   const fileVariables = await readServiceFiles(compose, services, { projectDirectory, included });
+  const configTexts = await readConfigTexts(model, services, projectDirectory);
   const findings = new Findings();
-  const normalised = normaliseProject({ model, services, images, fileVariables }, findings);
+  const normalised = normaliseProject({ model, services, images, fileVariables, configTexts }, findings);
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
   return assemble(options, normalised, await digestsOf(normalised, options.registry ?? {}));

@@ -3,6 +3,7 @@ import {
   appName,
   healthProbe,
   route,
+  serviceFiles,
   serviceKind,
   serviceName,
   smokeCheck,
@@ -18,6 +19,8 @@ export const bundleService = z.strictObject({
     image: z.string().regex(/@sha256:[0-9a-f]{64}$/),
     /** Values may hold `${NAME}`; never null (a name without value becomes `${NAME}`). */
     environment: z.record(z.string(), z.string()).optional(),
+    /** Secrets and configurations as files; contents may hold `${NAME}`. */
+    files: serviceFiles.optional(),
   }),
 });
 export type BundleService = z.infer<typeof bundleService>;

@@ -16,12 +16,29 @@ export const digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 
 export const serviceKind = z.enum(["web", "worker", "job", "accessory"]);
 export type ServiceKind = z.infer<typeof serviceKind>;
 
+/** Longest text of one file, in characters: larger ones belong into the image or a volume. */
+export const longestFile = 256 * 1024;
+
+/** A file that a container finds at its place: a secret or a configuration of the compose file. */
+export const serviceFile = z.strictObject({
+  content: z.string().max(longestFile),
+  /** Octal, as for chmod. Nobody but root reaches the file on the host, whatever this says. */
+  mode: z.string().regex(/^0[0-7]{3}$/, "an octal mode such as 0444"),
+  uid: z.number().int().min(0).optional(),
+  gid: z.number().int().min(0).optional(),
+});
+export type ServiceFile = z.infer<typeof serviceFile>;
+
+/** By absolute path in the container. */
+export const serviceFiles = z.record(z.string().regex(/^\/[^\0:]*[^\0:/]$/, "an absolute path of a file"), serviceFile);
+
 /** One service, fully resolved: the fields of a compose service (environment always as a map) and its kind. */
 export const serviceSpec = z.looseObject({
   kind: serviceKind,
   /** By digest: `repository@sha256:…`. */
   image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest (name@sha256:…)"),
   environment: z.record(z.string(), z.string()).default({}),
+  files: serviceFiles.optional(),
 });
 export type ServiceSpec = z.infer<typeof serviceSpec>;
 

@@ -8,6 +8,7 @@ import { Compose } from "../../../src/agent/engine/compose.ts";
 import { Containers } from "../../../src/agent/engine/containers.ts";
 import { EngineApi } from "../../../src/agent/engine/engine-api.ts";
 import { Images } from "../../../src/agent/engine/images.ts";
+import { MountedFiles } from "../../../src/agent/engine/mounted-files.ts";
 import { Networks } from "../../../src/agent/engine/networks.ts";
 import { Volumes } from "../../../src/agent/engine/volumes.ts";
 import type { Host } from "../../../src/agent/host.ts";
@@ -92,6 +93,7 @@ export class TestHost {
       networks: new Networks(engine),
       images: new Images(engine, paths.dockerConfig),
       volumes: new Volumes(engine),
+      files: new MountedFiles(paths.files, vault),
       compose: new Compose(join(this.root, "compose")),
       edge: this.edge,
       vault,

@@ -20,6 +20,22 @@ const composePort = z.union([
 ]);
 export type ComposePort = z.infer<typeof composePort>;
 
+const composeFile = z.looseObject({
+  source: z.string(),
+  target: z.string().optional(),
+  uid: z.union([z.string(), z.number()]).optional(),
+  gid: z.union([z.string(), z.number()]).optional(),
+  mode: z.union([z.string(), z.number()]).optional(),
+});
+/** What a service says of a secret or a config that it wants as a file. */
+export type ComposeFile = z.infer<typeof composeFile>;
+
+const fileSource = z
+  .looseObject({ environment: z.string().optional(), file: z.string().optional(), content: z.string().optional() })
+  .nullable();
+/** Where the content of a secret or a config is from. */
+export type ComposeFileSource = z.infer<typeof fileSource>;
+
 /** A service of `docker compose config --no-interpolate`; only what the bundle has to understand is spelled out. */
 const composeService = z.looseObject({
   image: z.string().optional(),
@@ -36,6 +52,8 @@ const composeService = z.looseObject({
   healthcheck: z.looseObject({ test: z.union([z.string(), z.array(z.string())]).nullish() }).nullish(),
   labels: namesOrMap.nullish(),
   links: z.array(z.string()).nullish(),
+  secrets: z.array(composeFile).nullish(),
+  configs: z.array(composeFile).nullish(),
   profiles: z.array(z.string()).optional(),
   "x-ikoma": z.unknown().optional(),
 });
@@ -45,6 +63,8 @@ const composeModel = z.looseObject({
   services: z.record(z.string(), composeService).default({}),
   volumes: z.record(z.string(), z.looseObject({}).nullable()).default({}),
   networks: z.record(z.string(), z.looseObject({}).nullable()).default({}),
+  secrets: z.record(z.string(), fileSource).default({}),
+  configs: z.record(z.string(), fileSource).default({}),
   "x-ikoma": z.unknown().optional(),
 });
 export type ComposeModel = z.infer<typeof composeModel>;

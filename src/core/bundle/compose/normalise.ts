@@ -5,6 +5,7 @@ import type { FileVariables } from "./environment.ts";
 import { appExtension, parseExtension, serviceExtension } from "./extension.ts";
 import type { AppExtension, ServiceExtension } from "./extension.ts";
 import type { Findings } from "./findings.ts";
+import { serviceFilesOf } from "./mounted-files.ts";
 import { checkMounts, volumeSpecs } from "./mounts.ts";
 import { parsePort } from "./ports.ts";
 import { checkPorts } from "./published-ports.ts";
@@ -22,6 +23,8 @@ export interface ProjectInput {
   /** Service → image, from `--image`. */
   images: Readonly<Record<string, string>>;
   fileVariables: ReadonlyMap<string, FileVariables>;
+  /** Contents of the files of `configs:`, by name. */
+  configTexts: ReadonlyMap<string, string>;
 }
 
 /** A service that lacks only the digest of its image. */
@@ -60,6 +63,7 @@ export function normaliseProject(input: ProjectInput, findings: Findings): Norma
       fromFiles: fileVariables.get(fact.name) ?? new Map(),
       companions: companionsOf(fact.name, split),
       keepPorts: kindOf(fact.name, split) === "accessory",
+      files: serviceFilesOf(`services.${fact.name}`, service, { model, texts: input.configTexts }, findings),
       findings,
     });
     const verdict = split.verdicts.get(fact.name) ?? { kind: "accessory", reason: "" };

@@ -17,11 +17,6 @@ const everywhere: readonly Refusal[] = [
     reason: "containers outside this file cannot be reached by name. Use an address in `environment`.",
   },
   { setting: "volumes_from", reason: "name the volumes under `volumes` instead." },
-  {
-    setting: "secrets",
-    reason: "files for secrets are not supported yet. Pass the secret as a variable in `environment`.",
-  },
-  { setting: "configs", reason: "files for configs are not supported yet. Copy the file into the image." },
   { setting: "label_file", reason: "the host does not have the file. Write the labels under `labels`." },
   { setting: "credential_spec", reason: "it is for Windows containers only." },
   { setting: "provider", reason: "services of other providers than Docker are not supported." },

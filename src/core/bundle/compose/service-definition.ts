@@ -1,3 +1,4 @@
+import type { ServiceFile } from "../../deployer/release-spec.ts";
 import { serviceEnvironment, serviceLabels } from "./environment.ts";
 import type { FileVariables } from "./environment.ts";
 import type { ComposeService } from "./compose-model.ts";
@@ -7,6 +8,7 @@ import type { Findings } from "./findings.ts";
 const leftOut = new Set([
   ...["build", "develop", "image", "pull_policy", "profiles", "env_file", "container_name", "restart"],
   ...["networks", "links", "environment", "labels", "depends_on", "healthcheck", "ports", "deploy"],
+  ...["secrets", "configs", "files"],
 ]);
 
 /** What a definition is made with besides the service itself. */
@@ -18,6 +20,8 @@ export interface DefinitionContext {
   companions: ReadonlySet<string>;
   /** Published ports are an accessory's only; the edge reaches a release by its address. */
   keepPorts: boolean;
+  /** Its secrets and configurations. */
+  files: Readonly<Record<string, ServiceFile>>;
   findings: Findings;
 }
 
@@ -26,7 +30,7 @@ export interface DefinitionContext {
  * a list, dependencies across the split left out (the agent starts accessories first, and waits for them).
  */
 export function serviceDefinition(service: ComposeService, context: DefinitionContext): ServiceDefinition {
-  const { path, fromFiles, companions, keepPorts, findings } = context;
+  const { path, fromFiles, companions, keepPorts, files, findings } = context;
   const kept = Object.entries(service).filter(([setting, value]) => {
     return !leftOut.has(setting) && !setting.startsWith("x-") && value !== null && value !== undefined;
   });
@@ -37,6 +41,7 @@ export function serviceDefinition(service: ComposeService, context: DefinitionCo
     ...unlessEmpty("depends_on", dependencies(service, companions)),
     ...unlessEmpty("healthcheck", healthCheck(service.healthcheck)),
     ...unlessEmpty("ports", keepPorts ? (service.ports ?? []) : []),
+    ...unlessEmpty("files", files),
     ...unlessEmpty("deploy", deployment(service.deploy)),
   };
 }
@@ -44,6 +49,7 @@ export function serviceDefinition(service: ComposeService, context: DefinitionCo
 /** A compose service in the form of the bundle, still without its image; `environment` never holds null. */
 export interface ServiceDefinition extends Record<string, unknown> {
   environment?: Record<string, string>;
+  files?: Record<string, ServiceFile>;
 }
 
 /** `depends_on`, and the plain `links` of older files, among the companions. */
