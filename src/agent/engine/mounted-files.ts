@@ -61,7 +61,8 @@ export class MountedFiles {
     const kept = new Set(allFiles(services).map((file) => this.#pathOf(project, file)));
     const folder = join(this.#folder, project);
     const names = await readdir(folder).catch(() => []);
-    await Promise.all(names.map((name) => join(folder, name)).map((path) => kept.has(path) || rm(path)));
+    const dropped = names.map((name) => join(folder, name)).filter((path) => !kept.has(path));
+    await Promise.all(dropped.map((path) => rm(path)));
   }
 
   /** Removes all files of a project. */

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
@@ -532,4 +532,32 @@ test.each([
   const secrets = { a: { environment: "A" }, b: { environment: "B" } };
   const message = expect.stringContaining(reason);
   await expect(make(shop(web, {}, { secrets }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
+});
+
+test("mounted files of the folder go into the bundle, read-only, those that run as such", async () => {
+  await file("nginx.conf", "root $document_root;\n");
+  await file("init/1.sql", "select 1;");
+  await chmod(await file("init/deep/2.sh", "echo"), 0o755);
+  const volumes = ["./nginx.conf:/etc/nginx/nginx.conf:ro", "./init:/docker-entrypoint-initdb.d", "data:/data"];
+  const { manifest, warnings } = await make(shop({ volumes }, {}, { volumes: { data: {} } }));
+  const { definition } = manifest.services["web"] ?? {};
+  expect(definition?.files).toEqual({
+    "/etc/nginx/nginx.conf": { content: "root $$document_root;\n", mode: "0444" },
+    "/docker-entrypoint-initdb.d/1.sql": { content: "select 1;", mode: "0444" },
+    "/docker-entrypoint-initdb.d/deep/2.sh": { content: "echo", mode: "0555" },
+  });
+  expect(definition?.["volumes"]).toMatchObject([{ type: "volume", source: "data" }]);
+  expect(warnings).toEqual([
+    "services.web.volumes: ./nginx.conf goes into the bundle as it is now.",
+    "services.web.volumes: ./init goes into the bundle as it is now, and is mounted read-only.",
+  ]);
+});
+
+test.each([
+  ["that is not there", [], "(it is not there)"],
+  ["of a whole program", Array.from({ length: 65 }, (_, index) => `src/${index}.ts`), "(it has more than 64 files)"],
+])("a mount of a folder %s is refused with the reason", async (_, paths, reason) => {
+  for (const path of paths) await file(path, "");
+  const message = expect.stringContaining(reason);
+  await expect(make(shop({ volumes: ["./src:/app"] }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
 });

@@ -10,7 +10,12 @@ const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 const namesOrMap = z.union([z.array(z.string()), z.record(z.string(), scalar)]);
 
 /** A mount, as compose prints it even where it was written short. */
-const composeMount = z.looseObject({ type: z.string(), source: z.string().optional(), target: z.string() });
+const composeMount = z.looseObject({
+  type: z.string(),
+  source: z.string().optional(),
+  target: z.string(),
+  read_only: z.boolean().optional(),
+});
 export type ComposeMount = z.infer<typeof composeMount>;
 
 const composePort = z.union([

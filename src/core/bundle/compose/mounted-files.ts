@@ -1,7 +1,9 @@
 import { posix } from "node:path";
 import type { ServiceFile } from "../../deployer/release-spec.ts";
-import type { ComposeFile, ComposeFileSource, ComposeModel, ComposeService } from "./compose-model.ts";
+import type { ComposeFile, ComposeFileSource, ComposeModel, ComposeMount, ComposeService } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
+import { isLocalMount } from "./local-texts.ts";
+import type { LocalText, LocalTexts } from "./local-texts.ts";
 
 /** Compose's own default: a container's user is often not root. The folder on the host is closed to everybody else. */
 const defaultMode = "0444";
@@ -10,13 +12,12 @@ const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Where contents come from. */
 interface Sources {
   readonly model: ComposeModel;
-  /** Contents of files of `configs:`, by name. */
-  readonly texts: ReadonlyMap<string, string>;
+  readonly texts: LocalTexts;
 }
 
 /**
- * The secrets and configs of a service as files, by their path in the container. A secret's content is a variable, which
- * the environment gives; a config's is a text of the bundle.
+ * The secrets, configs and mounted local files of a service, by their path in the container. A secret's content is a
+ * variable, which the environment gives; that of the others is a text of the bundle.
  *
  * @param path of the service, for messages
  */
@@ -31,11 +32,12 @@ export function serviceFilesOf(
     return { at: `${path}.secrets.${wanted.source}`, wanted, folder: "/run/secrets", content };
   });
   const configs = (service.configs ?? []).map((wanted) => {
-    const content = configContent(wanted.source, model.configs, texts, findings);
+    const content = configContent(wanted.source, model.configs, texts.configs, findings);
     return { at: `${path}.configs.${wanted.source}`, wanted, folder: "/", content };
   });
+  const mounted = (service.volumes ?? []).filter(isLocalMount).flatMap((mount) => mountedTexts(path, mount, texts));
   const files: Record<string, ServiceFile> = {};
-  for (const { at, wanted, folder, content } of [...secrets, ...configs]) {
+  for (const { at, wanted, folder, content } of [...secrets, ...configs, ...mounted]) {
     const target = posix.resolve(folder, wanted.target ?? wanted.source);
     if (Object.hasOwn(files, target)) findings.refuse(at, `${target} has another content already.`);
     if (/[$:\0]/.test(target)) findings.refuse(at, `${target} is no path that a file can be put at.`);
@@ -68,16 +70,37 @@ function configContent(
   if (environment !== undefined) return asVariable(at, environment, findings);
   if (content !== undefined) return content;
   const text = texts.get(name);
-  // A file is taken as it is; only what stands in the compose file itself has variables.
-  if (text !== undefined) return text.replaceAll("$", "$$$$");
+  if (text !== undefined) return asItIs(text);
   return refused(findings, at, "the host does not have it. Write its `content:`, or the `file:` that it is.");
+}
+
+interface WantedFile {
+  readonly at: string;
+  readonly wanted: ComposeFile;
+  readonly folder: string;
+  readonly content: string | undefined;
+}
+
+function mountedTexts(path: string, { source = "", target }: ComposeMount, { mounts }: LocalTexts): WantedFile[] {
+  const texts = mounts.get(source);
+  if (!(texts instanceof Map)) return []; // Refused where mounts are checked.
+  return [...(texts as ReadonlyMap<string, LocalText>)].map(([name, { text, isExecutable }]) => {
+    const wanted = { source, target: posix.join(target, name), mode: isExecutable ? "0555" : defaultMode };
+    return { at: `${path}.volumes`, wanted, folder: "/", content: asItIs(text) };
+  });
+}
+
+/** Only what stands in the compose file itself has variables. */
+function asItIs(text: string): string {
+  return text.replaceAll("$", "$$$$");
 }
 
 function asVariable(at: string, name: string, findings: Findings): string | undefined {
   return variableName.test(name) ? `\${${name}}` : refused(findings, at, `${name} is no name of a variable.`);
 }
 
-function refused(findings: Findings, at: string, reason: string): undefined {
+/** Nothing, in place of the content. */
+function refused(findings: Findings, at: string, reason: string): string | undefined {
   findings.refuse(at, reason);
   return undefined;
 }

@@ -1,8 +1,16 @@
 import type { VolumeSpec } from "../../deployer/release-spec.ts";
 import type { ComposeModel, ComposeMount } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
+import { isLocalMount } from "./local-texts.ts";
+import type { LocalTexts } from "./local-texts.ts";
 
 type Declared = ComposeModel["volumes"];
+
+/** What mounts may refer to. */
+export interface Mountable {
+  declared: Declared;
+  texts: LocalTexts;
+}
 
 /**
  * Checks a service's mounts, which compose has already written in the long form.
@@ -13,19 +21,25 @@ type Declared = ComposeModel["volumes"];
 export function checkMounts(
   path: string,
   mounts: readonly ComposeMount[],
-  declared: Declared,
+  { declared, texts }: Mountable,
   findings: Findings,
 ): string[] {
   const at = `${path}.volumes`;
   for (const mount of mounts) {
-    const problem = mountProblem(mount, declared);
+    const problem = mountProblem(mount, declared, texts);
     if (problem !== undefined) findings.refuse(at, problem);
+    else if (isLocalMount(mount)) findings.warn(at, localMountNote(mount));
     else if (mount.type === "bind") findings.warn(at, `${mount.source ?? ""} is a path of the host; it must be there.`);
   }
   return mounts.flatMap(({ type, source }) => (type === "volume" && source !== undefined ? [source] : []));
 }
 
-function mountProblem(mount: ComposeMount, declared: Declared): string | undefined {
+function localMountNote({ source = "", read_only: readOnly }: ComposeMount): string {
+  const note = `${source} goes into the bundle as it is now`;
+  return readOnly === true ? `${note}.` : `${note}, and is mounted read-only.`;
+}
+
+function mountProblem(mount: ComposeMount, declared: Declared, texts: LocalTexts): string | undefined {
   const { type, source = "", target } = mount;
   // Compose takes `v:/data` for a drive of Windows and makes an anonymous volume at the path `v:/data` of it.
   if (!target.startsWith("/"))
@@ -34,7 +48,7 @@ function mountProblem(mount: ComposeMount, declared: Declared): string | undefin
     case "tmpfs":
       return undefined;
     case "bind":
-      return bindProblem(source);
+      return bindProblem(source, texts);
     case "volume":
       return volumeProblem(source, declared);
     default:
@@ -42,12 +56,15 @@ function mountProblem(mount: ComposeMount, declared: Declared): string | undefin
   }
 }
 
-function bindProblem(source: string): string | undefined {
+function bindProblem(source: string, texts: LocalTexts): string | undefined {
   if (source.startsWith("/")) return undefined;
   if (source.startsWith("$")) {
     return `${source} cannot be told to be a path of the host. Start it with a slash: /srv/${source}.`;
   }
-  return `${source} is a path of this folder, which the host does not have. Copy what is needed into the image (COPY in its Dockerfile), or use a volume or an absolute path of the host.`;
+  const found = texts.mounts.get(source);
+  if (found instanceof Map) return undefined;
+  const reason = found !== undefined && "reason" in found ? ` (${found.reason})` : "";
+  return `${source} is a path of this folder, which the host does not have, and it cannot go into the bundle${reason}. Copy what is needed into the image (COPY in its Dockerfile), or use a volume or an absolute path of the host.`;
 }
 
 function volumeProblem(source: string, declared: Declared): string | undefined {

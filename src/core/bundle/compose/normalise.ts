@@ -6,6 +6,7 @@ import { appExtension, parseExtension, serviceExtension } from "./extension.ts";
 import type { AppExtension, ServiceExtension } from "./extension.ts";
 import type { Findings } from "./findings.ts";
 import { serviceFilesOf } from "./mounted-files.ts";
+import type { LocalTexts } from "./local-texts.ts";
 import { checkMounts, volumeSpecs } from "./mounts.ts";
 import { parsePort } from "./ports.ts";
 import { checkPorts } from "./published-ports.ts";
@@ -23,8 +24,7 @@ export interface ProjectInput {
   /** Service → image, from `--image`. */
   images: Readonly<Record<string, string>>;
   fileVariables: ReadonlyMap<string, FileVariables>;
-  /** Contents of the files of `configs:`, by name. */
-  configTexts: ReadonlyMap<string, string>;
+  texts: LocalTexts;
 }
 
 /** A service that lacks only the digest of its image. */
@@ -57,13 +57,13 @@ export function normaliseProject(input: ProjectInput, findings: Findings): Norma
   const used: string[] = [];
   const normalised = facts.map((fact) => {
     const service = services[fact.name] ?? {};
-    used.push(...checkService(fact, service, model, split, findings));
+    used.push(...checkService(fact, service, input, split, findings));
     const definition = serviceDefinition(service, {
       path: `services.${fact.name}`,
       fromFiles: fileVariables.get(fact.name) ?? new Map(),
       companions: companionsOf(fact.name, split),
       keepPorts: kindOf(fact.name, split) === "accessory",
-      files: serviceFilesOf(`services.${fact.name}`, service, { model, texts: input.configTexts }, findings),
+      files: serviceFilesOf(`services.${fact.name}`, service, { model, texts: input.texts }, findings),
       findings,
     });
     const verdict = split.verdicts.get(fact.name) ?? { kind: "accessory", reason: "" };
@@ -124,7 +124,7 @@ function namespaceOf(image: string | undefined): string | undefined {
 function checkService(
   fact: ServiceFacts,
   service: ComposeService,
-  model: ComposeModel,
+  { model, texts }: ProjectInput,
   split: Split,
   findings: Findings,
 ): string[] {
@@ -144,7 +144,7 @@ function checkService(
       );
     }
   }
-  return checkMounts(path, service.volumes ?? [], model.volumes, findings);
+  return checkMounts(path, service.volumes ?? [], { declared: model.volumes, texts }, findings);
 }
 
 function kindOf(name: string, split: Split): Verdict["kind"] {

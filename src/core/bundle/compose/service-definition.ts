@@ -3,11 +3,12 @@ import { serviceEnvironment, serviceLabels } from "./environment.ts";
 import type { FileVariables } from "./environment.ts";
 import type { ComposeService } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
+import { isLocalMount } from "./local-texts.ts";
 
 /** Settings that the agent decides, that were for building only, or that are written anew below. */
 const leftOut = new Set([
   ...["build", "develop", "image", "pull_policy", "profiles", "env_file", "container_name", "restart"],
-  ...["networks", "links", "environment", "labels", "depends_on", "healthcheck", "ports", "deploy"],
+  ...["networks", "links", "environment", "labels", "depends_on", "healthcheck", "ports", "deploy", "volumes"],
   ...["secrets", "configs", "files"],
 ]);
 
@@ -20,7 +21,7 @@ export interface DefinitionContext {
   companions: ReadonlySet<string>;
   /** Published ports are an accessory's only; the edge reaches a release by its address. */
   keepPorts: boolean;
-  /** Its secrets and configurations. */
+  /** Its secrets, configurations and mounted texts. */
   files: Readonly<Record<string, ServiceFile>>;
   findings: Findings;
 }
@@ -41,6 +42,10 @@ export function serviceDefinition(service: ComposeService, context: DefinitionCo
     ...unlessEmpty("depends_on", dependencies(service, companions)),
     ...unlessEmpty("healthcheck", healthCheck(service.healthcheck)),
     ...unlessEmpty("ports", keepPorts ? (service.ports ?? []) : []),
+    ...unlessEmpty(
+      "volumes",
+      (service.volumes ?? []).filter((mount) => !isLocalMount(mount)),
+    ),
     ...unlessEmpty("files", files),
     ...unlessEmpty("deploy", deployment(service.deploy)),
   };
