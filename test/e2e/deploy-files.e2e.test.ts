@@ -98,11 +98,11 @@ test("one that was altered on the host is in the plan, and put right without a r
 });
 
 test("another value is another release; nothing of the one before it stays", async () => {
-  const db = await app.container("db");
+  const { id, startedAt } = await app.container("db");
   await project.setSecret("API_TOKEN", `${token}-renewed`);
   await project.apply();
   expect(await inContainer("web", "/run/secrets/api_token")).toBe(`${token}-renewed`);
-  expect(await app.container("db")).toEqual(db);
+  expect(await app.container("db")).toMatchObject({ id, startedAt });
   await until("the release before is gone", async () => {
     const folders = await onServer("ls /var/lib/ikoma/files");
     return folders === "filed-2\nfiled-accessories\n";
@@ -114,6 +114,5 @@ test("after a power loss the containers find their files again, with no client t
   await lab.host.vps.boot();
   await lab.host.agent.handshake();
   await until("the app serves again", async () => (await app.versions()).join() === "v1");
-  expect(await app.versions()).toEqual(["v1"]);
   expect(await inContainer("web", "/run/secrets/api_token")).toBe(`${token}-renewed`);
 });
