@@ -9,7 +9,7 @@ import {
   type Seal,
 } from "../src/core/deployer/resolve-release.ts";
 import { Accessories } from "./resources/accessories.ts";
-import { Bundle } from "./resources/bundle.ts";
+import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
 import { Release } from "./resources/release.ts";
 
@@ -46,8 +46,10 @@ export interface ComposeStackArgs {
   keep?: number | undefined;
   /** For the history: why it was deployed. */
   note?: string | undefined;
-  /** Deploy although this bundle was rolled back from. */
+  /** Deploy although this bundle was taken back, by a rollback or for a failed bake. */
   redeploy?: boolean | undefined;
+  /** Number of the deployment that this is a rollback to. */
+  rollbackTo?: number | undefined;
   /**
    * Refuse to delete the accessories resource. Its volumes stay on the host in any case.
    * @default true
@@ -93,13 +95,14 @@ function sealWith(secrets: Readonly<Record<string, pulumi.Input<string>>>): Seal
   };
 }
 
-function stagedBy(args: ComposeStackArgs): { app: string; bundle: string; images: string[] } {
+function stagedBy(args: ComposeStackArgs): BundleArgs {
   const images = imagesOf(args.bundle.manifest, accessoriesBundle(args).manifest);
-  return { app: args.app, bundle: args.bundle.digest, images };
+  const redeploy = args.redeploy === true || args.rollbackTo !== undefined;
+  return { app: args.app, bundle: args.bundle.digest, images, redeploy };
 }
 
 function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
-  const { bundle, note, redeploy, keep } = args;
+  const { bundle, note, redeploy, rollbackTo, keep } = args;
   const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
   return {
     ...resolved,
@@ -110,6 +113,7 @@ function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Se
     source: sourceOf(args),
     note,
     redeploy,
+    rollbackTo,
     keep,
   };
 }

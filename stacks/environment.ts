@@ -10,8 +10,10 @@ import type { AppConfig } from "../src/core/config/schema.ts";
 export interface EnvironmentNotes {
   /** For the history of each app, such as `rollback to #3`. */
   readonly note?: string;
-  /** Deploy although a bundle was rolled back from. */
+  /** Deploy although a bundle was taken back. */
   readonly redeploy?: boolean;
+  /** Number of the deployment that the app goes back to. */
+  readonly rollbackTo?: number;
 }
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */

@@ -25,10 +25,12 @@ export interface ReleaseArgs {
   /** For the history: why it was deployed. */
   note?: pulumi.Input<string> | undefined;
   /**
-   * Deploy although this bundle was rolled back from.
+   * Deploy although this bundle was taken back, by a rollback or for a failed bake.
    * @default false
    */
   redeploy?: pulumi.Input<boolean> | undefined;
+  /** Number of the deployment that this is a rollback to. What served after it is withdrawn. */
+  rollbackTo?: pulumi.Input<number> | undefined;
   /**
    * How many good deployments stay ready for a rollback.
    * @default 5

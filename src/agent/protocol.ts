@@ -9,7 +9,7 @@ import { accessoriesSpec, appName, digest, releaseSpec, siteSpec } from "../core
  */
 
 /** Raised when an older side could misread a newer one. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Where the agent listens, on the host. */
 export const agentSocketPath = "/var/lib/ikoma/run/agent.sock";
@@ -87,6 +87,10 @@ export const deployment = z.strictObject({
   endedAtMs: z.number().optional(),
   /** Why it failed, or what it was (`rollback to #3`). */
   note: z.string().optional(),
+  /** The deployment that it went back to, where it is a rollback. */
+  rollbackTo: z.number().int().positive().optional(),
+  /** Why it is on the withdrawn list, so that only `redeploy` or a rollback to it brings it back. */
+  withdrawn: z.string().optional(),
   /** Who asked for it. */
   by: z.string(),
 });
@@ -103,10 +107,13 @@ const none = z.strictObject({});
 /** Secret values that must not appear in log lines, probe answers or errors. */
 const redact = z.array(z.string()).default([]);
 
+/** Go on although the bundle is on the withdrawn list. */
+const redeploy = z.boolean().default(false);
+
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
-    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1) }),
+    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1), redeploy }),
     result: z.strictObject({
       images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })),
     }),
@@ -123,8 +130,9 @@ export const operations = {
       spec: releaseSpec,
       source: releaseSource,
       note: z.string().optional(),
-      /** Deploy although this bundle is on the withdrawn list. */
-      redeploy: z.boolean().default(false),
+      redeploy,
+      /** This is a rollback to that deployment: what served after it goes onto the withdrawn list. */
+      rollbackTo: z.number().int().positive().optional(),
       keep: z.number().int().min(1).max(50).default(5),
       redact,
     }),

@@ -51,7 +51,10 @@ export const errorTable = {
     exitCode: 4,
     hint: "The host went back to the release before it. Run the same command again.",
   },
-  RELEASE_WITHDRAWN: { exitCode: 4, hint: "Deploy another bundle, or repeat with --redeploy if you are sure." },
+  RELEASE_WITHDRAWN: {
+    exitCode: 4,
+    hint: "Deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
+  },
   NO_ROLLBACK_TARGET: { exitCode: 2, hint: "See `ikoma deploy history` for what can be rolled back to." },
   ACCESSORY_FAILED: { exitCode: 4, hint: "Read the log lines above; no release was changed." },
   IMAGE_PULL_FAILED: {

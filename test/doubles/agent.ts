@@ -9,7 +9,7 @@ import type {
   Part,
   Result,
 } from "../../src/agent/protocol.ts";
-import { operations, releasePhases } from "../../src/agent/protocol.ts";
+import { operations, protocolVersion, releasePhases } from "../../src/agent/protocol.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
 import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
 import { IkomaError } from "../../src/core/errors.ts";
@@ -189,7 +189,7 @@ function answer(agent: FakeAgent, method: Method, params: unknown): unknown {
 function handshake(agent: FakeAgent): Result<"handshake"> {
   const apps = [...agent.parts].filter(([, part]) => part.exists).map(([key]) => key.split("/")[0] ?? "");
   return {
-    protocol: 1,
+    protocol: protocolVersion,
     agentVersion: agent.version,
     engineVersion: "20.10.24",
     composeVersion: "5.6.0",

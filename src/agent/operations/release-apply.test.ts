@@ -3,10 +3,11 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FakeContainer } from "../../../test/doubles/host/engine.ts";
 import { TestHost } from "../../../test/doubles/host/host.ts";
-import { aHolder, aRelease, aRequest, imageOf, run, webPort } from "../../../test/doubles/host/inputs.ts";
+import { aHolder, aRelease, aRequest, digestOf, imageOf, run, webPort } from "../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { probe } from "../gate/http-probe.ts";
+import { operations } from "../protocol.ts";
 import { OperationRunner } from "./operation-runner.ts";
 
 let on: TestHost;
@@ -239,6 +240,81 @@ describe("a bad release", () => {
     on.edge.setConnections("shop", "d2-web-1", 0);
     await onlyLeft("shop-5-web-1");
   });
+});
+
+describe("what was rolled back from", () => {
+  const bundles = { v1: digestOf("1"), v2: digestOf("2"), v3: digestOf("3") };
+  const ship = (name: keyof typeof bundles, more: Parameters<typeof aRelease>[2] = {}) =>
+    deploy(name, { program: saying(name), bundle: bundles[name], ...more });
+
+  beforeEach(async () => {
+    for (const name of ["v1", "v2", "v3"] as const) await ship(name);
+    expect(await ship("v1", { rollbackTo: 1 })).toMatchObject({ state: "succeeded", result: { number: 4 } });
+  });
+
+  test("is refused with the reason before anything is begun, and staged neither", async () => {
+    const generation = on.host.parts.get("shop", "bundle", operations["bundle.stage"].input);
+    const ended = await ship("v3");
+    expect(ended.error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 3 } });
+    expect(ended.error?.message).toContain("v3 was deployed as #3 of shop and withdrawn at 20");
+    expect(ended.error?.message).toContain("#4 went back to #1");
+    expect(ended.error?.hint).toContain("ikoma deploy apply --redeploy");
+    const staging = { app: "shop", bundle: bundles.v3, images: [imageOf("v3")] };
+    expect((await run(runner, "bundle.stage", staging)).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    expect(on.host.parts.get("shop", "bundle", operations["bundle.stage"].input)).toEqual(generation);
+    expect(on.host.deployments.history("shop", 1)).toMatchObject([{ number: 4, status: "current" }]);
+    expect(await visit()).toMatchObject({ body: "v1" });
+  });
+
+  test("so is what was in between, and with another configuration", async () => {
+    expect((await ship("v2")).error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 2 } });
+    expect((await ship("v3", { drainSeconds: 1 })).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+  });
+
+  test("a run that changes nothing is not refused, nor is another bundle", async () => {
+    expect(await ship("v1")).toMatchObject({ state: "succeeded", result: { number: 4, unchanged: true } });
+    expect(await deploy("v4", { bundle: digestOf("4") })).toMatchObject({ state: "succeeded" });
+  });
+
+  test("comes back when that is meant, and is then on the list no more", async () => {
+    expect(await ship("v3", { redeploy: true })).toMatchObject({ state: "succeeded", result: { number: 5 } });
+    await deploy("v4", { bundle: digestOf("4") });
+    expect(await ship("v3")).toMatchObject({ state: "succeeded", result: { number: 7 } });
+    expect((await ship("v2")).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+  });
+
+  test("a rollback to it is not refused and takes it off; the one that is left was no mistake", async () => {
+    expect(await ship("v3", { rollbackTo: 3 })).toMatchObject({ state: "succeeded", result: { number: 5 } });
+    expect(on.host.deployments.find("shop", 3)?.withdrawn).toBeUndefined();
+    expect(await ship("v1")).toMatchObject({ state: "succeeded" });
+  });
+
+  test("stays refused after a restart of the agent, and says so in the history", async () => {
+    runner = new OperationRunner(on.restart());
+    expect((await ship("v3")).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    const marked = on.host.deployments.history("shop", 9).filter((each) => each.withdrawn !== undefined);
+    expect(marked.map((each) => each.number)).toEqual([3, 2]);
+  });
+
+  test("a rollback to a deployment that the ledger does not have is refused", async () => {
+    expect((await ship("v3", { rollbackTo: 9 })).error).toMatchObject({ code: "NO_ROLLBACK_TARGET" });
+    expect((await ship("v3", { rollbackTo: 2 })).error).toMatchObject({ code: "NO_ROLLBACK_TARGET" });
+  });
+
+  test("where only the configuration differed, only that is refused", async () => {
+    await ship("v1", { drainSeconds: 1 });
+    await ship("v1", { rollbackTo: 4 });
+    expect((await ship("v1", { drainSeconds: 1 })).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    expect(await ship("v1", { drainSeconds: 2 })).toMatchObject({ state: "succeeded" });
+  });
+});
+
+test("a release that failed before it served may be tried again", async () => {
+  await deploy("v1", { bundle: digestOf("1") });
+  const bad = { bundle: digestOf("2"), program: { exitCode: 3 } };
+  expect((await deploy("v2", bad)).error).toMatchObject({ code: "RELEASE_CRASHED" });
+  expect((await deploy("v2", bad)).error).toMatchObject({ code: "RELEASE_CRASHED" });
+  expect(await deploy("v2", { bundle: digestOf("2") })).toMatchObject({ state: "succeeded" });
 });
 
 describe("at the moment of the switch", () => {

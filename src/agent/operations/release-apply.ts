@@ -18,6 +18,7 @@ import { attachAccessories } from "./accessory-networks.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
 import type { Placement } from "./compose-project.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
+import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 
 type Result = OperationResult<"release.apply">;
 
@@ -36,6 +37,8 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
     const standing = await keepOrHeal(host, input, current, op);
     if (standing !== undefined) return standing;
   }
+  const { app, bundle } = input.spec;
+  refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
   const deployment = host.deployments.begin(input, digest, op.by);
   host.journal.setNumber(op.key, deployment.number);
   const underway = underwayKey(deployment.app, deployment.number);

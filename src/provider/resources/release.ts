@@ -11,11 +11,13 @@ export const releaseInputs = releaseSpec.extend({
   note: z.string().optional(),
   /** Deploy although this bundle is on the withdrawn list. */
   redeploy: z.boolean().default(false),
+  /** The deployment that this is a rollback to. */
+  rollbackTo: z.number().int().positive().optional(),
   /** How many good deployments stay ready for a rollback. */
   keep: z.number().int().min(1).max(50).default(5),
 });
 
-const besidesSpec = ["source", "note", "redeploy", "keep"] as const;
+const besidesSpec = ["source", "note", "redeploy", "rollbackTo", "keep"] as const;
 
 function isBesidesSpec(name: string): boolean {
   return besidesSpec.some((each) => each === name);
@@ -30,11 +32,12 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, keep, ...spec }, redact) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, ...spec }, redact) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
     redeploy,
+    ...(rollbackTo !== undefined && { rollbackTo }),
     keep,
     redact,
   }),

@@ -25,7 +25,7 @@ export function aHolder(label = "anna@laptop"): Holder {
 export function aRelease(
   on: TestHost,
   name: string,
-  { app = "shop", program = {}, redact = [], keep = 5, ...spec }: ReleaseChanges = {},
+  { app = "shop", program = {}, redact = [], keep = 5, redeploy = false, rollbackTo, ...spec }: ReleaseChanges = {},
 ): OperationInput<"release.apply"> {
   const image = imageOf(name);
   on.engine.images.set(image, { ports: [webPort], ...program });
@@ -43,6 +43,8 @@ export function aRelease(
     source: { bundle: name },
     redact,
     keep,
+    redeploy,
+    rollbackTo,
   });
 }
 
@@ -51,6 +53,9 @@ interface ReleaseChanges {
   program?: Program;
   redact?: string[];
   keep?: number;
+  redeploy?: boolean;
+  rollbackTo?: number;
+  bundle?: string;
   services?: object;
   routes?: object[];
   smoke?: object[];

@@ -19,7 +19,11 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
   describe: "Deploy: bring what runs to what is configured, or to another bundle",
   builder: (parser) =>
     withEngineOptions(withBundleOption(withAppOption(parser)))
-      .option("redeploy", { type: "boolean", default: false, describe: "Deploy a bundle that was taken back before" })
+      .option("redeploy", {
+        type: "boolean",
+        default: false,
+        describe: "Deploy a bundle although it was taken back before",
+      })
       .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
       .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
       .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI"),
