@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
-import type { HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
 import {
   imagesOf,
   resolveAccessories,
@@ -42,6 +42,8 @@ export interface ComposeStackArgs {
   smoke?: readonly SmokeCheck[] | undefined;
   /** Instead of the bundle's own. */
   drainSeconds?: number | undefined;
+  /** How the release is watched after the switch, and when it is taken back. */
+  bake?: BakePolicy | undefined;
   /** How many good deployments stay ready for a rollback. */
   keep?: number | undefined;
   /** For the history: why it was deployed. */
@@ -102,7 +104,7 @@ function stagedBy(args: ComposeStackArgs): BundleArgs {
 }
 
 function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
-  const { bundle, note, redeploy, rollbackTo, keep } = args;
+  const { bundle, note, redeploy, rollbackTo, keep, bake } = args;
   const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
   return {
     ...resolved,
@@ -115,6 +117,7 @@ function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Se
     redeploy,
     rollbackTo,
     keep,
+    bake,
   };
 }
 

@@ -43,7 +43,7 @@ interface Deployable {
 }
 
 function deployApp({ name, app, config, notes, bundles, provider }: Deployable): App {
-  const { domains, env, health, smoke, drainSeconds, keep } = app;
+  const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const secrets = config.secrets[name] ?? {};
@@ -60,6 +60,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
     smoke,
     drainSeconds,
     keep,
+    bake,
     protectAccessories,
     ...notes,
   });

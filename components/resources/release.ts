@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HealthProbe, Route, SmokeCheck } from "../../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, Route, SmokeCheck } from "../../src/core/deployer/release-spec.ts";
 
 export interface ReleaseArgs {
   /** Name of the app on the host. Another name is another app. */
@@ -36,6 +36,11 @@ export interface ReleaseArgs {
    * @default 5
    */
   keep?: pulumi.Input<number> | undefined;
+  /**
+   * How it is watched after the switch, and when it is taken back.
+   * @default 10 s, 1 % of errors, at least 20 requests to judge
+   */
+  bake?: pulumi.Input<BakePolicy> | undefined;
 }
 
 /** State of one service on the host. */

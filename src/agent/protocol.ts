@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { accessoriesSpec, appName, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
+import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
@@ -29,6 +29,7 @@ export const releasePhases = [
   "gating",
   "smoking",
   "switching",
+  "baking",
   "switched",
   "draining",
   "stopping",
@@ -134,6 +135,7 @@ export const operations = {
       /** This is a rollback to that deployment: what served after it goes onto the withdrawn list. */
       rollbackTo: z.number().int().positive().optional(),
       keep: z.number().int().min(1).max(50).default(5),
+      bake: bakePolicy.prefault({}),
       redact,
     }),
     result: z.strictObject({

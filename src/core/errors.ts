@@ -47,6 +47,10 @@ export const errorTable = {
   RELEASE_CRASHED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
   RELEASE_UNHEALTHY: { exitCode: 10, hint: "Read the probe's answer above; the release before it still serves." },
   RELEASE_SMOKE_FAILED: { exitCode: 10, hint: "Read the check's answer above; the release before it still serves." },
+  RELEASE_BAKE_FAILED: {
+    exitCode: 10,
+    hint: "The release before it serves again. Correct the app and deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
+  },
   RELEASE_INTERRUPTED: {
     exitCode: 4,
     hint: "The host went back to the release before it. Run the same command again.",

@@ -116,6 +116,11 @@ export class Deployments {
     });
   }
 
+  /** Says something about a deployment that the history should show. */
+  remark(app: string, number: number, note: string): void {
+    this.#database.prepare("UPDATE deployments SET note = ? WHERE app = ? AND number = ?").run(note, app, number);
+  }
+
   /** Ends every deployment that a restart of the agent cut off before its operation knew of it. */
   failStarted(why: string): void {
     this.#database

@@ -8,6 +8,7 @@ import { waitUntil } from "../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { probe } from "../gate/http-probe.ts";
 import { operations } from "../protocol.ts";
+import type { OperationView } from "../protocol.ts";
 import { OperationRunner } from "./operation-runner.ts";
 
 let on: TestHost;
@@ -306,6 +307,130 @@ describe("what was rolled back from", () => {
     await ship("v1", { rollbackTo: 4 });
     expect((await ship("v1", { drainSeconds: 1 })).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
     expect(await ship("v1", { drainSeconds: 2 })).toMatchObject({ state: "succeeded" });
+  });
+});
+
+describe("the bake", () => {
+  const bake = { seconds: 0.6, minRequests: 20 };
+  const next = { program: saying("two"), bundle: digestOf("2"), bake };
+
+  beforeEach(async () => {
+    await deploy("v1", { program: saying("one"), bundle: digestOf("1") });
+  });
+
+  function stepsOf(key: string, name: string): string[] {
+    const events = on.host.journal.events(key, 0).filter((each) => each.name === name && each.type !== "phase");
+    return events.map((each) => `${each.type} ${each.message}`);
+  }
+
+  async function goneBack(ended: OperationView): Promise<void> {
+    expect(ended).toMatchObject({ state: "failed", phase: "baking", error: { code: "RELEASE_BAKE_FAILED" } });
+    expect(await visit()).toEqual({ status: 200, body: "one" });
+    await onlyLeft("shop-1-web-1");
+    expect(on.host.deployments.history("shop", 2)).toMatchObject([
+      { number: 2, status: "failed", note: ended.error?.message, withdrawn: ended.error?.message },
+      { number: 1, status: "current" },
+    ]);
+    expect(stepsOf(ended.key, "undo")[0]).toMatch(/^step #1 \(v1\) serves again, \d+ ms after the verdict$/);
+    expect((await deploy("v2", next)).error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 2 } });
+  }
+
+  test("a good release passes it, and is the current one only then", async () => {
+    on.edge.count("d2-web-1", 500, 5);
+    const request = aRequest("release.apply", aRelease(on, "v2", next));
+    runner.start(request);
+    await waitUntil("it is baking", async () => (await visit())?.["body" as never] === "two");
+    expect(on.host.deployments.current("shop")?.number).toBe(1);
+    expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(true);
+    expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "succeeded" });
+    expect(stepsOf(request.key, "bake").at(-1)).toBe("step 0.6 of 0.6 s: 500 requests, 5 failed");
+    expect(on.host.deployments.current("shop")?.number).toBe(2);
+    await onlyLeft("shop-2-web-1");
+  });
+
+  test("answers of 5xx take it back at once, not at the end, with what it said last", async () => {
+    on.edge.count("d2-web-1", 100, 40);
+    const program = { ...saying("two"), lines: ["no such table: orders"] };
+    const startedMs = performance.now();
+    const ended = await deploy("v2", { ...next, program, bake: { seconds: 30 } });
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(ended.error?.message).toContain("40 of 100 requests failed (40 %; 1 % is allowed)");
+    expect(ended.error?.details).toMatchObject({ requests: 100, failed: 40 });
+    expect(stepsOf(ended.key, "web")).toEqual(["log no such table: orders"]);
+    await goneBack(ended);
+  });
+
+  test("so does a container that falls, and one that ran out of memory", async () => {
+    const fall = async (change: object) => {
+      const request = aRequest("release.apply", aRelease(on, "v2", { ...next, redeploy: true, bake: { seconds: 30 } }));
+      runner.start(request);
+      await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+      const { number = 0 } = on.host.journal.find(request.key) ?? {};
+      Object.assign(on.engine.named(`shop-${number}-web-1`)?.State ?? {}, change);
+      return (await runner.attach(request.key, 0, () => undefined)).error;
+    };
+    expect(await fall({ Status: "exited", Running: false, ExitCode: 7 })).toMatchObject({
+      code: "RELEASE_BAKE_FAILED",
+      message: expect.stringContaining("the service web fell (exit code 7)"),
+    });
+    expect(await fall({ OOMKilled: true })).toMatchObject({ message: expect.stringContaining("ran out of memory") });
+    expect(await visit()).toMatchObject({ body: "one" });
+  });
+
+  test("so does one whose health check fails again and again", async () => {
+    let answers = 0;
+    const answer = () => ((answers += 1) > 1 ? { status: 503, body: "no database" } : { status: 200, body: "two" });
+    const ended = await deploy("v2", { ...next, program: { answer }, bake: { seconds: 30 } });
+    expect(ended.error?.message).toContain("is not healthy any more: GET / on port 8080: status 503: no database");
+  });
+
+  test("a server that somebody takes from the edge is no fault of the release", async () => {
+    const request = aRequest("release.apply", aRelease(on, "v2", { ...next, bake: { seconds: 30 } }));
+    runner.start(request);
+    await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+    await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+    const ended = await runner.attach(request.key, 0, () => undefined);
+    expect(ended.error).toMatchObject({ code: "EDGE_FAILED" });
+    expect(await visit()).toMatchObject({ body: "one" });
+    expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("a cancel in it goes back and withdraws nothing", async () => {
+    const request = aRequest("release.apply", aRelease(on, "v2", { ...next, bake: { seconds: 30 } }));
+    runner.start(request);
+    await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+    runner.cancel(request.key);
+    expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
+    expect(await visit()).toMatchObject({ body: "one" });
+    expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("too few requests are not judged, but told", async () => {
+    on.edge.count("d2-web-1", 5, 5);
+    const ended = await deploy("v2", next);
+    expect(ended).toMatchObject({ state: "succeeded" });
+    expect(stepsOf(ended.key, "bake").at(-1)).toBe("warning 5 requests, 5 failed: too few to judge by (20 are needed)");
+  });
+
+  test("an app's first release serves on although it is bad: there is nothing to go back to", async () => {
+    on.edge.count("d1-web-1", 100, 40);
+    const first = { app: "blog", program: saying("blog"), bake };
+    await run(runner, "site.apply", { app: "blog", domains: ["blog.example"] });
+    const ended = await deploy("v1", first);
+    expect(ended).toMatchObject({ state: "succeeded", result: { number: 1 } });
+    expect(stepsOf(ended.key, "bake").at(-1)).toMatch(
+      /^warning .*40 of 100.*no release to go back to, so #1 serves on\.$/,
+    );
+    expect(await visit("blog.example")).toMatchObject({ body: "blog" });
+    expect(on.host.deployments.current("blog")?.note).toContain("40 of 100");
+  });
+
+  test("is not repeated where nothing changed, or a container is merely put up again", async () => {
+    await deploy("v2", next);
+    const again = await deploy("v2", { ...next, bake: { seconds: 3600 } });
+    expect(again).toMatchObject({ result: { unchanged: true } });
+    await on.engine.crash(on.engine.named("shop-2-web-1")?.Id ?? "", 137);
+    expect(await deploy("v2", { ...next, bake: { seconds: 3600 } })).toMatchObject({ result: { number: 2 } });
   });
 });
 

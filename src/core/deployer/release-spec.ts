@@ -74,6 +74,19 @@ export const healthProbe = z.strictObject({
 });
 export type HealthProbe = z.infer<typeof healthProbe>;
 
+/** How a release is watched once it gets visitors' requests, before it counts as good. */
+export const bakePolicy = z.strictObject({
+  /** For how long, in seconds; 0 does not watch at all. */
+  seconds: z.number().min(0).max(3600).default(10),
+  /** Largest share of requests that may fail (status 5xx, no connection, broken answer); 0.01 is 1 %. */
+  maxErrorRate: z.number().min(0).max(1).default(0.01),
+  /** With fewer requests than these, errors and times are not judged. */
+  minRequests: z.number().int().min(1).default(20),
+  /** Largest mean time until the app answers, in milliseconds. Without it times are not judged. */
+  maxLatencyMs: z.number().positive().optional(),
+});
+export type BakePolicy = z.infer<typeof bakePolicy>;
+
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });
 export type VolumeSpec = z.infer<typeof volumeSpec>;

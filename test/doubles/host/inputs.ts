@@ -25,7 +25,16 @@ export function aHolder(label = "anna@laptop"): Holder {
 export function aRelease(
   on: TestHost,
   name: string,
-  { app = "shop", program = {}, redact = [], keep = 5, redeploy = false, rollbackTo, ...spec }: ReleaseChanges = {},
+  {
+    app = "shop",
+    program = {},
+    redact = [],
+    keep = 5,
+    redeploy = false,
+    rollbackTo,
+    bake = { seconds: 0 },
+    ...spec
+  }: ReleaseChanges = {},
 ): OperationInput<"release.apply"> {
   const image = imageOf(name);
   on.engine.images.set(image, { ports: [webPort], ...program });
@@ -45,6 +54,7 @@ export function aRelease(
     keep,
     redeploy,
     rollbackTo,
+    bake,
   });
 }
 
@@ -55,6 +65,7 @@ interface ReleaseChanges {
   keep?: number;
   redeploy?: boolean;
   rollbackTo?: number;
+  bake?: object;
   bundle?: string;
   services?: object;
   routes?: object[];

@@ -58,7 +58,7 @@ export class AppProject {
     const project = new AppProject(options);
     await mkdir(project.stateFolder, { recursive: true });
     await mkdir(join(project.#home, "tmp"), { recursive: true });
-    const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, ...settings };
+    const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, bake: { seconds: 0 }, ...settings };
     const config = { "ikoma:hosts": { [hostName]: host }, "ikoma:apps": { [name]: app } };
     await writeFile(join(project.folder, "Pulumi.yaml"), projectFile(name, project.stateFolder));
     await writeFile(project.stackFile, stringify({ config }));

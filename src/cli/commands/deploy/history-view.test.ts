@@ -4,7 +4,7 @@ import { colorsFor } from "../../output/colors.ts";
 import { renderHistory } from "./history-view.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
-const plain = colorsFor({ write: () => true }, {});
+const plain = colorsFor({ isTTY: false }, {});
 
 test("what was rolled back from says so, and why, before any other note", () => {
   const two: Deployment = {

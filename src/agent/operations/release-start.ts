@@ -1,0 +1,96 @@
+import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import { hostNameOf } from "../edge-from-ledger.ts";
+import { ownLabels } from "../engine/networks.ts";
+import { volumeName } from "../engine/volumes.ts";
+import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
+import type { GateTarget } from "../gate/health-gate.ts";
+import type { Host, OperationContext } from "../host.ts";
+import type { LedgerDeployment } from "../ledger/deployments.ts";
+import { attachAccessories } from "./accessory-networks.ts";
+import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
+import type { Placement } from "./compose-project.ts";
+
+/** Network, containers, health: everything before the edge hears of the release. */
+export async function bringUp(
+  host: Host,
+  spec: ReleaseSpec,
+  deployment: LedgerDeployment,
+  op: OperationContext,
+): Promise<Placement[]> {
+  const project = releaseProject(spec.app, deployment.number);
+  await op.enter("network");
+  const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
+  const placements = place(spec.services, subnet);
+  host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
+  await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
+  await Promise.all([attachAccessories(host, spec.app, project, subnet), ensureVolumes(host, spec)]);
+
+  await op.enter("starting");
+  const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
+  op.step("start", webs.map((each) => each.key).join(", "));
+  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
+  await host.compose.up(
+    renderRelease(spec, deployment.number, placements),
+    webs.map((each) => each.key),
+    op.signal,
+  );
+
+  await op.enter("gating");
+  await waitUntilHealthy(
+    host.containers,
+    await gateTargets(host, spec, deployment.number, webs, before),
+    spec.health,
+    op,
+  );
+  op.step("healthy", webs.map((each) => each.key).join(", "));
+  return placements;
+}
+
+/** The services without a part in the web: started once that is switched to, and healthy before it goes on. */
+export async function startWorkers(
+  host: Host,
+  spec: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
+  op: OperationContext,
+): Promise<void> {
+  const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
+  if (workers.length === 0) return;
+  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
+  await host.compose.up(
+    renderRelease(spec, number, placements),
+    workers.map((each) => each.key),
+  );
+  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
+  op.step("workers", workers.map((each) => each.key).join(", "));
+}
+
+/** What to watch of these containers, and how. */
+export async function gateTargets(
+  host: Host,
+  spec: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
+  restartsBefore: ReadonlyMap<string, number>,
+): Promise<GateTarget[]> {
+  const containers = await host.containers.list(ownLabels(spec.app, "release", number));
+  return placements.map((placement) => {
+    const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
+    const port = spec.routes.find((route) => route.service === placement.service)?.port;
+    return {
+      service: placement.service,
+      containerId: container?.Id ?? `${spec.app}-${number}-${placement.key}-1`,
+      healthcheck: spec.services[placement.service]?.["healthcheck"],
+      restartsBefore: restartsBefore.get(container?.Id ?? "") ?? 0,
+      ...(port === undefined ? {} : { http: { address: placement.address, port, host: hostNameOf(host, spec.app) } }),
+    };
+  });
+}
+
+async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
+  await Promise.all(
+    Object.entries(spec.volumes).map(([name, volume]) =>
+      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app),
+    ),
+  );
+}
