@@ -45,7 +45,7 @@ export function aRelease(
       bundle: digestOf("a"),
       services: { web: { kind: "web", image, environment: { VERSION: name } } },
       routes: [{ path: "/", service: "web", port: webPort }],
-      health: { timeoutSeconds: 2 },
+      health: { timeoutSeconds: 3 },
       drainSeconds: 0,
       ...spec,
     },
