@@ -10,6 +10,7 @@ import type { OperationResult } from "../protocol.ts";
 import { readRelease, servicesOf } from "../reading/read-release.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
+import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
 import { bringUp, startWorkers } from "./release-start.ts";
 
@@ -37,8 +38,10 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
   const underway = underwayKey(deployment.app, deployment.number);
   host.underway.add(underway);
   try {
-    const placements = await bringUp(host, input.spec, deployment, op);
+    const hooks = { app, number: deployment.number, spec: input.spec };
+    const placements = await bringUp(host, input.spec, deployment, op, () => runHooks(host, hooks, "pre", op));
     await cutOver(host, input, deployment, placements, op);
+    await runPostHooks(host, hooks, op);
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
       await undo(host, deployment, error, op);

@@ -10,12 +10,13 @@ import { attachAccessories } from "./accessory-networks.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
 import type { Placement } from "./compose-project.ts";
 
-/** Network, containers, health: everything before the edge hears of the release. */
+/** Network, containers, health: everything before the edge hears of the release. `beforeStart` has the network already. */
 export async function bringUp(
   host: Host,
   spec: ReleaseSpec,
   deployment: LedgerDeployment,
   op: OperationContext,
+  beforeStart: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Placement[]> {
   const project = releaseProject(spec.app, deployment.number);
   await op.enter("network");
@@ -26,6 +27,7 @@ export async function bringUp(
   await Promise.all([attachAccessories(host, spec.app, project, subnet), ensureVolumes(host, spec)]);
 
   await op.enter("starting");
+  await beforeStart();
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));

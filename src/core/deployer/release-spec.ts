@@ -31,10 +31,21 @@ export type ServiceFile = z.infer<typeof serviceFile>;
 
 /** By absolute path in the container. */
 export const serviceFiles = z.record(z.string().regex(/^\/[^\0:]*[^\0:/]$/, "an absolute path of a file"), serviceFile);
+export const hookTimeoutSeconds = z.number().positive().max(3600);
+
+/** When a job runs by itself: once for each deployment, before its web services start, or after it came to serve. */
+export const hook = z.strictObject({
+  run: z.enum(["pre", "post"]),
+  /** How long it may take, in seconds. */
+  timeoutSeconds: hookTimeoutSeconds.default(300),
+});
+export type Hook = z.infer<typeof hook>;
 
 /** One service, fully resolved: the fields of a compose service (environment always as a map) and its kind. */
 export const serviceSpec = z.looseObject({
   kind: serviceKind,
+  /** Of a job that runs by itself. */
+  hook: hook.optional(),
   /** By digest: `repository@sha256:…`. */
   image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest (name@sha256:…)"),
   environment: z.record(z.string(), z.string()).default({}),
