@@ -1,7 +1,7 @@
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
-import { expectNoFailure, startDeployLab, webAlone } from "./project/index.ts";
+import { expectNoFailure, startDeployLab, webAfterMigration, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 /** The release before it serves again so long after the verdict, at most. */
@@ -10,20 +10,20 @@ const switchBackMs = 200;
 let lab: DeployLab;
 let project: AppProject;
 let app: AppOnServer;
+let v1: TinyWebImage;
+let v2: TinyWebImage;
 let bundles: Record<"v1" | "v2" | "worn", string>;
 
+const password = "pa$$w0rd-for-the-stock";
+
 beforeAll(async () => {
-  lab = await startDeployLab("taken");
+  lab = await startDeployLab("safeguards");
   const settings = { health: { path: "/health", timeoutSeconds: 20 }, keep: 9 };
   ({ project, app } = await lab.addProject({ name: "shop", compose: webAlone, settings }));
-  const images: TinyWebImage[] = [
-    await pushTinyWeb("v1"),
-    await pushTinyWeb("v2"),
-    await pushTinyWeb("worn", { FAIL_AFTER_REQUESTS: "60" }),
-  ];
-  const [v1 = "", v2 = "", worn = ""] = await Promise.all(images.map((image) => project.bundle(image)));
-  bundles = { v1, v2, worn };
-  await project.apply("--bundle", v1);
+  [v1, v2] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2")]);
+  const worn = await pushTinyWeb("worn", { FAIL_AFTER_REQUESTS: "60" });
+  bundles = { v1: await project.bundle(v1), v2: await project.bundle(v2), worn: await project.bundle(worn) };
+  await project.apply("--bundle", bundles.v1);
 }, 300_000);
 
 afterAll(async () => {
@@ -34,13 +34,7 @@ afterAll(async () => {
 async function statuses(): Promise<string[]> {
   const { stdout } = await project.ikoma("deploy", "history");
   const rows = stdout.split("\n").filter((line) => /^ *\d/.test(line));
-  return rows.map((line) =>
-    line
-      .split(/ {2,}/)
-      .map((cell) => cell.trim())
-      .slice(0, 3)
-      .join(" "),
-  );
+  return rows.map((line) => line.trim().split(/ {2,}/).slice(0, 3).join(" "));
 }
 
 describe("a release that goes bad with its visitors", () => {
@@ -110,5 +104,69 @@ describe("a release that was rolled back from", () => {
     expectNoFailure(await load.stop());
     expect(await project.apply()).toMatchObject({ changed: false });
     expect((await statuses()).slice(0, 3)).toEqual(["5 v2 current", "4 v1 good", "3 v2 good"]);
+  });
+});
+
+describe("a job that the web waits for", () => {
+  let stock: Awaited<ReturnType<DeployLab["addProject"]>>;
+
+  beforeAll(async () => {
+    stock = await lab.addProject({ name: "stock", compose: webAfterMigration, settings: { drainSeconds: 1 } });
+    await stock.project.setSecret("POSTGRES_PASSWORD", password);
+  }, 60_000);
+
+  async function rowsAdded(): Promise<number> {
+    const { name } = await stock.app.container("db");
+    const select = `docker exec -i ${name} psql -U stock -d stock -Atqc 'select count(*) from migrations'`;
+    const { code, stdout, stderr } = await lab.host.vps.exec(select);
+    if (code !== 0) throw new Error(stderr);
+    return Number(stdout);
+  }
+
+  test("runs once for each deployment, with the database in reach, and not where nothing changed", async () => {
+    await stock.project.apply("--bundle", await stock.project.bundle(v1));
+    expect(await rowsAdded()).toBe(1);
+    expect(await stock.project.apply()).toMatchObject({ changed: false });
+    expect(await rowsAdded()).toBe(1);
+    expect((await stock.app.containers()).map(({ name }) => name).sort()).toEqual([
+      "stock-1-web-1",
+      "stock-accessories-db-1",
+    ]);
+    const next = await stock.project.bundle(v2);
+    await using load = await stock.app.startLoad();
+    const ended = await stock.project.startApply("--bundle", next).ended;
+    expectNoFailure(await load.stop());
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain("migrate | INSERT 0 1");
+    expect(await rowsAdded()).toBe(2);
+  });
+
+  test("stops the deploy when it fails, with its last words and without the password", async () => {
+    await stock.project.configure(["env"], { MIGRATION: "insert into nowhere values (1)" });
+    await using load = await stock.app.startLoad();
+    const failure = await stock.project.applyBadly();
+    expectNoFailure(await load.stop([{ version: "v2" }]));
+    expect(failure).toMatchObject({ code: "HOOK_FAILED", exitCode: 10, details: { service: "migrate", exitCode: 1 } });
+    expect(failure.message).toMatch(/^The pre hook migrate ended with exit code 1; its last line: ./);
+    expect(JSON.stringify(failure)).toContain('relation \\"nowhere\\" does not exist');
+    expect(JSON.stringify(failure)).not.toContain(password);
+    expect(await stock.app.deployments()).toEqual(["#1 good", "#2 current", "#3 failed"]);
+  });
+
+  test("is removed when the agent dies in it; the release before serves", async () => {
+    await stock.project.configure(["env"], { MIGRATION: "select pg_sleep(600)" });
+    await lab.host.agentProcess.restart();
+    await using load = await stock.app.startLoad();
+    const applying = stock.project.startApply();
+    const isRunning = async () => (await stock.app.containers()).some(({ name }) => name === "stock-4-migrate-1");
+    await until("the job runs", isRunning);
+    await lab.host.agentProcess.kill();
+    const ended = await applying.ended;
+    expect(ended.stdout).toContain("RELEASE_INTERRUPTED");
+    await until("the job is gone", async () => !(await isRunning()));
+    expectNoFailure(await load.stop([{ version: "v2" }]));
+    expect(await stock.app.deployments()).toEqual(["#1 good", "#2 current", "#3 failed", "#4 failed"]);
+    await stock.project.configure(["env"], {});
+    expect(await stock.project.apply()).toMatchObject({ changed: false });
   });
 });
