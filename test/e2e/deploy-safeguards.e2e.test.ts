@@ -1,7 +1,7 @@
 import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
-import { expectNoFailure, startDeployLab, webAfterMigration, webAlone } from "./project/index.ts";
+import { expectFlawless, pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
+import { startDeployLab, webAfterMigration, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 /** The release before it serves again so long after the verdict, at most. */
@@ -101,7 +101,7 @@ describe("a release that was rolled back from", () => {
   test("--redeploy brings it back, and it is on the list no more", async () => {
     await using load = await app.startLoad();
     expect(await project.apply("--redeploy")).toMatchObject({ apps: { shop: { version: "v2", number: 5 } } });
-    expectNoFailure(await load.stop());
+    expectFlawless(await load.stop());
     expect(await project.apply()).toMatchObject({ changed: false });
     expect((await statuses()).slice(0, 3)).toEqual(["5 v2 current", "4 v1 good", "3 v2 good"]);
   });
@@ -135,7 +135,7 @@ describe("a job that the web waits for", () => {
     const next = await stock.project.bundle(v2);
     await using load = await stock.app.startLoad();
     const ended = await stock.project.startApply("--bundle", next).ended;
-    expectNoFailure(await load.stop());
+    expectFlawless(await load.stop());
     expect(ended.code).toBe(0);
     expect(ended.stderr).toContain("migrate | INSERT 0 1");
     expect(await rowsAdded()).toBe(2);
@@ -145,7 +145,7 @@ describe("a job that the web waits for", () => {
     await stock.project.configure(["env"], { MIGRATION: "insert into nowhere values (1)" });
     await using load = await stock.app.startLoad();
     const failure = await stock.project.applyBadly();
-    expectNoFailure(await load.stop([{ version: "v2" }]));
+    expectFlawless(await load.stop([{ version: "v2" }]));
     expect(failure).toMatchObject({ code: "HOOK_FAILED", exitCode: 10, details: { service: "migrate", exitCode: 1 } });
     expect(failure.message).toMatch(/^The pre hook migrate ended with exit code 1; its last line: ./);
     expect(JSON.stringify(failure)).toContain('relation \\"nowhere\\" does not exist');
@@ -164,7 +164,7 @@ describe("a job that the web waits for", () => {
     const ended = await applying.ended;
     expect(ended.stdout).toContain("RELEASE_INTERRUPTED");
     await until("the job is gone", async () => !(await isRunning()));
-    expectNoFailure(await load.stop([{ version: "v2" }]));
+    expectFlawless(await load.stop([{ version: "v2" }]));
     expect(await stock.app.deployments()).toEqual(["#1 good", "#2 current", "#3 failed", "#4 failed"]);
     await stock.project.configure(["env"], {});
     expect(await stock.project.apply()).toMatchObject({ changed: false });
