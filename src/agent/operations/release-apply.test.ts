@@ -425,6 +425,13 @@ describe("the bake", () => {
     expect(on.host.deployments.current("blog")?.note).toContain("40 of 100");
   });
 
+  test("a rollback is not watched: it goes away from something worse", async () => {
+    await deploy("v2", { ...next, bake: { seconds: 0 } });
+    on.edge.count("d3-web-1", 100, 100);
+    const back = { program: saying("one"), bundle: digestOf("1"), rollbackTo: 1, bake: { seconds: 3600 } };
+    expect(await deploy("v1", back)).toMatchObject({ state: "succeeded", result: { number: 3 } });
+  });
+
   test("is not repeated where nothing changed, or a container is merely put up again", async () => {
     await deploy("v2", next);
     const again = await deploy("v2", { ...next, bake: { seconds: 3600 } });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import type { BakePolicy, ReleaseSpec } from "../../core/deployer/release-spec.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { edgeView, hostNameOf, siteOf } from "../edge-from-ledger.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
@@ -14,11 +14,12 @@ import { gateTargets, startWorkers } from "./release-start.ts";
 /** From the first request through the edge to the entry in the ledger that makes the release the current one. */
 export async function cutOver(
   host: Host,
-  { spec, bake: policy }: ReleaseInput,
+  input: ReleaseInput,
   deployment: LedgerDeployment,
   placements: readonly Placement[],
   op: OperationContext,
 ): Promise<void> {
+  const { spec } = input;
   const servers = host.deployments.require(spec.app, deployment.number).servers;
   await op.enter("smoking");
   const next: EdgeApp = { ...siteOf(host, spec.app), routes: spec.routes, servers };
@@ -43,7 +44,7 @@ export async function cutOver(
   const targets = await gateTargets(host, spec, deployment.number, placements, new Map());
   const names = servers.map((each) => each.name);
   await unlessFirst(host, deployment, op, () =>
-    bake(host, { app: spec.app, policy, health: spec.health, targets, servers: names }, op),
+    bake(host, { app: spec.app, policy: policyOf(input), health: spec.health, targets, servers: names }, op),
   );
 
   // Said again, because a change for another app may have come in between; recorded before any other change can.
@@ -53,6 +54,11 @@ export async function cutOver(
   });
   await op.enter("switched");
   op.step("switched", `#${deployment.number} (${spec.version}) serves`);
+}
+
+/** Whoever goes back leaves something that is worse: a rollback is not taken back. */
+function policyOf({ rollbackTo, bake: policy }: ReleaseInput): BakePolicy {
+  return rollbackTo === undefined ? policy : { ...policy, seconds: 0 };
 }
 
 /** An app's first release has none before it to go back to: bad as it is, it serves on, and says so. */
