@@ -24,7 +24,11 @@ export async function bringUp(
   const placements = place(spec.services, subnet);
   host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
   await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
-  await Promise.all([attachAccessories(host, spec.app, project, subnet), ensureVolumes(host, spec)]);
+  await Promise.all([
+    attachAccessories(host, spec.app, project, subnet),
+    ensureVolumes(host, spec),
+    host.files.provide(project, spec.services),
+  ]);
 
   await op.enter("starting");
   await beforeStart();
@@ -32,7 +36,7 @@ export async function bringUp(
   op.step("start", webs.map((each) => each.key).join(", "));
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
   await host.compose.up(
-    renderRelease(spec, deployment.number, placements),
+    renderRelease(spec, deployment.number, placements, host.files),
     webs.map((each) => each.key),
     op.signal,
   );
@@ -60,7 +64,7 @@ export async function startWorkers(
   if (workers.length === 0) return;
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
   await host.compose.up(
-    renderRelease(spec, number, placements),
+    renderRelease(spec, number, placements, host.files),
     workers.map((each) => each.key),
   );
   await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
