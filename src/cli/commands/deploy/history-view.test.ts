@@ -12,5 +12,5 @@ test("what was rolled back from says so, and why, before any other note", () => 
     ...{ startedAtMs: 0, endedAtMs: 900, note: "for the sale", withdrawn: "it was rolled back from" },
   };
   const [, line] = renderHistory([two], plain).split("\n");
-  expect(line).toMatch(/^2 +v2 +good, withdrawn +aaaa.*900 ms +ana +it was rolled back from$/);
+  expect(line).toMatch(/^2 +v2 +good, withdrawn +aaaa.*0\.9 s +ana +it was rolled back from$/);
 });
