@@ -29,12 +29,18 @@ export class HostInstances {
 
   /** The instance of a connection. After a reconnect (another port) it is still certain when there is only one. */
   of(peer: string): HostInstance {
+    const instance = this.find(peer);
+    if (instance === undefined)
+      throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
+    return instance;
+  }
+
+  /** Undefined as long as the configuration is not known, as in the preview of a host that is yet to be made. */
+  find(peer: string): HostInstance | undefined {
     const known = this.#byPeer.get(peer);
     if (known !== undefined) return known;
     const [only, ...others] = this.#byPeer.values();
-    if (only === undefined || others.length > 0)
-      throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
-    return only;
+    return others.length > 0 ? undefined : only;
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isOffline } from "../core/config/offline.ts";
 import { hostConfig, hostsConfig, type HostConfig } from "../core/config/schema.ts";
 
 const flag = z.union([z.boolean(), z.stringbool()]);
@@ -36,9 +37,4 @@ const pluginConfig = z.object({
 export function configOfPluginEnvironment(environment: NodeJS.ProcessEnv): CurrentConfig {
   const { hosts, offline } = pluginConfig.parse(JSON.parse(environment["PULUMI_CONFIG"] ?? "{}"));
   return { hosts, offline: offline || isOffline(environment) };
-}
-
-/** IKOMA_OFFLINE: for a preview in a place that cannot reach the hosts. */
-export function isOffline(environment: NodeJS.ProcessEnv): boolean {
-  return z.stringbool().catch(false).parse(environment["IKOMA_OFFLINE"]);
 }

@@ -28,6 +28,7 @@ export class ProviderSession {
   readonly #listener: ProviderListener;
   readonly #cancellation = new AbortController();
   readonly #partial = new WeakMap<object, PartialResource>();
+  readonly #owners = new Map<string, string>();
   #log: EngineLog | undefined;
 
   constructor(options: ProviderOptions) {
@@ -40,8 +41,8 @@ export class ProviderSession {
     if (address !== "") this.#log ??= openEngineLog(address);
   }
 
-  warn(urn: string, message: string): void {
-    this.#log?.write(urn, "warning", message, false);
+  async warn(urn: string, message: string): Promise<void> {
+    await this.#log?.write(urn, "warning", message, false);
   }
 
   cancel(): void {
@@ -67,6 +68,18 @@ export class ProviderSession {
       this.#listener.onFailure?.(urn, error);
       throw error;
     }
+  }
+
+  /** The program has a resource for this thing on the host (a part of an app), under this URN. */
+  claim(peer: string, thing: string, urn: string): void {
+    const host = this.hosts.find(peer);
+    if (host !== undefined) this.#owners.set(`${host.name} ${thing}`, urn);
+  }
+
+  /** The URN, another than `urn`, that the program has the thing under now: the resource was renamed. */
+  newOwner(peer: string, thing: string, urn: string): string | undefined {
+    const owner = this.#owners.get(`${this.hosts.of(peer).name} ${thing}`);
+    return owner === urn ? undefined : owner;
   }
 
   /** What to record of the resource that this failure was thrown for, if the host says that it is half done. */

@@ -43,6 +43,7 @@ export function renderEntry(entry: DeployPlanEntry, colors: Colors): string[] {
   const width = Math.max(0, ...changes.map(({ path }) => shownWidth(path)));
   for (const change of changes) lines.push(`      ${change.path.padEnd(width)}  ${renderChange(change, colors)}`);
   for (const drift of entry.drift) lines.push(`      ${colors.yellow("drift")} ${drift}`);
+  if (entry.driftUnknown) lines.push(`      ${colors.yellow("drift unknown")} (offline: the host was not asked)`);
   lines.push(...renderServices(entry).map((line) => `      ${line}`));
   return lines;
 }
@@ -94,7 +95,8 @@ function cut(text: string): string {
 }
 
 function renderCounts(plan: DeployPlan): string {
-  if (!changesAnything(plan)) return "Nothing changes.";
+  const isKnown = plan.entries.every((entry) => entry.driftUnknown === undefined);
+  if (!changesAnything(plan)) return isKnown ? "Nothing changes." : "Nothing changes, as far as is known: drift unknown.";
   const count = (operation: PlannedOperation): number =>
     plan.entries.filter((entry) => entry.operation === operation).length;
   const parts = [

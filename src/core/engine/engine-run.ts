@@ -1,7 +1,8 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
 import type { HostAccess } from "../../provider/agent-access.ts";
-import { isOffline, type CurrentConfig } from "../../provider/provider-config.ts";
+import type { CurrentConfig } from "../../provider/provider-config.ts";
 import { providerVersion } from "../../provider/version.ts";
+import { isOffline, offlineRefusal } from "../config/offline.ts";
 import { IkomaError } from "../errors.ts";
 import { engineFailure } from "./engine-errors.ts";
 import type { EngineEvent } from "./engine-event.ts";
@@ -53,10 +54,11 @@ const commands: Readonly<Record<StackOperation, readonly string[]>> = {
 
 /** Runs the engine once, with program and provider in this process. Failures are thrown as the error that caused them. */
 export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] = []): Promise<StackResult> {
+  const current = await currentConfig(run);
+  if (current.offline && (run.operation === "up" || run.operation === "destroy")) throw offlineRefusal();
   const observed = new Observation(run);
   const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
   const server = createEngineServer();
-  const current = await currentConfig(run);
   const access = run.access ?? lazyHostAccess;
   const fail = observed.fail.bind(observed);
   const session = addProvider(server, {
