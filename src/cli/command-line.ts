@@ -22,11 +22,12 @@ interface Group {
 const groups: readonly Group[] = [
   {
     name: "host",
-    describe: "Servers: trust their key, set them up, see how they are",
+    describe: "Servers: trust their key, set them up, see how they are, forget them",
     commands: [
       () => import("./commands/host/trust.ts"),
       () => import("./commands/host/bootstrap.ts"),
       () => import("./commands/host/status.ts"),
+      () => import("./commands/host/forget.ts"),
     ],
   },
   {

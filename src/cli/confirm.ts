@@ -14,17 +14,25 @@ export interface Terminals {
   readonly env: NodeJS.ProcessEnv;
 }
 
+const deployConsent = {
+  message: "This changes a server, and nobody is there to be asked.",
+  hint: "Add --yes to go on without being asked; `ikoma deploy plan` shows what would happen.",
+};
+
 /**
  * Refuses, before any work is done, to go on where a question could not be answered: no terminal, `--json`, or CI.
  *
  * @throws USAGE naming the flag
  */
-export function requireConsent({ yes, json }: ConfirmArguments, { stdin, stderr, env }: Terminals = process): void {
+export function requireConsent(
+  { yes, json }: ConfirmArguments,
+  { stdin, stderr, env }: Terminals = process,
+  { message, hint } = deployConsent,
+): void {
   const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
   const canAsk = stdin.isTTY === true && stderr.isTTY === true && !json && !isCi;
   if (yes || canAsk) return;
-  const hint = "Add --yes to go on without being asked; `ikoma deploy plan` shows what would happen.";
-  throw new IkomaError("USAGE", "This changes a server, and nobody is there to be asked.", { hint });
+  throw new IkomaError("USAGE", message, { hint });
 }
 
 /**

@@ -34,6 +34,10 @@ export const errorTable = {
   HOST_KEY_CHANGED: { exitCode: 3, hint: "Find out why the key changed before you run `ikoma host trust` again." },
   HOST_NOT_READY: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
   HOST_UNSUPPORTED: { exitCode: 4, hint: "Correct what is named on the host, then run `ikoma host bootstrap` again." },
+  HOST_IN_USE: {
+    exitCode: 2,
+    hint: "Give the apps another host (their setting `host`) or take them out, then run again; or add --force.",
+  },
   AGENT_MISSING: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
   AGENT_PROTOCOL: { exitCode: 4, hint: "Upgrade the older side: `ikoma host bootstrap`, or this CLI." },
   AGENT_CONNECTION_LOST: { exitCode: 4, hint: "The host finishes what was started. Run the same command again." },

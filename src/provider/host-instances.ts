@@ -20,11 +20,7 @@ export class HostInstances {
 
   async configure(peer: string, config: ProviderConfig): Promise<void> {
     await this.#byPeer.get(peer)?.close();
-    const { hosts, offline } = this.#current;
-    this.#byPeer.set(
-      peer,
-      new HostInstance({ ...config, offline: config.offline || offline }, this.#access, hosts[config.host]),
-    );
+    this.#byPeer.set(peer, new HostInstance(config, this.#access, this.#current));
   }
 
   /** The instance of a connection. After a reconnect (another port) it is still certain when there is only one. */

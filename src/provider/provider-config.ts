@@ -20,6 +20,8 @@ export interface CurrentConfig {
   hosts: Readonly<Record<string, HostConfig>>;
   /** No instance dials its host, whatever it is configured with. */
   offline: boolean;
+  /** A refresh is to find all of this host gone, and everything else as it was; nobody is dialled. */
+  forgetHost?: string | undefined;
 }
 
 const pluginConfig = z.object({

@@ -53,7 +53,9 @@ async function readResource(session: ProviderSession, request: ReadRequest, call
   const stored = { id: request.getId(), inputs: decodeMap(request.getInputs()), outputs };
   // The engine then reads before each update, in a preview too: a plain `up` repairs what was changed behind its back.
   const response = new providerMessages.ReadResponse().setRefreshBeforeUpdate(true);
-  if (session.hosts.of(call.getPeer()).offline) {
+  const host = session.hosts.of(call.getPeer());
+  if (host.isForgotten) return response;
+  if (host.offline) {
     // Before the answer: the plan must not be complete without it.
     await session.warn(urn, driftUnknown);
     return response.setId(stored.id).setInputs(encodeMap(stored.inputs)).setProperties(encodeMap(stored.outputs));

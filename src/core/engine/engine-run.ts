@@ -24,6 +24,8 @@ export interface EngineRun {
   program: ProgramLoader;
   /** The ways to hosts; by default SSH. */
   access?: HostAccess;
+  /** For a refresh: let go of everything on this host, without dialling any. */
+  forgetHost?: string;
   /** Added to this process's environment for the engine. */
   env?: Readonly<Record<string, string>>;
   /** Another file than `Pulumi.<stack>.yaml`, for this run. */
@@ -85,7 +87,8 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
       signal: run.signal,
     });
     // Only now: what follows keeps this process busy for half a second, in which the engine starts.
-    if (!current.offline) for (const host of Object.values(current.hosts)) access.prewarm?.(host);
+    if (!current.offline && run.forgetHost === undefined)
+      for (const host of Object.values(current.hosts)) access.prewarm?.(host);
     const loading = needsProgram(run.operation) ? program().catch(fail) : undefined;
     const exit = await engine.exit;
     await loading;
@@ -99,7 +102,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
 
 async function currentConfig(run: EngineRun): Promise<CurrentConfig> {
   const { hosts, offline } = await readHostReach(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
-  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }) };
+  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }), forgetHost: run.forgetHost };
 }
 
 /** Real hosts; SSH is loaded when the first is needed. */
