@@ -48,6 +48,10 @@ export const errorTable = {
   },
   DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, then run again." },
   APP_UNKNOWN: { exitCode: 2, hint: "Check the app's name, or see `ikoma status`." },
+  APP_IN_USE: {
+    exitCode: 2,
+    hint: "Take the app out of the stack's settings and apply, or run `pulumi destroy`; then purge.",
+  },
   RELEASE_CRASHED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
   RELEASE_UNHEALTHY: { exitCode: 10, hint: "Read the probe's answer above; the release before it still serves." },
   RELEASE_SMOKE_FAILED: { exitCode: 10, hint: "Read the check's answer above; the release before it still serves." },

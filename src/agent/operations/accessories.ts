@@ -34,7 +34,7 @@ export async function applyAccessories(
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
   await host.networks.create(project, subnet, ownLabels(spec.app, "accessories"));
   for (const [name, volume] of Object.entries(spec.volumes))
-    await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app);
+    await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app, volume);
 
   await host.files.provide(project, spec.services);
 
