@@ -1,5 +1,6 @@
 import yargs, { type Argv, type CommandModule } from "yargs";
 import { IkomaError } from "../core/errors.ts";
+import initCommand from "./commands/init.ts";
 import statusCommand from "./commands/status.ts";
 import { withGlobalOptions } from "./global-options.ts";
 import { cliVersion } from "./version.ts";
@@ -46,6 +47,11 @@ const groups: readonly Group[] = [
       () => import("./commands/deploy/history.ts"),
     ],
   },
+  {
+    name: "app",
+    describe: "Apps: delete for good what a removed one has left",
+    commands: [() => import("./commands/app/purge.ts")],
+  },
 ];
 
 /** The whole command line. Parse it with `parseAsync`; failures are thrown, nothing exits. */
@@ -62,6 +68,7 @@ export function createCommandLine(args: readonly string[]): Argv {
       ["$0 status -s prod", "What runs"],
     ]);
   for (const group of groups) mountGroup(parser, group);
+  mount(parser, initCommand);
   mount(parser, statusCommand);
   return parser
     .version(cliVersion)

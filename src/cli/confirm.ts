@@ -41,6 +41,19 @@ export function requireConsent(
  * @throws CANCELLED unless the answer is yes
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<void> {
+  if (!/^y(es)?$/i.test(await ask(`${question} [y/N] `, signal))) throw declined();
+}
+
+/**
+ * Has a name typed before something is deleted that no command brings back.
+ *
+ * @throws CANCELLED where anything else is typed
+ */
+export async function confirmByName(name: string, signal: AbortSignal): Promise<void> {
+  if ((await ask(`Type the name ${name} to delete this for good: `, signal)) !== name) throw declined();
+}
+
+async function ask(question: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   let isAnswered = false;
   const cancelled = new Promise<never>((_, reject) => {
@@ -56,9 +69,9 @@ export async function confirm(question: string, signal: AbortSignal): Promise<vo
     signal.addEventListener("abort", refuse, { once: true });
   });
   try {
-    const answer = await Promise.race([terminal.question(`${question} [y/N] `), cancelled]);
+    const answer = await Promise.race([terminal.question(question), cancelled]);
     isAnswered = true;
-    if (!/^y(es)?$/i.test(answer.trim())) throw declined();
+    return answer.trim();
   } finally {
     terminal.close();
   }
