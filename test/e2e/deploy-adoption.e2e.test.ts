@@ -51,7 +51,11 @@ test("a dead host is forgotten without being asked; back again, it is adopted as
   const settings = await project.stackText();
   await lab.host.vps.cutNetwork();
   const used = readFailure(await project.ikoma("host", "forget", "vps1", "--yes", "--json"));
-  expect(used).toMatchObject({ code: "HOST_IN_USE", exitCode: 2, message: expect.stringContaining("store") as unknown });
+  expect(used).toMatchObject({
+    code: "HOST_IN_USE",
+    exitCode: 2,
+    message: expect.stringContaining("store") as unknown,
+  });
   const forgotten = await project.ikoma("host", "forget", "vps1", "--yes", "--force");
   expect(forgotten).toMatchObject({ code: 0, stdout: expect.stringContaining("vps1 is forgotten") as unknown });
   expect(forgotten.stderr).toMatch(/prod: .*accessories store.*release store.*the entry in Pulumi\.prod\.yaml/);
@@ -76,7 +80,9 @@ test("an app is taken away only unprotected, its data stays, and only a purge th
   await project.configure(["protectAccessories"], false);
   const protectedText = await project.stackText();
   await project.write(without);
-  expect(await project.applyBadly()).toMatchObject({ hint: expect.stringMatching(/protectAccessories: false/) as unknown });
+  expect(await project.applyBadly()).toMatchObject({
+    hint: expect.stringMatching(/protectAccessories: false/) as unknown,
+  });
   expect(readFailure(await purge("--confirm", "store"))).toMatchObject({
     code: "APP_IN_USE",
     message: expect.stringMatching(/not removed from vps1 yet: release #1 \(v1\).*its accessories/) as unknown,

@@ -12,9 +12,7 @@ export function volumeName(app: string, volume: string, spec: VolumeSpec): strin
 
 const volume = z.object({ Name: z.string(), Labels: z.record(z.string(), z.string()).nullish() });
 const usage = z.object({
-  Volumes: z
-    .array(z.object({ Name: z.string(), UsageData: z.object({ Size: z.number() }).nullish() }))
-    .nullish(),
+  Volumes: z.array(z.object({ Name: z.string(), UsageData: z.object({ Size: z.number() }).nullish() })).nullish(),
 });
 
 /** The named volumes of the host. Data is deleted in one place only, {@link Volumes.removeOwn}, for a purge that names it. */
@@ -32,7 +30,11 @@ export class Volumes {
   }
 
   /** Creates the volume where there is none, as the app's own unless it is external; an existing one is adopted as it is. */
-  async ensure(name: string, app: string, { external }: Pick<VolumeSpec, "external"> = { external: false }): Promise<void> {
+  async ensure(
+    name: string,
+    app: string,
+    { external }: Pick<VolumeSpec, "external"> = { external: false },
+  ): Promise<void> {
     const own = external ? {} : { [labels.app]: app };
     await this.#engine.raw({ method: "POST", path: "/volumes/create", body: { Name: name, Labels: own } });
   }

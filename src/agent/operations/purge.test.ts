@@ -72,7 +72,9 @@ test("an app that still stands is not purged, whatever of it stands", async () =
   for (const kind of ["release.remove", "accessories.remove"] as const) {
     const refused = await purge(["shop_data"]);
     expect(refused).toMatchObject({ state: "failed", error: { code: "APP_IN_USE" } });
-    expect(refused.error?.message).toMatch(/shop is not removed yet: .*its accessories, container shop-accessories-db-1/);
+    expect(refused.error?.message).toMatch(
+      /shop is not removed yet: .*its accessories, container shop-accessories-db-1/,
+    );
     await run(runner, kind, { app: "shop" });
   }
   expect([...on.engine.volumes]).toEqual(kept);
@@ -103,7 +105,9 @@ test("a volume that a container or another app has is kept", async () => {
   expect((await purge(["shop_data"])).error?.message).toContain("the container backup has it");
 
   const { spec } = someAccessories(on, { db: "db" }, "blog");
-  const guest = operations["accessories.apply"].input.parse({ spec: { ...spec, volumes: { x: { name: "shop_files" } } } });
+  const guest = operations["accessories.apply"].input.parse({
+    spec: { ...spec, volumes: { x: { name: "shop_files" } } },
+  });
   await run(runner, "accessories.apply", guest);
   expect((await purge(["shop_files"])).error?.message).toContain("the app blog uses it");
   expect(on.engine.volumes.has("shop_files")).toBe(true);

@@ -42,12 +42,14 @@ async function init(argv: InitArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${wanted}" cannot be the name of an app.`, { hint });
   }
   const done = await initProject(argv.cwd, { app, backendUrl: argv.backend });
-  const next = newEnvironments.slice(0, 1).flatMap(({ stack, host }) => [
-    `ikoma host trust ${host} ADDRESS -s ${stack}`,
-    `ikoma host bootstrap ${host} --install`,
-    `ikoma bundle create --output ${app}.bundle.json`,
-    `ikoma deploy apply -s ${stack} --bundle ./${app}.bundle.json`,
-  ]);
+  const next = newEnvironments
+    .slice(0, 1)
+    .flatMap(({ stack, host }) => [
+      `ikoma host trust ${host} ADDRESS -s ${stack}`,
+      `ikoma host bootstrap ${host} --install`,
+      `ikoma bundle create --output ${app}.bundle.json`,
+      `ikoma deploy apply -s ${stack} --bundle ./${app}.bundle.json`,
+    ]);
   printResult({ kind: "ProjectInitialised", data: { app, ...done, next }, human: () => render(done, next) }, argv);
 }
 

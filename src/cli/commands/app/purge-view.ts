@@ -19,7 +19,9 @@ export function renderLeftovers(app: string, host: string, left: Leftovers): str
   if (isNothing(left)) return "";
   const lines = left.volumes.map(({ name, bytes, kept }) => {
     const size = bytes === undefined ? "size not known" : formatBytes(bytes);
-    return kept === undefined ? `  volume ${name}, ${size}, with all data in it` : `  (stays: volume ${name}, ${size}: ${kept})`;
+    return kept === undefined
+      ? `  volume ${name}, ${size}, with all data in it`
+      : `  (stays: volume ${name}, ${size}: ${kept})`;
   });
   return [
     `To be deleted of ${app} on ${host}:`,

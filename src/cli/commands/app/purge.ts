@@ -17,7 +17,11 @@ const command: CommandModule<GlobalArguments, PurgeArguments> = {
   describe: "Delete the data of a removed app for good: its volumes, its images, its history",
   builder: (parser) =>
     parser
-      .positional("app", { type: "string", demandOption: true, describe: "Name of the app, which no stack has any more" })
+      .positional("app", {
+        type: "string",
+        demandOption: true,
+        describe: "Name of the app, which no stack has any more",
+      })
       .option("host", { ...oneText, describe: "Host that it was on, where the stack knows several" })
       .option("confirm", { ...oneText, describe: "The app's name again, instead of typing it; --yes does not do" })
       .example("$0 app purge shop -s prod", "List what is deleted, with sizes, and have the name typed")
