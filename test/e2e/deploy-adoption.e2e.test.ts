@@ -78,8 +78,9 @@ test("an app is taken away only unprotected, its data stays, and only a purge th
   expect(readFailure(await purge("--confirm", "store"))).toMatchObject({ code: "APP_IN_USE" });
 
   await project.configure(["protectAccessories"], false);
-  const protectedText = await project.stackText();
+  const unprotected = await project.stackText();
   await project.write(without);
+  const before = await standing();
   expect(await project.applyBadly()).toMatchObject({
     hint: expect.stringMatching(/protectAccessories: false/) as unknown,
   });
@@ -87,7 +88,8 @@ test("an app is taken away only unprotected, its data stays, and only a purge th
     code: "APP_IN_USE",
     message: expect.stringMatching(/not removed from vps1 yet: release #1 \(v1\).*its accessories/) as unknown,
   });
-  await project.write(protectedText);
+  expect(await standing()).toEqual(before);
+  await project.write(unprotected);
   await project.apply();
   await project.write(without);
   await project.apply();
