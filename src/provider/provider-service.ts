@@ -45,18 +45,20 @@ export function providerService(session: ProviderSession): UntypedServiceImpleme
   };
 }
 
-const { host: _identity, ...connection } = providerConfig.shape;
-
 function configuration(session: ProviderSession): UntypedServiceImplementation {
   return {
     checkConfig: unary(session, (request: CheckRequest) =>
       checkResponse(request.getNews(), inputProblems(providerConfig, ownKeys(decodeMap(request.getNews())))),
     ),
-    /** Another host is another place for everything on it; another way to the same host changes nothing, and is no change. */
+    /**
+     * Another host is another place for everything on it; another way to the same host changes nothing. Where this
+     * process knows the way by itself (see {@link CurrentConfig}), it is not even a change of the provider.
+     */
     diffConfig: unary(session, (request: DiffRequest) => {
       const olds = ownKeys(decodeMap(request.getOldInputs() ?? request.getOlds()));
       const news = ownKeys(decodeMap(request.getNews()));
-      return diffResponse(changes({ identity: ["host"], silent: Object.keys(connection) }, olds, news));
+      const silent = session.waysKnownAnyhow(reveal(news["host"] ?? null));
+      return diffResponse(changes({ identity: ["host"], silent }, olds, news));
     }),
     configure: unary(session, async (request: ConfigureRequest, call) => {
       const config = providerConfig.safeParse(reveal(ownKeys(decodeMap(request.getArgs()))));

@@ -1,4 +1,5 @@
 import type { OperationEvent } from "../agent/protocol.ts";
+import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
@@ -25,6 +26,7 @@ export interface ProviderOptions extends ProviderListener {
 export class ProviderSession {
   readonly version: string;
   readonly hosts: HostInstances;
+  readonly #current: CurrentConfig;
   readonly #listener: ProviderListener;
   readonly #cancellation = new AbortController();
   readonly #partial = new WeakMap<object, PartialResource>();
@@ -33,7 +35,8 @@ export class ProviderSession {
 
   constructor(options: ProviderOptions) {
     this.version = options.version;
-    this.hosts = new HostInstances(options.access, options.current ?? { hosts: {}, offline: false });
+    this.#current = options.current ?? { hosts: {}, offline: false };
+    this.hosts = new HostInstances(options.access, this.#current);
     this.#listener = options;
   }
 
@@ -68,6 +71,12 @@ export class ProviderSession {
       this.#listener.onFailure?.(urn, error);
       throw error;
     }
+  }
+
+  /** What of a provider's configuration has no effect, because this process knows better: how its host is reached now. */
+  waysKnownAnyhow(host: unknown): string[] {
+    const isKnown = typeof host === "string" && this.#current.hosts[host] !== undefined;
+    return [...(isKnown ? Object.keys(hostConfig.shape) : []), ...(this.#current.offline ? ["offline"] : [])];
   }
 
   /** The program has a resource for this thing on the host (a part of an app), under this URN. */

@@ -61,7 +61,11 @@ async function childrenOf(pid: number): Promise<number[]> {
 
 async function kill(pid: number): Promise<void> {
   try {
-    for (process.kill(pid, "SIGKILL"); ; await sleep(5)) process.kill(pid, 0);
+    process.kill(pid, "SIGKILL");
+    for (;;) {
+      process.kill(pid, 0);
+      await sleep(5);
+    }
   } catch {
     // It is no more.
   }

@@ -4,6 +4,7 @@ import {
   type DeployPlanEntry,
   type ServiceEffect,
 } from "../../core/deployer/deploy-plan.ts";
+import { planNotes } from "../../core/deployer/plan-notes.ts";
 import type { PlannedChange, PlannedOperation } from "../../core/engine/plan.ts";
 import type { Colors } from "./colors.ts";
 import { shortDigest, shortReference } from "./quantities.ts";
@@ -32,6 +33,7 @@ export function renderPlan(plan: DeployPlan, colors: Colors): string {
     lines.push(...renderEntry(entry, colors));
   }
   if (lines.length > 0) lines.push("");
+  lines.push(...planNotes(plan).map((note) => `${colors.yellow("note")} ${note}`));
   lines.push(renderCounts(plan));
   return `${lines.join("\n")}\n`;
 }
@@ -96,7 +98,8 @@ function cut(text: string): string {
 
 function renderCounts(plan: DeployPlan): string {
   const isKnown = plan.entries.every((entry) => entry.driftUnknown === undefined);
-  if (!changesAnything(plan)) return isKnown ? "Nothing changes." : "Nothing changes, as far as is known: drift unknown.";
+  if (!changesAnything(plan))
+    return isKnown ? "Nothing changes." : "Nothing changes, as far as is known: drift unknown.";
   const count = (operation: PlannedOperation): number =>
     plan.entries.filter((entry) => entry.operation === operation).length;
   const parts = [

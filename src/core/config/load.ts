@@ -78,7 +78,11 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
   }
   const defaults = setupConfig.valueType.parse({});
   const offline = setting(raw, "offline", z.boolean()) ?? false;
-  return { hosts, setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])), offline };
+  return {
+    hosts,
+    setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])),
+    offline,
+  };
 }
 
 function setting<Schema extends z.ZodType>(raw: RawConfig, key: Key, schema: Schema): z.infer<Schema> | undefined {

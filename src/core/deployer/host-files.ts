@@ -60,8 +60,10 @@ async function readHostFile(path: string, stack: string): Promise<HostFile> {
     });
   }
   const config = parsed.data?.config ?? {};
-  const placed = Object.entries(config["ikoma:apps"] ?? {}).flatMap(([app, { host }]) => (host ? [[app, host]] : []));
-  const appHosts: Record<string, string> = Object.fromEntries(placed);
+  const placed = Object.entries(config["ikoma:apps"] ?? {}).flatMap(([app, { host }]): [string, string][] =>
+    host === undefined ? [] : [[app, host]],
+  );
+  const appHosts = Object.fromEntries<string>(placed);
   const { "ikoma:hosts": hosts, "ikoma:setup": setup } = config;
   return { path, stack, hosts: hosts ?? {}, setup: setup ?? {}, usedHosts: Object.values(appHosts), appHosts };
 }

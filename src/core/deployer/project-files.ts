@@ -33,8 +33,10 @@ export function appNameOf(folderName: string): string | undefined {
 
 /** The files of a new project by name, to be committed. */
 export function projectFiles({ app, backendUrl }: ProjectPlan): Record<string, string> {
-  const environments = newEnvironments.map(({ stack, host }) => [`Pulumi.${stack}.yaml`, stackFile(app, stack, host)]);
-  return { "Pulumi.yaml": projectFile(app, backendUrl), ...Object.fromEntries(environments) };
+  const environments = newEnvironments.map(
+    ({ stack, host }) => [`Pulumi.${stack}.yaml`, stackFile(app, stack, host)] as const,
+  );
+  return { "Pulumi.yaml": projectFile(app, backendUrl), ...Object.fromEntries<string>(environments) };
 }
 
 function projectFile(app: string, backendUrl: string): string {

@@ -63,8 +63,10 @@ test("the environments are valid as they are, once their host is trusted", () =>
       .object({ config: z.record(z.string(), z.unknown()) })
       .parse(parse(files[`Pulumi.${stack}.yaml`] ?? ""));
     const hosts = { [host]: { address: "203.0.113.10", hostKey: "ssh-ed25519 AAAA" } };
-    const raw = Object.entries({ ...config, "ikoma:hosts": hosts }).map(([key, value]) => [key, JSON.stringify(value)]);
-    expect(loadEnvironmentConfig(Object.fromEntries(raw)).apps).toMatchObject({ shop: { host, domains: [] } });
+    const raw = Object.entries({ ...config, "ikoma:hosts": hosts }).map(
+      ([key, value]) => [key, JSON.stringify(value)] as const,
+    );
+    expect(loadEnvironmentConfig(Object.fromEntries<string>(raw)).apps).toMatchObject({ shop: { host, domains: [] } });
   }
 });
 

@@ -24,8 +24,10 @@ export interface InitialisedProject {
  */
 export async function initProject(folder: string, plan: ProjectPlan): Promise<InitialisedProject> {
   const [written, kept]: [string[], string[]] = [[], []];
-  for (const [name, text] of Object.entries(projectFiles(plan)))
-    (await writeNew(join(folder, name), text)) ? written.push(name) : kept.push(name);
+  for (const [name, text] of Object.entries(projectFiles(plan))) {
+    const isNew = await writeNew(join(folder, name), text);
+    (isNew ? written : kept).push(name);
+  }
   const { main } = z
     .looseObject({ main: z.string().optional() })
     .parse(parse(await readFile(join(folder, "Pulumi.yaml"), "utf8")));

@@ -54,7 +54,16 @@ async function forgetHost(argv: ForgetArguments): Promise<void> {
     onRepair: (text: string) => process.stderr.write(`${text}\n`),
   };
   for (const stack of stacks) await forgetInStack(run, stack);
-  const data = { host: argv.name, stacks: stacks.map(({ leftovers: _urns, ...shown }) => shown) };
+  const data = {
+    host: argv.name,
+    stacks: stacks.map(({ stack, path, isConfigured, apps, resources }) => ({
+      stack,
+      path,
+      isConfigured,
+      apps,
+      resources,
+    })),
+  };
   printResult({ kind: "HostForgotten", data, human: () => renderForgotten(argv.name, stacks) }, argv);
 }
 
