@@ -7,7 +7,7 @@ import { AgentClient } from "../../src/core/transport/agent-client.ts";
 import type { HostAccess } from "../../src/provider/agent-access.ts";
 import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
 import { ScriptedAgent } from "../doubles/scripted-agent.ts";
-import { AnyResource, hostAddress, IkomaHost, imageOf, releaseInputs, releaseProgram } from "./programs.ts";
+import { AnyResource, digestOf, hostAddress, IkomaHost, imageOf, releaseInputs, releaseProgram } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
@@ -164,6 +164,28 @@ test("offline, up and destroy are refused as a whole, even where nothing seems t
   ]);
   expect(await stack.stateText()).toBe(state);
   expect(agent.calls).toHaveLength(calls + 1);
+});
+
+test("what is not known yet leaves the rest of a plan as exact as ever; only reading asks the host", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack({ [hostAddress]: agent });
+  const program =
+    (mode: "known" | "unknown"): Program =>
+    () => {
+      const host = new IkomaHost("vps1", hostAddress);
+      const staged = { app: "other", bundle: digestOf("c"), images: [imageOf("1")] };
+      const made = mode === "known" ? undefined : new AnyResource("ikoma:vps:Bundle", "other", staged, host);
+      new AnyResource(release, "shop", releaseInputs("v1", { MODE: made?.id ?? "a", LEVEL: mode }), host);
+      return Promise.resolve({});
+    };
+  await stack.up(program("known"));
+  agent.calls.length = 0;
+  const { plan } = await stack.preview(program("unknown"));
+  expect(plan.find(({ name }) => name === "shop")?.changes).toEqual([
+    { path: "services.web.environment.LEVEL", kind: "update", old: "known", new: "unknown", replaces: false },
+    expect.objectContaining({ path: "services.web.environment.MODE", kind: "update", old: "a" }),
+  ]);
+  expect([agent.calls, agent.started.length]).toEqual([["part.read"], 1]);
 });
 
 test("a resource that is renamed in the program is adopted under its new name, and the host keeps what it has", async () => {
