@@ -75,7 +75,8 @@ describe("plain pulumi and the command work on the same state", () => {
     settings.setIn(["config", "ikoma:apps", "fresh", "env"], { GREETING: "fresh" });
     settings.setIn(["config", "ikoma:apps", "fresh", "domains"], ["fresh.test"]);
     await writeFile(join(folder, "Pulumi.prod.yaml"), settings.toString());
-    const pulumi = `PATH=../plugin:$PATH pulumi --cwd '${folder}' --non-interactive --stack prod`;
+    const path = `${join(project.folder, "..", "plugin")}:$PATH`;
+    const pulumi = `PATH="${path}" pulumi --cwd '${folder}' --non-interactive --stack prod`;
     const preview = await project.shell(`${pulumi} stack select --create && ${pulumi} preview --color never`);
     expect(preview.stdout + preview.stderr).toMatch(/ikoma:vps:Release +fresh +create/);
   });
