@@ -214,6 +214,18 @@ test("a resource that is renamed in the program is adopted under its new name, a
   ]);
 });
 
+test("an agent whose resource is renamed stays installed", async () => {
+  const agent = new FakeAgent();
+  agent.installed = undefined;
+  const stack = await newStack({ [hostAddress]: agent });
+  const inputs = { version: "0.1.0", httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" };
+  await stack.up(one("ikoma:vps:Agent", "old", inputs));
+  await expect(stack.up(one("ikoma:vps:Agent", "new", inputs))).resolves.toMatchObject({ changes: { delete: 1 } });
+  expect(agent.installed).toBeDefined();
+  await stack.destroy();
+  expect(agent.installed).toBeUndefined();
+});
+
 test("protected accessories are not deleted, renamed as an app or moved; unprotected they are stopped where they were", async () => {
   const [first, second] = [new FakeAgent(), new FakeAgent()];
   const stack = await newStack({ [hostAddress]: first, "10.0.0.2": second });
