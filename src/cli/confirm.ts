@@ -49,17 +49,27 @@ export async function confirm(question: string, signal: AbortSignal): Promise<vo
  *
  * @throws CANCELLED where anything else is typed
  */
-export async function confirmByName(name: string, signal: AbortSignal): Promise<void> {
-  if ((await ask(`Type the name ${name} to delete this for good: `, signal)) !== name) throw declined();
+export async function confirmByName(name: string, signal: AbortSignal, streams?: Streams): Promise<void> {
+  if ((await ask(`Type the name ${name} to delete this for good: `, signal, streams)) !== name) throw declined();
 }
 
-async function ask(question: string, signal: AbortSignal): Promise<string> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+/** Where an answer comes from, and where questions go. */
+interface Streams {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+async function ask(
+  question: string,
+  signal: AbortSignal,
+  streams: Streams = { input: process.stdin, output: process.stderr },
+): Promise<string> {
+  const terminal = createInterface(streams);
   let isAnswered = false;
   const cancelled = new Promise<never>((_, reject) => {
     const refuse = (): void => {
       // What follows begins below the unanswered question.
-      if (!isAnswered) process.stderr.write("\n");
+      if (!isAnswered) streams.output.write("\n");
       isAnswered = true;
       reject(declined());
     };
