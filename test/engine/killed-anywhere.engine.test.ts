@@ -12,7 +12,7 @@ import { agentAt, imageOf, wholeApp } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const seed = Number(process.env["KILL_SEED"] ?? 20261126);
-const rounds = Number(process.env["KILL_ROUNDS"] ?? 6);
+const rounds = Number(process.env["KILL_ROUNDS"] ?? 5);
 const stacks: TestStack[] = [];
 let on: TestHost;
 let server: Server;
