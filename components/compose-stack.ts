@@ -53,7 +53,8 @@ export interface ComposeStackArgs {
   /** Number of the deployment that this is a rollback to. */
   rollbackTo?: number | undefined;
   /**
-   * Refuse to delete the accessories resource. Its volumes stay on the host in any case.
+   * Refuse to delete the accessories resource, and the release, which the engine would take away first. The volumes
+   * stay on the host in any case.
    * @default true
    */
   protectAccessories?: boolean | undefined;
@@ -73,10 +74,10 @@ export class ComposeStack extends pulumi.ComponentResource {
 
     const staged = new Bundle(name, stagedBy(args), { ...child, ...before });
     const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
-    const protect = args.protectAccessories ?? true;
+    const protect = (args.protectAccessories ?? true) && lasting !== undefined;
     this.accessories = lasting && new Accessories(name, { ...lasting }, { ...child, protect, dependsOn: [staged] });
     const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
-    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, dependsOn });
+    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
 }

@@ -4,6 +4,7 @@ import type { BundleInput } from "../components/compose-stack.ts";
 import { HostProvider } from "../components/resources/host-provider.ts";
 import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
+import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 
 /** What one run says besides the configuration. */
@@ -19,6 +20,7 @@ export interface EnvironmentNotes {
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
 export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
+  if ((config.offline || isOffline(process.env)) && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
   const bundles = await readBundles(deployable.map(([, app]) => app));
   const providers = hostProviders(

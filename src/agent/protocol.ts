@@ -149,6 +149,11 @@ export const operations = {
   "release.remove": { input: z.strictObject({ app: appName }), result: none },
   "site.apply": { input: siteSpec, result: none },
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
+  /** Deletes for good what a removed app left: these volumes with their data, its images, its history. */
+  "app.purge": {
+    input: z.strictObject({ app: appName, volumes: z.array(z.string()) }),
+    result: z.strictObject({ volumes: z.array(z.string()), images: z.number().int(), deployments: z.number().int() }),
+  },
 } as const;
 export type OperationKind = keyof typeof operations;
 export type OperationInput<K extends OperationKind> = z.infer<(typeof operations)[K]["input"]>;
@@ -236,6 +241,24 @@ export const methods = {
   "app.deployment": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  /** What a removed app has left on the host; `standing` names what is not removed yet. */
+  "app.leftovers": {
+    params: z.strictObject({ app: appName }),
+    result: z.strictObject({
+      standing: z.array(z.string()),
+      volumes: z.array(
+        z.strictObject({
+          name: z.string(),
+          /** Undefined where the engine cannot tell. */
+          bytes: z.number().optional(),
+          /** What keeps it from being deleted: it was not made for the app, or something uses it. */
+          kept: z.string().optional(),
+        }),
+      ),
+      images: z.array(z.string()),
+      deployments: z.number().int(),
+    }),
   },
   "app.status": {
     params: none,

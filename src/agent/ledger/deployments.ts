@@ -160,6 +160,12 @@ export class Deployments {
     });
   }
 
+  /** Forgets everything about an app; its numbers begin anew. Gives how many there were. */
+  forget(app: string): number {
+    this.withdrawn.forget(app);
+    return Number(this.#database.prepare("DELETE FROM deployments WHERE app = ?").run(app).changes);
+  }
+
   current(app: string): LedgerDeployment | undefined {
     return this.#select("WHERE app = ? AND status = 'current'", app)[0];
   }
@@ -177,6 +183,11 @@ export class Deployments {
   /** Those whose images must stay on the host: serving, on the way, or to be rolled back to. */
   kept(app: string): LedgerDeployment[] {
     return this.#select("WHERE app = ? AND status IN ('started', 'current', 'good')", app);
+  }
+
+  count(app: string): number {
+    const found = this.#database.prepare("SELECT COUNT(*) AS count FROM deployments WHERE app = ?").get(app);
+    return z.object({ count: z.number() }).parse(found).count;
   }
 
   /** Newest first. */

@@ -58,6 +58,11 @@ export class WithdrawnList {
     return found === undefined ? undefined : withdrawal.parse(found);
   }
 
+  /** Takes everything of an app off the list. */
+  forget(app: string): void {
+    this.#database.prepare("DELETE FROM withdrawn WHERE app = ?").run(app);
+  }
+
   /** What serves is not on the list. */
   lift({ app, bundle, digest }: Deployed): void {
     this.#database

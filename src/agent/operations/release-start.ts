@@ -96,7 +96,7 @@ export async function gateTargets(
 async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
   await Promise.all(
     Object.entries(spec.volumes).map(([name, volume]) =>
-      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app),
+      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app, volume),
     ),
   );
 }

@@ -1,4 +1,5 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
+import { driftUnknown } from "../../core/config/offline.ts";
 import type { EngineEvent, EngineStep } from "../../core/engine/engine-event.ts";
 import type { Progress } from "./steps.ts";
 
@@ -97,7 +98,8 @@ export class RunView {
    * before the engine repeats them.
    */
   #diagnostic({ severity, message, urn, ephemeral }: Extract<EngineEvent, { type: "diagnostic" }>): void {
-    if (ephemeral || message === "") return;
+    // What is unknown is told in the plan, at its resource.
+    if (ephemeral || message === "" || message === driftUnknown) return;
     if (severity === "warning") this.#progress.message(message, "warning");
     else if (severity === "info" && urn === undefined) this.#progress.message(message);
   }

@@ -48,7 +48,7 @@ export const appConfig = z.strictObject({
   bake: bakePolicy.optional(),
   /** How many good deployments stay ready for a rollback. */
   keep: z.number().int().min(1).max(50).default(5),
-  /** Refuse to delete the resource of the long-lived services; their volumes stay in any case. */
+  /** Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case. */
   protectAccessories: z.boolean().default(true),
 });
 export type AppConfig = z.infer<typeof appConfig>;

@@ -19,6 +19,8 @@ export interface DeployPlanEntry {
   readonly operation: PlannedOperation;
   readonly changes: readonly PlannedChange[];
   readonly drift: readonly string[];
+  /** Planned offline: what runs may be different from what was applied last. */
+  readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
 }
 
@@ -67,7 +69,7 @@ export function changesAnything(plan: DeployPlan): boolean {
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
-  const { urn, type, name, operation, changes, drift } = resource;
+  const { urn, type, name, operation, changes, drift, driftUnknown } = resource;
   const part = type.startsWith(typePrefix)
     ? type.slice(typePrefix.length).toLowerCase()
     : (type.split(/[:/]/).at(-1) ?? type);
@@ -82,6 +84,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     changes,
     drift,
     services: effects,
+    ...(driftUnknown !== undefined && { driftUnknown }),
   };
 }
 

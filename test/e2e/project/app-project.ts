@@ -172,6 +172,11 @@ export class AppProject {
     return ["config", "ikoma:apps", this.name, ...path].reduce(valueAt, found);
   }
 
+  /** Replaces the stack's file, as by an editor. */
+  async write(text: string): Promise<void> {
+    await writeFile(this.stackFile, text);
+  }
+
   stackText(): Promise<string> {
     return readFile(this.stackFile, "utf8");
   }
