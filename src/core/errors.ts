@@ -42,7 +42,7 @@ export const errorTable = {
     exitCode: 4,
     hint: "Somebody else changed the app meanwhile. Run the same command again to see the new plan.",
   },
-  DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, then run again." },
+  DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, or use --wait-for-lock." },
   APP_UNKNOWN: { exitCode: 2, hint: "Check the app's name, or see `ikoma status`." },
   RELEASE_CRASHED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
   RELEASE_UNHEALTHY: { exitCode: 10, hint: "Read the probe's answer above; the release before it still serves." },

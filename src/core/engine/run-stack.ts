@@ -7,9 +7,9 @@ import { isAbandoned, lockOwner, parseLocks, removeLock, type StackLock } from "
 
 /** A run of the engine, and how much patience it has. */
 export interface StackRun extends EngineRun {
-  /** How long to wait for another run to end, in milliseconds; 0 does not wait. */
+  /** How long to wait for another run to end, of this stack or on the host, in milliseconds; 0 does not wait. */
   waitForLockMs?: number;
-  /** Called with what was done about something left behind by a run that was killed. */
+  /** Called with what was done about something left behind by a run that was killed, and with what is waited for. */
   onRepair?: (message: string) => void;
 }
 
@@ -17,13 +17,15 @@ const lockPollMs = 1000;
 
 /**
  * Runs the engine over a stack: makes the stack when there is none yet, waits for another run's lock or removes
- * that of a dead one, and puts right what a killed run left in the state.
+ * that of a dead one, and puts right what a killed run left in the state. A deploy from elsewhere, which only the
+ * host knows of, is waited for in the same way: by running again, for by then the app is another.
  *
  * @throws IkomaError with the code of what really went wrong: the program's, the host's, or the engine's.
  */
 export async function runStack(run: StackRun): Promise<StackResult> {
   const giveUpAtMs = Date.now() + (run.waitForLockMs ?? 0);
   let isRepairing = false;
+  let isTold = false;
   for (;;) {
     try {
       if (isRepairing) await clearPendingCreates(run);
@@ -33,9 +35,26 @@ export async function runStack(run: StackRun): Promise<StackResult> {
       if (!(error instanceof IkomaError) || run.signal?.aborted === true) throw error;
       if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);
       else if (error.code === "STACK_LOCKED") isRepairing = (await settleLocks(run, error, giveUpAtMs)) || isRepairing;
-      else throw error;
+      else if (isOvertaken(error) && hasPatience(giveUpAtMs)) {
+        if (!isTold) run.onRepair?.(`Waiting: ${error.message}`);
+        isTold = true;
+        await pause(run);
+      } else throw error;
     }
   }
+}
+
+/** Another deploy of the app is under way on the host, or came in between: the plan is to be made anew. */
+function isOvertaken({ code }: IkomaError): boolean {
+  return code === "DEPLOY_IN_PROGRESS" || code === "STALE_GENERATION";
+}
+
+function hasPatience(giveUpAtMs: number): boolean {
+  return Date.now() + lockPollMs <= giveUpAtMs;
+}
+
+async function pause({ signal }: StackRun): Promise<void> {
+  await delay(lockPollMs, undefined, signal === undefined ? {} : { signal });
 }
 
 function mayCreate({ operation }: StackRun): boolean {
@@ -61,8 +80,8 @@ async function settleLocks(run: StackRun, error: IkomaError, giveUpAtMs: number)
     await removeAbandoned(run, abandoned);
     return true;
   }
-  if (Date.now() + lockPollMs > giveUpAtMs) throw lockedError(run, locks, error);
-  await delay(lockPollMs, undefined, run.signal === undefined ? {} : { signal: run.signal });
+  if (!hasPatience(giveUpAtMs)) throw lockedError(run, locks, error);
+  await pause(run);
   return false;
 }
 
