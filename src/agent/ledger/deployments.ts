@@ -27,7 +27,13 @@ const row = z.object({
 type Row = z.infer<typeof row>;
 
 const servers = z.array(
-  z.strictObject({ name: z.string(), service: z.string(), address: z.string(), port: z.number() }),
+  z.strictObject({
+    name: z.string(),
+    service: z.string(),
+    address: z.string(),
+    port: z.number(),
+    maxConnections: z.number().optional(),
+  }),
 );
 
 /** A deployment with what the agent alone knows of it. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { healthProbe, route, serviceKind, smokeCheck } from "../../deployer/release-spec.ts";
+import { connectionLimit, healthProbe, route, serviceKind, smokeCheck } from "../../deployer/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 
 const port = z.number().int().min(1).max(65535);
@@ -11,6 +11,8 @@ export const serviceExtension = z.strictObject({
   port: port.optional(),
   /** Requests whose path starts so go to this service. @default "/" */
   path: z.string().startsWith("/").optional(),
+  /** Requests and open connections (websockets) that one container is given at once. @default 400 */
+  maxConnections: connectionLimit.optional(),
   smoke: z.array(smokeCheck).default([]),
   health: healthProbe.optional(),
 });
@@ -35,6 +37,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, smoke and health; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke and health; the top of the file smoke, health, drainSeconds and routes.",
   });
 }
