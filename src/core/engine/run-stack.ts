@@ -23,9 +23,8 @@ const lockPollMs = 1000;
  * @throws IkomaError with the code of what really went wrong: the program's, the host's, or the engine's.
  */
 export async function runStack(run: StackRun): Promise<StackResult> {
-  const giveUpAtMs = Date.now() + (run.waitForLockMs ?? 0);
+  const patience: Patience = { untilMs: Date.now() + (run.waitForLockMs ?? 0), isTold: false };
   let isRepairing = false;
-  let isTold = false;
   for (;;) {
     try {
       if (isRepairing) await clearPendingCreates(run);
@@ -33,15 +32,27 @@ export async function runStack(run: StackRun): Promise<StackResult> {
       return await runEngineOnce(run);
     } catch (error) {
       if (!(error instanceof IkomaError) || run.signal?.aborted === true) throw error;
-      if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);
-      else if (error.code === "STACK_LOCKED") isRepairing = (await settleLocks(run, error, giveUpAtMs)) || isRepairing;
-      else if (isOvertaken(error) && hasPatience(giveUpAtMs)) {
-        if (!isTold) run.onRepair?.(`Waiting: ${error.message}`);
-        isTold = true;
-        await pause(run);
-      } else throw error;
+      isRepairing = (await settle(run, error, patience)) || isRepairing;
     }
   }
+}
+
+interface Patience {
+  readonly untilMs: number;
+  /** Whether it was said what is waited for. */
+  isTold: boolean;
+}
+
+/** Does what makes another attempt worth while, or throws the failure. Answers whether that has to repair something first. */
+async function settle(run: StackRun, error: IkomaError, patience: Patience): Promise<boolean> {
+  if (error.code === "STACK_LOCKED") return settleLocks(run, error, patience);
+  if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);
+  else if (isOvertaken(error) && hasPatience(patience)) {
+    if (!patience.isTold) run.onRepair?.(`Waiting: ${error.message}`);
+    patience.isTold = true;
+    await pause(run);
+  } else throw error;
+  return false;
 }
 
 /** Another deploy of the app is under way on the host, or came in between: the plan is to be made anew. */
@@ -49,8 +60,8 @@ function isOvertaken({ code }: IkomaError): boolean {
   return code === "DEPLOY_IN_PROGRESS" || code === "STALE_GENERATION";
 }
 
-function hasPatience(giveUpAtMs: number): boolean {
-  return Date.now() + lockPollMs <= giveUpAtMs;
+function hasPatience({ untilMs }: Patience): boolean {
+  return Date.now() + lockPollMs <= untilMs;
 }
 
 async function pause({ signal }: StackRun): Promise<void> {
@@ -73,14 +84,14 @@ async function createStack(run: StackRun): Promise<void> {
 }
 
 /** Removes locks whose owners are dead (and answers true), else waits a little, else gives up. */
-async function settleLocks(run: StackRun, error: IkomaError, giveUpAtMs: number): Promise<boolean> {
+async function settleLocks(run: StackRun, error: IkomaError, patience: Patience): Promise<boolean> {
   const locks = parseLocks(error.message);
   const abandoned = locks.filter(isAbandoned);
   if (locks.length > 0 && abandoned.length === locks.length) {
     await removeAbandoned(run, abandoned);
     return true;
   }
-  if (!hasPatience(giveUpAtMs)) throw lockedError(run, locks, error);
+  if (!hasPatience(patience)) throw lockedError(run, locks, error);
   await pause(run);
   return false;
 }
