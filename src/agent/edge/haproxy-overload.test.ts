@@ -82,7 +82,7 @@ test("a single server that died and listens again is served from at once", async
   await serve(shop([web.as("web")]));
   await web.stop();
   // Longer than any check would need to take it out.
-  for (const end = Date.now() + 4000; Date.now() < end; ) expect((await rig().get("/", "shop.test")).status).toBe(503);
+  for (const end = Date.now() + 4000; Date.now() < end;) expect((await rig().get("/", "shop.test")).status).toBe(503);
   await web.restart();
   expect((await rig().get("/", "shop.test")).status).toBe(200);
 });
@@ -140,7 +140,7 @@ test("the check of two servers ends when one of them is left alone", async () =>
   await rig().edge.switchTo(shop([one.as("web")]));
   await one.stop();
   await rig().edge.removeServers("shop", ["d2-web-1"]);
-  for (const end = Date.now() + 3000; Date.now() < end; ) expect(await states()).toEqual(["d1-web-1 ready"]);
+  for (const end = Date.now() + 3000; Date.now() < end;) expect(await states()).toEqual(["d1-web-1 ready"]);
   await rig().edge.switchTo(shop([two.as("web")]));
   expect(await states()).toEqual(["d1-web-1 drain", "d2-web-1 ready"]);
 });

@@ -26,7 +26,8 @@ test("new servers are made known, then ready, then checked; the old ones drain l
   const { prepare, activate, drain } = planSwitch([found("old")], wanted("new", "twin"));
   expect(prepare.map((each) => each.command)).toEqual(
     ["new", "twin"].map(
-      (name) => `add server shop_web_80/${name} 10.0.0.1:80 maxconn 400 check inter 500ms fastinter 200ms fall 2 rise 1`,
+      (name) =>
+        `add server shop_web_80/${name} 10.0.0.1:80 maxconn 400 check inter 500ms fastinter 200ms fall 2 rise 1`,
     ),
   );
   expect(activate.map((each) => each.command)).toEqual([
