@@ -133,6 +133,15 @@ export class Deployments {
     });
   }
 
+  /** Ends the keeping of a good deployment that nothing is to be rolled back to any more; see {@link prune}. */
+  giveUp(app: string, number: number): void {
+    this.#database
+      .prepare(
+        "UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ? AND status = 'good'",
+      )
+      .run(app, number);
+  }
+
   current(app: string): LedgerDeployment | undefined {
     return this.#select("WHERE app = ? AND status = 'current'", app)[0];
   }
