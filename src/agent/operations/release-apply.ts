@@ -7,6 +7,7 @@ import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
+import { sayingWhatServes, startError } from "../gate/gate-failure.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { GateTarget } from "../gate/health-gate.ts";
 import { runSmokeChecks } from "../gate/smoke.ts";
@@ -46,7 +47,7 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
       await undo(host, deployment, error, op);
-      throw error;
+      throw sayingWhatServes(error, host.deployments.current(deployment.app) ?? null);
     }
     await finish(host, deployment, error, op);
   } finally {
@@ -107,19 +108,19 @@ async function bringUp(
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
-  await host.compose.up(
-    renderRelease(spec, deployment.number, placements),
-    webs.map((each) => each.key),
-    op.signal,
-  );
+  const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, deployment.number, webs, before);
+  await host.compose
+    .up(
+      renderRelease(spec, deployment.number, placements),
+      webs.map((each) => each.key),
+      op.signal,
+    )
+    .catch(async (error: unknown) => {
+      throw await startError(host.containers, await targets(), error, op);
+    });
 
   await op.enter("gating");
-  await waitUntilHealthy(
-    host.containers,
-    await gateTargets(host, spec, deployment.number, webs, before),
-    spec.health,
-    op,
-  );
+  await waitUntilHealthy(host.containers, await targets(), spec.health, op);
   op.step("healthy", webs.map((each) => each.key).join(", "));
   return placements;
 }
@@ -203,11 +204,16 @@ async function startWorkers(
   const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
   if (workers.length === 0) return;
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
-  await host.compose.up(
-    renderRelease(spec, number, placements),
-    workers.map((each) => each.key),
-  );
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
+  const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, number, workers, before);
+  await host.compose
+    .up(
+      renderRelease(spec, number, placements),
+      workers.map((each) => each.key),
+    )
+    .catch(async (error: unknown) => {
+      throw await startError(host.containers, await targets(), error, op);
+    });
+  await waitUntilHealthy(host.containers, await targets(), spec.health, op);
   op.step("workers", workers.map((each) => each.key).join(", "));
 }
 
@@ -223,7 +229,9 @@ async function gateTargets(
     const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
     const port = spec.routes.find((route) => route.service === placement.service)?.port;
     return {
+      app: spec.app,
       service: placement.service,
+      environment: spec.services[placement.service]?.environment ?? {},
       containerId: container?.Id ?? `${spec.app}-${number}-${placement.key}-1`,
       healthcheck: spec.services[placement.service]?.["healthcheck"],
       restartsBefore: restartsBefore.get(container?.Id ?? "") ?? 0,
