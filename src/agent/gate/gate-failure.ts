@@ -66,8 +66,7 @@ export async function startError(
   if (!(error instanceof IkomaError) || error.code !== "COMPOSE_INVALID") return error;
   for (const target of targets) {
     const container = await containers.inspect(target.containerId);
-    if (container !== undefined && container.State.Error !== "")
-      return crashError(containers, target, container, op);
+    if (container !== undefined && container.State.Error !== "") return crashError(containers, target, container, op);
   }
   return error;
 }

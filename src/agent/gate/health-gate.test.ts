@@ -159,9 +159,7 @@ describe("a container that falls", () => {
   });
 
   test("or is removed by somebody is told to be so", async () => {
-    await expect(gate([{ ...plain, containerId: "gone" }])).rejects.toThrow(
-      "was removed",
-    );
+    await expect(gate([{ ...plain, containerId: "gone" }])).rejects.toThrow("was removed");
   });
 
   test("only counts what it did since it was asked for", async () => {
@@ -170,9 +168,9 @@ describe("a container that falls", () => {
     const restartsBefore = (await restartCounts(on.host.containers, {})).get(old.Id) ?? 0;
     await gate([{ ...plain, containerId: old.Id, restartsBefore }]);
     Object.assign(old, { RestartCount: 5 });
-    await expect(
-      gate([{ ...plain, containerId: old.Id, restartsBefore }]),
-    ).rejects.toMatchObject({ code: "RELEASE_CRASHED" });
+    await expect(gate([{ ...plain, containerId: old.Id, restartsBefore }])).rejects.toMatchObject({
+      code: "RELEASE_CRASHED",
+    });
   });
 });
 

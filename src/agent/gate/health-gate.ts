@@ -60,7 +60,8 @@ async function waitForOne(
     // A check that starts a program takes a processor: at most half of one is taken from what serves.
     const pauseMs = Math.max(pollMs, Date.now() - askedAtMs);
     signal.throwIfAborted();
-    if (Date.now() > deadline) throw await unhealthyError(containers, target, container, health.timeoutSeconds, verdict, op);
+    if (Date.now() > deadline)
+      throw await unhealthyError(containers, target, container, health.timeoutSeconds, verdict, op);
     await sleep(Math.min(pauseMs, longestPauseMs), undefined, { signal });
   }
 }

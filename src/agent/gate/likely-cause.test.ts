@@ -179,9 +179,19 @@ KeyError: 'SECRET_KEY'`,
       "wrong-architecture",
       "its image is built for another processor than the host's (exec format error)",
     ],
-    ["a shell, a word it does not know", "/entrypoint.sh: line 3: gunicorn: not found", "command-missing", "its command gunicorn is not in the image"],
+    [
+      "a shell, a word it does not know",
+      "/entrypoint.sh: line 3: gunicorn: not found",
+      "command-missing",
+      "its command gunicorn is not in the image",
+    ],
     ["a shell, no right to run", "/bin/sh: 1: /app/start.sh: Permission denied", "permission", undefined],
-    ["a shell, a variable", "/entrypoint.sh: 4: REDIS_URL: parameter not set", "variable-missing", "it misses the variable REDIS_URL"],
+    [
+      "a shell, a variable",
+      "/entrypoint.sh: 4: REDIS_URL: parameter not set",
+      "variable-missing",
+      "it misses the variable REDIS_URL",
+    ],
   ])("%s", (_what, log, id, says) => {
     expect(crashed(log)).toMatchObject({ id, ...(says !== undefined && { says }) });
   });
@@ -208,7 +218,12 @@ KeyError: 'SECRET_KEY'`,
 
 describe("what the engine tells", () => {
   test("is believed before the log", () => {
-    const seen = { exitCode: 137, outOfMemory: true, memoryLimitBytes: 64 * 1024 * 1024, log: ["DATABASE_URL is not set"] };
+    const seen = {
+      exitCode: 137,
+      outOfMemory: true,
+      memoryLimitBytes: 64 * 1024 * 1024,
+      log: ["DATABASE_URL is not set"],
+    };
     const causes = likelyCauses({ ...silent, ...seen });
     expect(causes.map(({ id }) => id)).toEqual(["out-of-memory", "variable-missing"]);
     expect(causes[0]).toMatchObject({
@@ -218,8 +233,13 @@ describe("what the engine tells", () => {
   });
 
   test.each([
-    ["exec: \"gunicorn\": executable file not found in $PATH: unknown", 127, "command-missing", "its command gunicorn is not in the image"],
-    ["exec: \"/app/start.sh\": permission denied: unknown", 126, "permission", undefined],
+    [
+      'exec: "gunicorn": executable file not found in $PATH: unknown',
+      127,
+      "command-missing",
+      "its command gunicorn is not in the image",
+    ],
+    ['exec: "/app/start.sh": permission denied: unknown', 126, "permission", undefined],
     ["Bind for 0.0.0.0:5432 failed: port is already allocated", 128, "port-in-use", undefined],
     ["no space left on device", 128, "not-started", "the engine could not start it: no space left on device"],
   ])("%s", (engineError, exitCode, id, says) => {
@@ -239,18 +259,46 @@ describe("what the engine tells", () => {
 
 describe("a service that nobody reaches", () => {
   test.each([
-    ["only inside its container", [{ address: "127.0.0.1", port: 8080 }], "listens-on-loopback", "it listens on 127.0.0.1:8080 only, which nothing outside its container can reach"],
-    ["only inside its container, in IPv6", [{ address: "::1", port: 8080 }], "listens-on-loopback", "it listens on [::1]:8080 only, which nothing outside its container can reach"],
-    ["on another port", [{ address: "0.0.0.0", port: 3000 }], "listens-on-other-port", "it listens on 0.0.0.0:3000, but requests are sent to port 8080"],
+    [
+      "only inside its container",
+      [{ address: "127.0.0.1", port: 8080 }],
+      "listens-on-loopback",
+      "it listens on 127.0.0.1:8080 only, which nothing outside its container can reach",
+    ],
+    [
+      "only inside its container, in IPv6",
+      [{ address: "::1", port: 8080 }],
+      "listens-on-loopback",
+      "it listens on [::1]:8080 only, which nothing outside its container can reach",
+    ],
+    [
+      "on another port",
+      [{ address: "0.0.0.0", port: 3000 }],
+      "listens-on-other-port",
+      "it listens on 0.0.0.0:3000, but requests are sent to port 8080",
+    ],
     ["on none", [], "listens-nowhere", "it listens on no port yet; requests are sent to port 8080"],
-    ["although it listens", [{ address: "::", port: 8080 }], "no-answer", "GET /health on port 8080: connect ECONNREFUSED 10.210.0.2:8080"],
-    ["and nobody can look inside", undefined, "no-answer", "GET /health on port 8080: connect ECONNREFUSED 10.210.0.2:8080"],
+    [
+      "although it listens",
+      [{ address: "::", port: 8080 }],
+      "no-answer",
+      "GET /health on port 8080: connect ECONNREFUSED 10.210.0.2:8080",
+    ],
+    [
+      "and nobody can look inside",
+      undefined,
+      "no-answer",
+      "GET /health on port 8080: connect ECONNREFUSED 10.210.0.2:8080",
+    ],
   ])("%s", (_what, listening, id, says) => {
     expect(first({ probe: refused, listening })).toMatchObject({ id, says });
   });
 
   test("the port to set is one that can be reached", () => {
-    const listening = [{ address: "127.0.0.1", port: 9229 }, { address: "0.0.0.0", port: 3000 }];
+    const listening = [
+      { address: "127.0.0.1", port: 9229 },
+      { address: "0.0.0.0", port: 3000 },
+    ];
     expect(first({ probe: refused, listening })?.next).toContain("x-ikoma: { port: 3000 }");
   });
 
@@ -292,11 +340,16 @@ describe("what to do about a missing variable", () => {
   });
 
   test("is to give it to the service, where the compose file does not", () => {
-    expect(first({ exitCode: 1, log })?.next).toContain("Add `DATABASE_URL: ${DATABASE_URL:?}` to `environment` of web");
+    expect(first({ exitCode: 1, log })?.next).toContain(
+      "Add `DATABASE_URL: ${DATABASE_URL:?}` to `environment` of web",
+    );
   });
 
   test("an empty one is named last: it may be meant so", () => {
-    const variables = [{ name: "API_TOKEN", isEmpty: true }, { name: "PORT", isEmpty: false }];
+    const variables = [
+      { name: "API_TOKEN", isEmpty: true },
+      { name: "PORT", isEmpty: false },
+    ];
     expect(likelyCauses({ ...silent, exitCode: 3, log: ["bye"], variables }).map(({ says }) => says)).toEqual([
       "its last line: bye",
       "it was given no value for API_TOKEN",

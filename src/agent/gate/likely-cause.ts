@@ -58,7 +58,8 @@ function distinct(causes: readonly LikelyCause[]): LikelyCause[] {
 
 function memoryCause({ outOfMemory, memoryLimitBytes, service }: ObservedFailure): LikelyCause | undefined {
   if (outOfMemory !== true) return undefined;
-  const limit = memoryLimitBytes === undefined ? "the host's memory" : `its limit of ${formatMebibytes(memoryLimitBytes)}`;
+  const limit =
+    memoryLimitBytes === undefined ? "the host's memory" : `its limit of ${formatMebibytes(memoryLimitBytes)}`;
   return {
     id: "out-of-memory",
     says: `it ran out of memory and was killed: it needs more than ${limit}`,
@@ -70,7 +71,9 @@ function memoryCause({ outOfMemory, memoryLimitBytes, service }: ObservedFailure
 }
 
 function missingVariablesCause(seen: ObservedFailure, findings: readonly LogFinding[]): LikelyCause | undefined {
-  const names = findings.flatMap(({ id, subject }) => (id === "variable-missing" && subject !== undefined ? [subject] : []));
+  const names = findings.flatMap(({ id, subject }) =>
+    id === "variable-missing" && subject !== undefined ? [subject] : [],
+  );
   const [first] = names;
   if (first === undefined) return undefined;
   const declared = seen.variables.find(({ name }) => name === first);
@@ -195,7 +198,10 @@ function noListenerCause(seen: ObservedFailure): LikelyCause | undefined {
 }
 
 /** The port of a probe that nothing answered, and what is known to listen. */
-function unanswered({ probe, listening }: ObservedFailure): Pick<ObservedFailure, "listening"> & { port: number } | undefined {
+function unanswered({
+  probe,
+  listening,
+}: ObservedFailure): (Pick<ObservedFailure, "listening"> & { port: number }) | undefined {
   return probe?.kind === "http" && probe.status === undefined ? { port: probe.port, listening } : undefined;
 }
 
@@ -219,11 +225,19 @@ function exitCause({ exitCode, engineError, outOfMemory }: ObservedFailure): Lik
       return { id: "command-missing", says: "its command is not in the image (exit code 127)", next: rebuild };
     case 134:
     case 139:
-      return { id: "fault", says: "its program crashed in native code", next: "Look for native modules that were built for another system or C library." };
+      return {
+        id: "fault",
+        says: "its program crashed in native code",
+        next: "Look for native modules that were built for another system or C library.",
+      };
     case 137:
       return outOfMemory === true
         ? undefined
-        : { id: "killed", says: "it was killed from outside (SIGKILL)", next: "Look for who killed it: the host's kernel log tells of a lack of memory (`dmesg | grep -i oom`)." };
+        : {
+            id: "killed",
+            says: "it was killed from outside (SIGKILL)",
+            next: "Look for who killed it: the host's kernel log tells of a lack of memory (`dmesg | grep -i oom`).",
+          };
     default:
       return undefined;
   }
@@ -233,14 +247,30 @@ function probeCause({ probe }: ObservedFailure): LikelyCause | undefined {
   if (probe === undefined || probe.kind === "settling") return undefined;
   const says = describeProbe(probe);
   if (probe.kind === "command")
-    return { id: "check-failed", says, next: "Run the command of `healthcheck` in the container where you build: `docker compose exec`." };
+    return {
+      id: "check-failed",
+      says,
+      next: "Run the command of `healthcheck` in the container where you build: `docker compose exec`.",
+    };
   const { status, path } = probe;
   if (status === undefined)
-    return { id: "no-answer", says, next: "Give it more time (`health.timeoutSeconds`) if it is slow; else look in its log for what it waits for." };
+    return {
+      id: "no-answer",
+      says,
+      next: "Give it more time (`health.timeoutSeconds`) if it is slow; else look in its log for what it waits for.",
+    };
   if (status === 404)
-    return { id: "path-unknown", says: `it has no page ${path} (status 404)`, next: "Set `health.path` (in `x-ikoma`, or of the app in the stack's configuration) to one that answers." };
+    return {
+      id: "path-unknown",
+      says: `it has no page ${path} (status 404)`,
+      next: "Set `health.path` (in `x-ikoma`, or of the app in the stack's configuration) to one that answers.",
+    };
   if (status === 401 || status === 403)
-    return { id: "path-protected", says: `${path} asks for a login (status ${status})`, next: "Set `health.path` to a page that answers without one, or accept that status with `health.status`." };
+    return {
+      id: "path-protected",
+      says: `${path} asks for a login (status ${status})`,
+      next: "Set `health.path` to a page that answers without one, or accept that status with `health.status`.",
+    };
   return { id: "answers-badly", says, next: "Its own answer above says what it lacks." };
 }
 

@@ -8,7 +8,9 @@ const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->w
 const rest = "00000000:00000000 00:00000000 00000000     0        0 1234 1 0000000000000000 100 0 0 10 0";
 
 function table(...rows: readonly [local: string, state: string][]): string {
-  return [heading, ...rows.map(([local, state], at) => `   ${at}: ${local} 00000000:0000 ${state} ${rest}`), ""].join("\n");
+  return [heading, ...rows.map(([local, state], at) => `   ${at}: ${local} 00000000:0000 ${state} ${rest}`), ""].join(
+    "\n",
+  );
 }
 
 test("of a kernel's table only what listens counts, each once, without Docker's own resolver", () => {

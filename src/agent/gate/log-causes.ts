@@ -35,7 +35,10 @@ const logPatterns = [
       /SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string/,
     ],
   },
-  { id: "database-missing", patterns: [/database "(?<subject>[^"]+)" does not exist/, /Unknown database '(?<subject>[^']+)'/] },
+  {
+    id: "database-missing",
+    patterns: [/database "(?<subject>[^"]+)" does not exist/, /Unknown database '(?<subject>[^']+)'/],
+  },
   {
     id: "schema-missing",
     patterns: [/relation "(?<subject>[^"]+)" does not exist/, /The table `(?<subject>[^`]+)` does not exist/],

@@ -37,7 +37,10 @@ test("a service that failed its gate: what happened, the likely cause, what was 
     log: ["listening on 8080"],
     serving: { number: 2, version: "v2" },
   };
-  const error = new IkomaError("RELEASE_UNHEALTHY", "…", { hint: "Let it listen on 0.0.0.0.", details: { ...details } });
+  const error = new IkomaError("RELEASE_UNHEALTHY", "…", {
+    hint: "Let it listen on 0.0.0.0.",
+    details: { ...details },
+  });
   expect(renderError(error, plain)).toBe(`error RELEASE_UNHEALTHY The service web did not become healthy within 3 s
   likely      it listens on 127.0.0.1:8080 only, which nothing outside its container can reach
   or else     it lacks a permission

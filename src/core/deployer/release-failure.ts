@@ -113,7 +113,9 @@ export function describeProbe(probe: ProbeFacts): string {
       return [question, ...status, probe.said].filter((part) => part !== "").join(": ");
     }
     case "command":
-      return ["its health check failed", probe.code >= 0 && `exit code ${probe.code}`, probe.said].filter(Boolean).join(": ");
+      return ["its health check failed", probe.code >= 0 && `exit code ${probe.code}`, probe.said]
+        .filter(Boolean)
+        .join(": ");
     case "settling":
       return "it has only just started";
   }
@@ -128,5 +130,7 @@ export function describeListeners(listeners: readonly Listener[]): string {
 }
 
 function describeServing(serving: FailureFacts["serving"]): string {
-  return serving == null ? "nothing: there was no release before" : `#${serving.number} (${serving.version}), as before`;
+  return serving == null
+    ? "nothing: there was no release before"
+    : `#${serving.number} (${serving.version}), as before`;
 }
