@@ -45,6 +45,11 @@ const groups: readonly Group[] = [
       () => import("./commands/deploy/history.ts"),
     ],
   },
+  {
+    name: "config",
+    describe: "The settings of an environment",
+    commands: [() => import("./commands/config/explain.ts")],
+  },
 ];
 
 /** The whole command line. Parse it with `parseAsync`; failures are thrown, nothing exits. */

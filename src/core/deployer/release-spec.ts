@@ -25,35 +25,42 @@ export const serviceSpec = z.looseObject({
 });
 export type ServiceSpec = z.infer<typeof serviceSpec>;
 
+const statusRange = z
+  .tuple([z.number().int(), z.number().int()])
+  .default([200, 399])
+  .describe("Accepted status codes, from and to.");
+
 /** Requests whose path starts with `path` go to `port` of `service`; the hosts are those of the app's site. */
 export const route = z.strictObject({
   path: z
     .string()
     .regex(/^\/[A-Za-z0-9._~%+:@=,/-]*$/, "a path of letters, digits and -._~%+:@=,/")
-    .default("/"),
-  service: serviceName,
-  port: z.number().int().min(1).max(65535),
+    .default("/")
+    .describe("Requests whose path starts so."),
+  service: serviceName.describe("The service that they go to."),
+  port: z.number().int().min(1).max(65535).describe("Its port."),
 });
 export type Route = z.infer<typeof route>;
 
 /** One request that must be answered as expected, through the edge, before and after the switch. */
 export const smokeCheck = z.strictObject({
-  path: z.string().startsWith("/"),
-  /** Accepted status codes, inclusive range. */
-  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
-  /** Text that the body must contain. */
-  contains: z.string().optional(),
-  timeoutSeconds: z.number().positive().max(120).default(5),
+  path: z.string().startsWith("/").describe("What is asked for, with GET."),
+  status: statusRange,
+  contains: z.string().optional().describe("Text that the body must contain."),
+  timeoutSeconds: z.number().positive().max(120).default(5).describe("How long the answer may take."),
 });
 export type SmokeCheck = z.infer<typeof smokeCheck>;
 
 /** How the agent tells that a web service is ready, where its compose file has no health check. */
 export const healthProbe = z.strictObject({
-  path: z.string().startsWith("/").default("/"),
-  /** Accepted status codes, inclusive range. */
-  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
-  /** How long all services together may take to become healthy, in seconds. */
-  timeoutSeconds: z.number().positive().max(3600).default(30),
+  path: z.string().startsWith("/").default("/").describe("What is asked for, with GET."),
+  status: statusRange,
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(3600)
+    .default(30)
+    .describe("How long all services together may take to become healthy."),
 });
 export type HealthProbe = z.infer<typeof healthProbe>;
 
