@@ -2,7 +2,10 @@ import { readFailureFacts } from "../../core/deployer/release-failure.ts";
 import type { FailureFacts, ProbeFacts } from "../../core/deployer/release-failure.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
+import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import { labels } from "../engine/containers.ts";
 import type { Container, Containers } from "../engine/containers.ts";
+import { ownLabels } from "../engine/networks.ts";
 import type { OperationContext } from "../host.ts";
 import type { GateTarget } from "./health-gate.ts";
 import { likelyCauses } from "./likely-cause.ts";
@@ -24,7 +27,10 @@ export async function crashError(
     const message = `The container of service ${target.service} was removed while it started.`;
     return new IkomaError("RELEASE_CRASHED", message, { hint: "Find out who removed it, and deploy again." });
   }
-  const [log, exit] = await Promise.all([tellLastLines(containers, target, op), exitOf(containers, container)]);
+  const [log, exit] = await Promise.all([
+    tellLastLines(containers, target.service, target.containerId, op),
+    exitOf(containers, container),
+  ]);
   const { Error: engineError } = container.State;
   const seen = observe(target, {
     ...exit,
@@ -48,7 +54,7 @@ export async function unhealthyError(
   op: OperationContext,
 ): Promise<IkomaError> {
   const [log, listening] = await Promise.all([
-    tellLastLines(containers, target, op),
+    tellLastLines(containers, target.service, target.containerId, op),
     listeningSockets(container.State.Pid),
   ]);
   const seen = observe(target, { probe, log, ...(listening !== undefined && { listening }) });
@@ -69,6 +75,32 @@ export async function startError(
     if (container !== undefined && container.State.Error !== "") return crashError(containers, target, container, op);
   }
   return error;
+}
+
+/**
+ * A wrong answer to a smoke check, with the log of the service that gave it; any other error as it is. To be asked
+ * before its containers are removed.
+ */
+export async function withServiceLog(
+  containers: Containers,
+  spec: ReleaseSpec,
+  number: number,
+  error: unknown,
+  op: OperationContext,
+): Promise<unknown> {
+  if (!(error instanceof IkomaError) || error.code !== "RELEASE_SMOKE_FAILED") return error;
+  const { message, hint, details } = error;
+  const service = serviceOf(spec, String(details["path"]));
+  const found = await containers.list({ ...ownLabels(spec.app, "release", number), [labels.service]: service });
+  const [container] = found;
+  const log = container === undefined ? [] : await tellLastLines(containers, service, container.Id, op);
+  return new IkomaError("RELEASE_SMOKE_FAILED", message, { hint, details: { ...details, service, log }, cause: error });
+}
+
+/** The service that requests for a path go to: that of the longest route. */
+function serviceOf({ routes }: ReleaseSpec, path: string): string {
+  const fitting = routes.filter((route) => path.startsWith(route.path));
+  return fitting.toSorted((a, b) => b.path.length - a.path.length)[0]?.service ?? "";
 }
 
 /** The error with what serves in spite of it, where it is one of a service. */
@@ -116,10 +148,15 @@ async function exitOf(
   return (await containers.lastExit(container.Id).catch(() => undefined)) ?? {};
 }
 
-async function tellLastLines(containers: Containers, target: GateTarget, op: OperationContext): Promise<string[]> {
+async function tellLastLines(
+  containers: Containers,
+  service: string,
+  containerId: string,
+  op: OperationContext,
+): Promise<string[]> {
   // Some log drivers cannot be read from; that must not hide why the service fell.
-  const found = await containers.lastLines(target.containerId, logLines).catch(() => []);
+  const found = await containers.lastLines(containerId, logLines).catch(() => []);
   const lines = found.map(op.redact);
-  for (const line of lines) op.log(target.service, line);
+  for (const line of lines) op.log(service, line);
   return lines.map((line) => line.slice(0, quotedLength));
 }

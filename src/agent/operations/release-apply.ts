@@ -7,7 +7,7 @@ import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
-import { sayingWhatServes, startError } from "../gate/gate-failure.ts";
+import { sayingWhatServes, startError, withServiceLog } from "../gate/gate-failure.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { GateTarget } from "../gate/health-gate.ts";
 import { runSmokeChecks } from "../gate/smoke.ts";
@@ -46,8 +46,9 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
     await cutOver(host, input.spec, deployment, placements, op);
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
-      await undo(host, deployment, error, op);
-      throw sayingWhatServes(error, host.deployments.current(deployment.app) ?? null);
+      const told = await withServiceLog(host.containers, input.spec, deployment.number, error, op);
+      await undo(host, deployment, told, op);
+      throw sayingWhatServes(told, host.deployments.current(deployment.app) ?? null);
     }
     await finish(host, deployment, error, op);
   } finally {
