@@ -23,6 +23,7 @@ const DEFAULTS = {
   CRASH_AFTER_MS: "",
   CRASH_AFTER_CODE: "1",
   WRONG_PORT: "",
+  LISTEN_ADDRESS: "",
   IGNORE_SIGTERM: "",
   OUT_OF_MEMORY_AFTER_MS: "",
   OUT_OF_MEMORY_MAX_MB: "1024",
@@ -54,7 +55,11 @@ server.keepAliveTimeout = 75_000;
 process.on("SIGTERM", stop);
 process.on("SIGINT", stop);
 await sleep(number("START_DELAY_MS"));
-server.listen(number(settings.WRONG_PORT ? "WRONG_PORT" : "PORT"), () => {
+const listenOn = {
+  port: number(settings.WRONG_PORT ? "WRONG_PORT" : "PORT"),
+  ...(settings.LISTEN_ADDRESS && { host: settings.LISTEN_ADDRESS }),
+};
+server.listen(listenOn, () => {
   log(`listening on ${server.address().port}`);
 });
 scheduleTrouble();

@@ -52,6 +52,11 @@ const groups: readonly Group[] = [
     describe: "Apps: delete for good what a removed one has left",
     commands: [() => import("./commands/app/purge.ts")],
   },
+  {
+    name: "config",
+    describe: "The settings of an environment",
+    commands: [() => import("./commands/config/explain.ts")],
+  },
 ];
 
 /** The whole command line. Parse it with `parseAsync`; failures are thrown, nothing exits. */

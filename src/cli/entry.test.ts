@@ -37,8 +37,12 @@ interface Ended {
 }
 
 /** Runs the real executable, as from a shell without a terminal. */
-function ikoma(args: readonly string[], nodeArgs: readonly string[] = []): Promise<Ended> {
-  const env = { ...process.env };
+function ikoma(
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+  more: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  const env = { ...process.env, ...more };
   for (const name of ["IKOMA_STACK", "FORCE_COLOR", "CI"]) delete env[name];
   const child = spawn(process.execPath, [...nodeArgs, entry, ...args], {
     cwd: project,
@@ -117,6 +121,23 @@ test("status tells what runs, for people and for programs", async () => {
   });
 });
 
+test("config explain shows what is in force and where it is from, and no secret", async () => {
+  const env = "PULUMI_CONFIG_PASSPHRASE";
+  const [human, json] = await Promise.all([
+    ikoma(["config", "explain", "-s", "prod"], [], { [env]: "hunter22" }),
+    ikoma(["config", "explain", "--json"]),
+  ]);
+  expect(human.stdout).toMatch(/^SETTING +VALUE +FROM\n/);
+  expect(human.stdout).toMatch(/^passphrase +\[secret\] +PULUMI_CONFIG_PASSPHRASE$/m);
+  expect(human.stdout).toMatch(/^ikoma:apps +\{\} +Pulumi\.prod\.yaml:2$/m);
+  expect(human.stdout).toMatch(/^ikoma:offline +false +default$/m);
+  expect(human.stdout).not.toContain("hunter22");
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    kind: "ConfigExplained",
+    data: { stack: "prod", settings: [{ path: "ikoma:apps", origin: { kind: "file", line: 2 } }, { value: false }] },
+  });
+});
+
 test.each([
   [["--version"], 0],
   [["--help"], 0],
@@ -169,6 +190,7 @@ const helps = [
   "deploy status",
   "deploy history",
   "status",
+  "config explain",
 ];
 
 test.each(helps)("help of `ikoma %s`", async (command) => {

@@ -1,85 +1,257 @@
 /**
- * Every failure that a person can meet, in one table: its exit code, and what to do next. A message
- * says what happened; `cause` says why; the hint is the next step.
+ * Every failure that a person can meet, in one table: its exit code, what it means, and what to do next. An error's
+ * message says what happened this time, its `cause` why, its hint what to do. docs/errors.md is made from this.
  *
  * Exit codes follow Pulumi's own table (0 ok, 1 error, 2 usage or configuration, 3 authentication,
- * 4 resource, 6 stack not found, 8 cancelled, 9 time-out) with 10 for a release that failed its checks.
+ * 4 resource, 6 stack not found, 8 cancelled, 9 time-out, 255 internal) with 10 for a release that failed its checks.
  */
 export const errorTable = {
-  INTERNAL: { exitCode: 255, hint: "This is a defect. Run again with IKOMA_DEBUG=1 and report what it prints." },
-  USAGE: { exitCode: 2, hint: "See the command's --help." },
-  CONFIG_INVALID: { exitCode: 2, hint: "Correct the named setting in the stack's configuration file and run again." },
-  CONFIG_MISSING: { exitCode: 2, hint: "Set the named value with `pulumi config set` (add --secret for a secret)." },
-  STACK_NOT_FOUND: { exitCode: 6, hint: "List the stacks with `pulumi stack ls`, or name one with --stack." },
-  STACK_LOCKED: { exitCode: 1, hint: "Another run holds the stack. Wait for it, or use --wait-for-lock." },
-  ENGINE_MISSING: { exitCode: 1, hint: "Install the Pulumi CLI, or run scripts/setup, and put it on PATH." },
-  ENGINE_FAILED: { exitCode: 4, hint: "Read the diagnostics above; nothing further was changed." },
-  PASSPHRASE_MISSING: { exitCode: 3, hint: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE." },
-  CANCELLED: { exitCode: 8, hint: "Run the same command again to continue." },
-  TIMEOUT: { exitCode: 9, hint: "Run the same command again; finished steps are not repeated." },
-  COMPOSE_INVALID: { exitCode: 2, hint: "Correct the compose file; `docker compose config` shows how it is read." },
-  COMPOSE_UNSUPPORTED: { exitCode: 2, hint: "Change the named setting of the compose file." },
-  COMPOSE_MISSING: { exitCode: 1, hint: "Install Docker Compose v2, or run scripts/setup." },
-  BUNDLE_NOT_FOUND: { exitCode: 1, hint: "Make it with `ikoma bundle create`, or check the reference." },
-  BUNDLE_INVALID: { exitCode: 2, hint: "Make the bundle again with `ikoma bundle create`." },
-  IMAGE_NOT_FOUND: { exitCode: 1, hint: "Push the image first, or correct its reference." },
-  REGISTRY_UNREACHABLE: { exitCode: 1, hint: "Check the registry's address and that it runs." },
-  REGISTRY_AUTH: { exitCode: 3, hint: "Log in with `docker login`." },
+  INTERNAL: {
+    exitCode: 255,
+    meaning: "Something happened that the program did not foresee.",
+    hint: "This is a defect. Run again with IKOMA_DEBUG=1 and report what it prints.",
+  },
+  USAGE: {
+    exitCode: 2,
+    meaning: "The command line cannot be read, or does not say enough.",
+    hint: "See the command's --help.",
+  },
+  CONFIG_INVALID: {
+    exitCode: 2,
+    meaning: "A setting has a wrong name, a wrong type, or contradicts another.",
+    hint: "Correct the named setting in the stack's configuration file and run again.",
+  },
+  CONFIG_MISSING: {
+    exitCode: 2,
+    meaning: "A setting, a variable of the compose file or a project file is needed and not there.",
+    hint: "Set the named value with `pulumi config set` (add --secret for a secret).",
+  },
+  STACK_NOT_FOUND: {
+    exitCode: 6,
+    meaning: "The project has no stack of that name.",
+    hint: "List the stacks with `pulumi stack ls`, or name one with --stack.",
+  },
+  STACK_LOCKED: {
+    exitCode: 1,
+    meaning: "Another run changes the same stack.",
+    hint: "Another run holds the stack. Wait for it, or use --wait-for-lock.",
+  },
+  ENGINE_MISSING: {
+    exitCode: 1,
+    meaning: "The Pulumi CLI, or a plugin of it, cannot be found.",
+    hint: "Install the Pulumi CLI, or run scripts/setup, and put it on PATH.",
+  },
+  ENGINE_FAILED: {
+    exitCode: 4,
+    meaning: "The Pulumi engine ended with an error that is none of the others here.",
+    hint: "Read the diagnostics above; nothing further was changed.",
+  },
+  PASSPHRASE_MISSING: {
+    exitCode: 3,
+    meaning: "The stack's secrets are encrypted, and the passphrase is missing or does not fit.",
+    hint: "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE.",
+  },
+  CANCELLED: {
+    exitCode: 8,
+    meaning: "Somebody stopped the run; hosts went back to what they served.",
+    hint: "Run the same command again to continue.",
+  },
+  TIMEOUT: {
+    exitCode: 9,
+    meaning: "Something took longer than it may.",
+    hint: "Run the same command again; finished steps are not repeated.",
+  },
+  COMPOSE_INVALID: {
+    exitCode: 2,
+    meaning: "The compose file cannot be read, or compose refuses it.",
+    hint: "Correct the compose file; `docker compose config` shows how it is read.",
+  },
+  COMPOSE_UNSUPPORTED: {
+    exitCode: 2,
+    meaning: "The compose file asks for something that a release beside another cannot have.",
+    hint: "Change the named setting of the compose file.",
+  },
+  COMPOSE_MISSING: {
+    exitCode: 1,
+    meaning: "Docker Compose v2 is not installed where the bundle is made.",
+    hint: "Install Docker Compose v2, or run scripts/setup.",
+  },
+  BUNDLE_NOT_FOUND: {
+    exitCode: 1,
+    meaning: "There is no bundle at that reference.",
+    hint: "Make it with `ikoma bundle create`, or check the reference.",
+  },
+  BUNDLE_INVALID: {
+    exitCode: 2,
+    meaning: "What is at that reference is no bundle, or not the one that its digest names.",
+    hint: "Make the bundle again with `ikoma bundle create`.",
+  },
+  IMAGE_NOT_FOUND: {
+    exitCode: 1,
+    meaning: "An image that the compose file or `--image` names is not in its registry.",
+    hint: "Push the image first, or correct its reference.",
+  },
+  REGISTRY_UNREACHABLE: {
+    exitCode: 1,
+    meaning: "The registry does not answer, or answers nothing sensible.",
+    hint: "Check the registry's address and that it runs.",
+  },
+  REGISTRY_AUTH: {
+    exitCode: 3,
+    meaning: "The registry refuses the login, or wants one.",
+    hint: "Log in with `docker login`.",
+  },
   HOST_UNREACHABLE: {
     exitCode: 4,
+    meaning: "No SSH connection to the server could be made.",
     hint: "Check the address and port, and that the server is up: `ikoma host status`.",
   },
-  HOST_AUTH: { exitCode: 3, hint: "Check the SSH user and key for this host." },
-  HOST_KEY_UNKNOWN: { exitCode: 3, hint: "Compare the fingerprint with the server's and run `ikoma host trust`." },
-  HOST_KEY_CHANGED: { exitCode: 3, hint: "Find out why the key changed before you run `ikoma host trust` again." },
-  HOST_NOT_READY: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
-  HOST_UNSUPPORTED: { exitCode: 4, hint: "Correct what is named on the host, then run `ikoma host bootstrap` again." },
+  HOST_AUTH: {
+    exitCode: 3,
+    meaning: "The server refuses the SSH user or key.",
+    hint: "Check the SSH user and key for this host.",
+  },
+  HOST_KEY_UNKNOWN: {
+    exitCode: 3,
+    meaning: "Nobody has said yet that the server's key is the right one.",
+    hint: "Compare the fingerprint with the server's and run `ikoma host trust`.",
+  },
+  HOST_KEY_CHANGED: {
+    exitCode: 3,
+    meaning: "The server shows another key than the one that is trusted.",
+    hint: "Find out why the key changed before you run `ikoma host trust` again.",
+  },
+  HOST_NOT_READY: {
+    exitCode: 4,
+    meaning: "Docker or the agent on the server does not do its work.",
+    hint: "Run `ikoma host bootstrap`.",
+  },
+  HOST_UNSUPPORTED: {
+    exitCode: 4,
+    meaning: "Something on the server is missing or too old, or a step of its set-up failed.",
+    hint: "Correct what is named on the host, then run `ikoma host bootstrap` again.",
+  },
   HOST_IN_USE: {
     exitCode: 2,
+    meaning: "Apps of a stack are configured on the host that is to be forgotten.",
     hint: "Give the apps another host (their setting `host`) or take them out, then run again; or add --force.",
   },
-  AGENT_MISSING: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
-  AGENT_PROTOCOL: { exitCode: 4, hint: "Upgrade the older side: `ikoma host bootstrap`, or this CLI." },
-  AGENT_CONNECTION_LOST: { exitCode: 4, hint: "The host finishes what was started. Run the same command again." },
-  AGENT_OFFLINE: { exitCode: 4, hint: "Run without `offline` to change a host." },
+  AGENT_MISSING: {
+    exitCode: 4,
+    meaning: "The server has no agent.",
+    hint: "Run `ikoma host bootstrap`.",
+  },
+  AGENT_PROTOCOL: {
+    exitCode: 4,
+    meaning: "The agent and this program do not understand each other: one is too old.",
+    hint: "Upgrade the older side: `ikoma host bootstrap`, or this CLI.",
+  },
+  AGENT_CONNECTION_LOST: {
+    exitCode: 4,
+    meaning: "The connection to the agent broke and did not come back in time.",
+    hint: "The host finishes what was started. Run the same command again.",
+  },
+  AGENT_OFFLINE: {
+    exitCode: 4,
+    meaning: "The stack is `offline`: plans are made without looking at hosts, and nothing can be changed.",
+    hint: "Run without `offline` to change a host.",
+  },
   STALE_GENERATION: {
     exitCode: 4,
+    meaning: "The app was changed between the plan and its execution.",
     hint: "Somebody else changed the app meanwhile. Run the same command again to see the new plan.",
   },
-  DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, or use --wait-for-lock." },
-  APP_UNKNOWN: { exitCode: 2, hint: "Check the app's name, or see `ikoma status`." },
-  HOOK_FAILED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
+  DEPLOY_IN_PROGRESS: {
+    exitCode: 4,
+    meaning: "Another deploy of the app is under way.",
+    hint: "Wait for the deploy that is named, or use --wait-for-lock.",
+  },
+  APP_UNKNOWN: {
+    exitCode: 2,
+    meaning: "The stack or the host has no app of that name.",
+    hint: "Check the app's name, or see `ikoma status`.",
+  },
   APP_IN_USE: {
     exitCode: 2,
+    meaning: "The app that is to be purged still stands on the host, or a volume is not its own.",
     hint: "Take the app out of the stack's settings and apply, or run `pulumi destroy`; then purge.",
   },
-  RELEASE_CRASHED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
-  RELEASE_UNHEALTHY: { exitCode: 10, hint: "Read the probe's answer above; the release before it still serves." },
-  RELEASE_SMOKE_FAILED: { exitCode: 10, hint: "Read the check's answer above; the release before it still serves." },
+  HOOK_FAILED: {
+    exitCode: 10,
+    meaning: "A job that runs before the release starts ended badly or took too long.",
+    hint: "Read the log lines above; the release before it still serves.",
+  },
+  RELEASE_CRASHED: {
+    exitCode: 10,
+    meaning: "A service of the new release ended, or could not be started.",
+    hint: "Read the log lines above; the release before it still serves.",
+  },
+  RELEASE_UNHEALTHY: {
+    exitCode: 10,
+    meaning: "A service of the new release ran, but did not become healthy in time.",
+    hint: "Read the probe's answer above; the release before it still serves.",
+  },
+  RELEASE_SMOKE_FAILED: {
+    exitCode: 10,
+    meaning: "The new release gave a wrong answer to a smoke check.",
+    hint: "Read the check's answer above; the release before it still serves.",
+  },
   RELEASE_BAKE_FAILED: {
     exitCode: 10,
+    meaning: "The release went bad with visitors in its bake time, and was taken back.",
     hint: "The release before it serves again. Correct the app and deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
   },
   RELEASE_INTERRUPTED: {
     exitCode: 4,
+    meaning: "The agent or the server was stopped in the middle of the deploy.",
     hint: "The host went back to the release before it. Run the same command again.",
   },
   RELEASE_WITHDRAWN: {
     exitCode: 4,
+    meaning: "The bundle was rolled back from, or switched back from, and is not deployed again unasked.",
     hint: "Deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
   },
-  NO_ROLLBACK_TARGET: { exitCode: 2, hint: "See `ikoma deploy history` for what can be rolled back to." },
-  ACCESSORY_FAILED: { exitCode: 4, hint: "Read the log lines above; no release was changed." },
+  NO_ROLLBACK_TARGET: {
+    exitCode: 2,
+    meaning: "There is no earlier good deployment, or not the one that was named.",
+    hint: "See `ikoma deploy history` for what can be rolled back to.",
+  },
+  ACCESSORY_FAILED: {
+    exitCode: 4,
+    meaning: "A long-lived service (database, cache) did not start or did not become healthy.",
+    hint: "Read the log lines above; no release was changed.",
+  },
   IMAGE_PULL_FAILED: {
     exitCode: 4,
+    meaning: "The server cannot pull an image.",
     hint: "Check that the host can reach the registry and is logged in: `ikoma host bootstrap`.",
   },
-  IMAGE_PLATFORM: { exitCode: 4, hint: "Build the image for the host's platform (docker buildx build --platform …)." },
-  DISK_FULL: { exitCode: 4, hint: "Free space on the host." },
-  EDGE_FAILED: { exitCode: 4, hint: "See `ikoma host status` and the log of the container ikoma-edge." },
-  NETWORKS_EXHAUSTED: { exitCode: 4, hint: "Enlarge `networkPool` of the host, or remove an app." },
-  JOURNAL_NEWER: { exitCode: 4, hint: "Install the newer agent again: `ikoma host bootstrap`." },
-} as const satisfies Record<string, { exitCode: number; hint: string }>;
+  IMAGE_PLATFORM: {
+    exitCode: 4,
+    meaning: "An image is built for another processor or system than the server's.",
+    hint: "Build the image for the host's platform (docker buildx build --platform …).",
+  },
+  DISK_FULL: {
+    exitCode: 4,
+    meaning: "The server has too little free disk for the images of the release.",
+    hint: "Free space on the host.",
+  },
+  EDGE_FAILED: {
+    exitCode: 4,
+    meaning: "The edge (HAProxy) does not run, or does not do what it was told.",
+    hint: "See `ikoma host status` and the log of the container ikoma-edge.",
+  },
+  NETWORKS_EXHAUSTED: {
+    exitCode: 4,
+    meaning: "All networks of the host's pool are in use.",
+    hint: "Enlarge `networkPool` of the host, or remove an app.",
+  },
+  JOURNAL_NEWER: {
+    exitCode: 4,
+    meaning: "The server's journal was written by a newer agent than the one that was started.",
+    hint: "Install the newer agent again: `ikoma host bootstrap`.",
+  },
+} as const satisfies Record<string, { exitCode: number; meaning: string; hint: string }>;
 
 /** A code of {@link errorTable}. */
 export type ErrorCode = keyof typeof errorTable;

@@ -1,5 +1,6 @@
 import { Metadata, status, type ServiceError } from "@grpc/grpc-js";
 import * as z from "zod";
+import { evidenceOf, readFailureFacts } from "../core/deployer/release-failure.ts";
 import type { IkomaError } from "../core/errors.ts";
 import { encodeMap, type PropertyMap } from "./property-values.ts";
 import { Any, providerMessages, statusMessages } from "./proto.ts";
@@ -30,11 +31,14 @@ export function toServiceError(error: IkomaError, partial?: PartialResource): Se
   return Object.assign(new Error(details), { code: status.FAILED_PRECONDITION, details, metadata });
 }
 
-/** Code, message, what the app logged last, and the next step. */
+/** Code, message, what was seen, what the app logged last, and the next step: all that plain `pulumi` can show. */
 export function errorText(error: IkomaError): string {
   const log = shownDetails.parse(error.details).log ?? [];
-  const lines = log.slice(-shownLogLines).map((line) => `  | ${line}`);
-  return [`${error.code}: ${error.message}`, ...lines, error.hint].join("\n");
+  const facts = readFailureFacts(error.details);
+  const seen = facts === undefined ? [] : evidenceOf(facts).map(({ label, text }) => `  ${label}: ${text}`);
+  const service = facts === undefined ? "" : `${facts.service} `;
+  const lines = log.slice(-shownLogLines).map((line) => `  ${service}| ${line}`);
+  return [`${error.code}: ${error.message}`, ...seen, ...lines, error.hint].join("\n");
 }
 
 function initFailedDetails(reason: string, { id, inputs }: PartialResource): Buffer {

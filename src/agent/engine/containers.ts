@@ -33,7 +33,10 @@ const containerDetails = z.object({
     OOMKilled: z.boolean(),
     ExitCode: z.number(),
     Error: z.string().default(""),
+    /** Of its first process, on the host; 0 while it does not run. */
+    Pid: z.number().default(0),
   }),
+  HostConfig: z.object({ Memory: z.number().default(0) }).default({ Memory: 0 }),
   Config: z.object({
     Image: z.string(),
     Env: z.array(z.string()).nullable().default([]),
@@ -49,6 +52,11 @@ const containerDetails = z.object({
     .nullish()
     .transform((mounts) => mounts ?? []),
   NetworkSettings: z.object({ Networks: z.record(z.string(), attachedNetwork) }),
+});
+
+const engineEvent = z.object({
+  Action: z.string(),
+  Actor: z.object({ Attributes: z.record(z.string(), z.string()).default({}) }),
 });
 
 /** A container as the engine describes it. */
@@ -95,6 +103,23 @@ export class Containers {
       .map((line) => line.trimEnd())
       .filter((line) => line !== "")
       .slice(-count);
+  }
+
+  /** How the container's process ended last; undefined where the engine does not remember. */
+  async lastExit(id: string): Promise<{ exitCode: number; outOfMemory: boolean } | undefined> {
+    const filters = encodeURIComponent(JSON.stringify({ container: [id], event: ["die", "oom"] }));
+    const untilSeconds = Math.ceil(Date.now() / 1000);
+    const text = await this.#engine.raw({ path: `/events?since=0&until=${untilSeconds}&filters=${filters}` });
+    const lines = text
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    const events = lines.map((line) => engineEvent.parse(JSON.parse(line)));
+    const at = events.findLastIndex(({ Action }) => Action === "die");
+    const exitCode = Number(events[at]?.Actor.Attributes["exitCode"] ?? Number.NaN);
+    if (Number.isNaN(exitCode)) return undefined;
+    const nearby = events.slice(Math.max(0, at - 1), at + 2);
+    return { exitCode, outOfMemory: nearby.some(({ Action }) => Action === "oom") };
   }
 
   /** Runs a command inside and gives its exit code and output. Aborted, the caller waits no longer; the command goes on. */

@@ -128,4 +128,13 @@ describe("staging a bundle", () => {
     expect(ended.error).toMatchObject({ code: "IMAGE_PLATFORM" });
     expect(ended.error?.message).toContain("linux/arm64, this host is linux/amd64");
   });
+
+  test("pulls nothing onto a host whose disk is full", async () => {
+    on.engine.pullable.set(web, {});
+    // The kernel's own file system, on which nothing is ever free.
+    on.host.paths.root = "/proc";
+    const ended = await stage(web);
+    expect(ended.error).toMatchObject({ code: "DISK_FULL", message: expect.stringContaining("0 MiB free") });
+    expect(on.engine.calls.some((each) => each.startsWith("POST /images/create"))).toBe(false);
+  });
 });

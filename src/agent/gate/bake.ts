@@ -6,7 +6,9 @@ import type { Containers } from "../engine/containers.ts";
 import type { OperationContext } from "../host.ts";
 import { BakeTally, describeFigures, judge } from "./bake-verdict.ts";
 import type { BakeFigures } from "./bake-verdict.ts";
-import { healthCheck, howItFell } from "./health-gate.ts";
+import { describeProbe } from "../../core/deployer/release-failure.ts";
+import { healthCheckOf } from "./health-check.ts";
+import { howItFell } from "./health-gate.ts";
 import type { GateTarget } from "./health-gate.ts";
 
 /** A release that has just been switched to. */
@@ -129,15 +131,18 @@ async function watchHealth(
   op: OperationContext,
 ): Promise<never> {
   const { service } = target;
-  const check = healthCheck(containers, target, health, Number.POSITIVE_INFINITY, op.redact);
+  const check = healthCheckOf(containers, target, health, Number.POSITIVE_INFINITY, op.redact);
   let failed = 0;
   for (;;) {
     await sleep(probePauseMs, undefined, { signal });
-    const answer = await check?.(signal);
+    const answer = await check(signal);
     signal.throwIfAborted();
     failed = answer === undefined ? 0 : failed + 1;
     if (answer !== undefined && failed >= failedProbesInARow)
-      throw failure(`the service ${service} is not healthy any more: ${answer}`, { service, probe: answer });
+      throw failure(`the service ${service} is not healthy any more: ${describeProbe(answer)}`, {
+        service,
+        probe: answer,
+      });
   }
 }
 

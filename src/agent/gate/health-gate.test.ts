@@ -3,7 +3,8 @@ import { TestHost } from "../../../test/doubles/host/host.ts";
 import type { FakeContainer, Program } from "../../../test/doubles/host/engine.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
 import type { OperationContext } from "../host.ts";
-import { healthCommand, restartCounts, waitUntilHealthy } from "./health-gate.ts";
+import { healthCommand } from "./health-check.ts";
+import { restartCounts, waitUntilHealthy } from "./health-gate.ts";
 import type { GateTarget } from "./health-gate.ts";
 
 let on: TestHost;
@@ -31,6 +32,8 @@ afterEach(async () => {
   await on.dispose();
 });
 
+const plain = { app: "shop", environment: {}, service: "web", healthcheck: undefined };
+
 const health = (timeoutSeconds = 5) => ({ path: "/healthz", status: [200, 299] as [number, number], timeoutSeconds });
 
 async function start(service: string, program: Program = {}): Promise<FakeContainer> {
@@ -40,7 +43,7 @@ async function start(service: string, program: Program = {}): Promise<FakeContai
 
 async function target(service: string, program: Program, more: Partial<GateTarget> = {}): Promise<GateTarget> {
   const container = await start(service, program);
-  return { service, containerId: container.Id, healthcheck: undefined, ...more };
+  return { app: "shop", environment: {}, service, containerId: container.Id, healthcheck: undefined, ...more };
 }
 
 function gate(targets: GateTarget[], timeoutSeconds?: number): Promise<void> {
@@ -84,6 +87,8 @@ describe("healthy is", () => {
     const { Id } = await on.engine.createContainer({ name: "web", image: "web", network: "net", address: "127.9.9.2" });
     await gate([
       {
+        app: "shop",
+        environment: {},
         service: "web",
         containerId: Id,
         healthcheck: { disable: true, test: "false" },
@@ -107,12 +112,24 @@ describe("healthy is", () => {
 describe("a container that falls", () => {
   test("is told at once, with code, last lines and without secrets; nobody waits for the others", async () => {
     const never = await target("slow", { exec: () => ({ code: 1, output: "" }) }, { healthcheck: { test: "false" } });
-    const fallen = await target("web", { exitCode: 137, outOfMemory: true, lines: ["one", "two hunter22"] });
+    const fallen = await target(
+      "web",
+      { exitCode: 137, outOfMemory: true, lines: ["one", "two hunter22"] },
+      { environment: { PORT: "80", MODE: "" } },
+    );
     const before = Date.now();
     await expect(gate([never, fallen], 60)).rejects.toMatchObject({
       code: "RELEASE_CRASHED",
-      message: "The service web stopped while it started (it ran out of memory); its last line: two [secret]",
-      details: { service: "web", exitCode: 137, outOfMemory: true, log: ["one", "two [secret]"] },
+      message:
+        "The service web stopped while it started (exit code 137): it ran out of memory and was killed: it needs more than the host's memory",
+      details: {
+        service: "web",
+        exitCode: 137,
+        outOfMemory: true,
+        causes: [{ id: "out-of-memory" }, { id: "variable-empty", says: "it was given no value for MODE" }],
+        emptyVariables: ["MODE"],
+        log: ["one", "two [secret]"],
+      },
     });
     expect(Date.now() - before).toBeLessThan(5000);
     expect(logged).toEqual(["web: one", "web: two [secret]"]);
@@ -137,26 +154,24 @@ describe("a container that falls", () => {
     const fallen = await start("web");
     Object.assign(fallen, container);
     Object.assign(fallen.State, state);
-    await expect(gate([{ service: "web", containerId: fallen.Id, healthcheck: undefined }])).rejects.toMatchObject({
+    await expect(gate([{ ...plain, containerId: fallen.Id }])).rejects.toMatchObject({
       code: "RELEASE_CRASHED",
     });
   });
 
   test("or is removed by somebody is told to be so", async () => {
-    await expect(gate([{ service: "web", containerId: "gone", healthcheck: undefined }])).rejects.toThrow(
-      "was removed",
-    );
+    await expect(gate([{ ...plain, containerId: "gone" }])).rejects.toThrow("was removed");
   });
 
   test("only counts what it did since it was asked for", async () => {
     const old = await start("db");
     Object.assign(old, { RestartCount: 4 });
     const restartsBefore = (await restartCounts(on.host.containers, {})).get(old.Id) ?? 0;
-    await gate([{ service: "db", containerId: old.Id, healthcheck: undefined, restartsBefore }]);
+    await gate([{ ...plain, containerId: old.Id, restartsBefore }]);
     Object.assign(old, { RestartCount: 5 });
-    await expect(
-      gate([{ service: "db", containerId: old.Id, healthcheck: undefined, restartsBefore }]),
-    ).rejects.toMatchObject({ code: "RELEASE_CRASHED" });
+    await expect(gate([{ ...plain, containerId: old.Id, restartsBefore }])).rejects.toMatchObject({
+      code: "RELEASE_CRASHED",
+    });
   });
 });
 
@@ -167,8 +182,8 @@ describe("a container that is never healthy", () => {
     await expect(gate([slow], 0.2)).rejects.toMatchObject({
       code: "RELEASE_UNHEALTHY",
       message:
-        "The service db did not become healthy within 0.2 s: its health check ended with 2: no route to [secret]",
-      details: { service: "db", log: ["waiting"] },
+        "The service db did not become healthy within 0.2 s: its health check failed: exit code 2: no route to [secret]",
+      details: { service: "db", probe: { kind: "command", code: 2, said: "no route to [secret]" }, log: ["waiting"] },
     });
   });
 

@@ -73,9 +73,15 @@ export function isAccepted(answer: ProbeAnswer, [from, to]: readonly [number, nu
   return "status" in answer && answer.status >= from && answer.status <= to;
 }
 
-/** The answer in words, for a message: `status 503: database is down`. Masked before it is cut: half a secret would not be found. */
-export function describeAnswer(answer: ProbeAnswer, redact: (text: string) => string): string {
+/** The first bytes of the answer, or why none came. Masked before it is cut: half a secret would not be found. */
+export function shownText(answer: ProbeAnswer, redact: (text: string) => string): string {
   if ("failure" in answer) return redact(answer.failure);
-  const text = redact(answer.body).trim().replaceAll(/\s+/g, " ").slice(0, 200);
+  return redact(answer.body).trim().replaceAll(/\s+/g, " ").slice(0, 200);
+}
+
+/** The answer in words, for a message: `status 503: database is down`. */
+export function describeAnswer(answer: ProbeAnswer, redact: (text: string) => string): string {
+  const text = shownText(answer, redact);
+  if ("failure" in answer) return text;
   return text === "" ? `status ${answer.status}` : `status ${answer.status}: ${text}`;
 }

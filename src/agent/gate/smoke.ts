@@ -20,12 +20,10 @@ export async function runSmokeChecks(
       ? `a body with ${JSON.stringify(check.contains)}`
       : `a status of ${check.status.join("-")}`;
     const said = describeAnswer(answer, op.redact);
-    throw new IkomaError(
-      "RELEASE_SMOKE_FAILED",
-      `The smoke check GET ${check.path} ${where} wanted ${wanted} and got ${said}`,
-      {
-        details: { path: check.path, answer: said, where },
-      },
-    );
+    const happened = `The smoke check GET ${check.path} ${where} failed`;
+    const cause = `it wanted ${wanted} and got ${said}`;
+    throw new IkomaError("RELEASE_SMOKE_FAILED", `${happened}: ${cause}`, {
+      details: { path: check.path, answer: said, where, happened, cause },
+    });
   }
 }

@@ -133,13 +133,15 @@ async function gate(
   const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
   const targets = containers.map((each) => {
     const service = each.Config.Labels?.["com.docker.compose.service"] ?? "";
-    const healthcheck = spec.services[service]?.["healthcheck"];
-    return { service, containerId: each.Id, healthcheck, restartsBefore: restarts.get(each.Id) ?? 0 };
+    const asked = spec.services[service];
+    const restartsBefore = restarts.get(each.Id) ?? 0;
+    const settings = { healthcheck: asked?.["healthcheck"], environment: asked?.environment ?? {} };
+    return { app: spec.app, service, containerId: each.Id, restartsBefore, ...settings };
   });
   try {
     await waitUntilHealthy(host.containers, targets, { ...defaultHealth, timeoutSeconds: accessoryTimeoutSeconds }, op);
   } catch (error) {
     if (!(error instanceof IkomaError)) throw error;
-    throw new IkomaError("ACCESSORY_FAILED", error.message, { details: error.details, cause: error });
+    throw new IkomaError("ACCESSORY_FAILED", error.message, { hint: error.hint, details: error.details, cause: error });
   }
 }

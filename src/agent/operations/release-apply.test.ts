@@ -172,8 +172,18 @@ describe("a bad release", () => {
   });
 
   test("that fails its smoke checks is caught before anybody sees it", async () => {
-    const ended = await deploy("v2", { program: saying("wrong"), smoke: [{ path: "/", contains: "right" }] });
-    expect(ended.error).toMatchObject({ code: "RELEASE_SMOKE_FAILED", details: { where: "before the switch" } });
+    const program = { ...saying("wrong"), lines: ["started", "the till is empty"] };
+    const ended = await deploy("v2", { program, smoke: [{ path: "/", contains: "right" }] });
+    expect(ended.error).toMatchObject({
+      code: "RELEASE_SMOKE_FAILED",
+      details: {
+        where: "before the switch",
+        service: "web",
+        cause: 'it wanted a body with "right" and got status 200: wrong',
+        log: ["started", "the till is empty"],
+        serving: { number: 1, version: "v1" },
+      },
+    });
     expect(on.host.journal.events(ended.key, 0).map((each) => each.name)).not.toContain("switching");
     await nothingChanged();
   });

@@ -3,7 +3,7 @@ import { toIkomaError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { labels } from "../engine/containers.ts";
-import { tellLastLines } from "../gate/health-gate.ts";
+import { sayingWhatServes, tellLastLines, withServiceLog } from "../gate/gate-failure.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../ledger/deployments.ts";
 import type { OperationResult } from "../protocol.ts";
@@ -44,8 +44,9 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
     await runPostHooks(host, hooks, op);
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
-      await undo(host, deployment, error, op);
-      throw error;
+      const told = await withServiceLog(host.containers, input.spec, deployment.number, error, op);
+      await undo(host, deployment, told, op);
+      throw sayingWhatServes(told, host.deployments.current(deployment.app) ?? null);
     }
     await finish(host, deployment, error, op);
   } finally {
@@ -139,9 +140,5 @@ async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op
 /** The last words of a release that visitors have seen, while they can still be read. */
 async function tellWhatItSaid(host: Host, { app, number }: LedgerDeployment, op: OperationContext): Promise<void> {
   for (const each of await host.containers.list(ownLabels(app, "release", number)))
-    await tellLastLines(
-      host.containers,
-      { service: each.Config.Labels?.[labels.service] ?? "", containerId: each.Id },
-      op,
-    );
+    await tellLastLines(host.containers, each.Config.Labels?.[labels.service] ?? "", each.Id, op);
 }

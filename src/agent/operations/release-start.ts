@@ -2,6 +2,8 @@ import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
 import { hostNameOf } from "../edge-from-ledger.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { volumeName } from "../engine/volumes.ts";
+import type { ComposeProject } from "../engine/compose.ts";
+import { startError } from "../gate/gate-failure.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { GateTarget } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
@@ -35,19 +37,12 @@ export async function bringUp(
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
-  await host.compose.up(
-    renderRelease(spec, deployment.number, placements, host.files),
-    webs.map((each) => each.key),
-    op.signal,
-  );
+  const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, deployment.number, webs, before);
+  const composed = renderRelease(spec, deployment.number, placements, host.files);
+  await startAll(host, composed, webs, targets, op);
 
   await op.enter("gating");
-  await waitUntilHealthy(
-    host.containers,
-    await gateTargets(host, spec, deployment.number, webs, before),
-    spec.health,
-    op,
-  );
+  await waitUntilHealthy(host.containers, await targets(), spec.health, op);
   op.step("healthy", webs.map((each) => each.key).join(", "));
   return placements;
 }
@@ -63,12 +58,24 @@ export async function startWorkers(
   const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
   if (workers.length === 0) return;
   const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
-  await host.compose.up(
-    renderRelease(spec, number, placements, host.files),
-    workers.map((each) => each.key),
-  );
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
+  const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, number, workers, before);
+  await startAll(host, renderRelease(spec, number, placements, host.files), workers, targets, op);
+  await waitUntilHealthy(host.containers, await targets(), spec.health, op);
   op.step("workers", workers.map((each) => each.key).join(", "));
+}
+
+/** Has compose start the containers; of one that the engine could not start the failure says why. */
+async function startAll(
+  host: Host,
+  composed: ComposeProject,
+  placements: readonly Placement[],
+  targets: () => Promise<GateTarget[]>,
+  op: OperationContext,
+): Promise<void> {
+  const keys = placements.map((each) => each.key);
+  await host.compose.up(composed, keys, op.signal).catch(async (error: unknown) => {
+    throw await startError(host.containers, await targets(), error, op);
+  });
 }
 
 /** What to watch of these containers, and how. */
@@ -84,7 +91,9 @@ export async function gateTargets(
     const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
     const port = spec.routes.find((route) => route.service === placement.service)?.port;
     return {
+      app: spec.app,
       service: placement.service,
+      environment: spec.services[placement.service]?.environment ?? {},
       containerId: container?.Id ?? `${spec.app}-${number}-${placement.key}-1`,
       healthcheck: spec.services[placement.service]?.["healthcheck"],
       restartsBefore: restartsBefore.get(container?.Id ?? "") ?? 0,

@@ -24,7 +24,11 @@ function container(Env: string[] | null, state: Partial<Container["State"]> = {}
     Name: "/shop-1-web-1",
     Image: "sha256:0",
     RestartCount: 0,
-    State: { Status: "running", Running: true, Restarting: false, OOMKilled: false, ExitCode: 0, Error: "", ...state },
+    State: {
+      ...{ Status: "running", Running: true, Restarting: false, OOMKilled: false, ExitCode: 0, Error: "", Pid: 7 },
+      ...state,
+    },
+    HostConfig: { Memory: 0 },
     Config: { Image, Env, Labels: {} },
     Mounts: [],
     NetworkSettings: { Networks: {} },

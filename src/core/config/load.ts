@@ -6,6 +6,7 @@ import {
   hostsConfig,
   secretsConfig,
   setupConfig,
+  stackSettings,
   type AppConfig,
   type HostConfig,
   type HostSetup,
@@ -33,7 +34,7 @@ export interface HostsConfig {
 }
 
 const namespace = "ikoma:";
-const keys = ["hosts", "apps", "secrets", "setup", "offline"] as const;
+const keys = stackSettings.keyof().options;
 type Key = (typeof keys)[number];
 
 /**
@@ -60,7 +61,7 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
     if (twice !== undefined)
       refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
   }
-  return { hosts, apps, secrets, offline: setting(raw, "offline", z.boolean()) ?? false };
+  return { hosts, apps, secrets, offline: setting(raw, "offline", stackSettings.shape.offline) ?? false };
 }
 
 /**

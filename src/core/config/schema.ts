@@ -1,65 +1,120 @@
 import * as z from "zod";
 import { appName, bakePolicy, healthProbe, smokeCheck } from "../deployer/release-spec.ts";
 
-/** How to reach a host. Written by `ikoma host trust`. */
+// The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
+
+/** How to reach a host. */
 export const hostConfig = z.strictObject({
-  /** Name or address that SSH connects to. */
-  address: z.string().min(1),
-  port: z.number().int().min(1).max(65535).default(22),
-  /** root, or a member of the group docker. */
-  user: z.string().min(1).default("root"),
-  /** The server's public key, as `ssh-ed25519 AAAA…`; connections to any other key are refused. */
+  address: z.string().min(1).describe("Name or address that SSH connects to."),
+  port: z.number().int().min(1).max(65535).default(22).describe("Port of its SSH server."),
+  user: z.string().min(1).default("root").describe("`root`, or a member of the group `docker`."),
   hostKey: z
     .string()
-    .regex(/^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+$/, "`type base64`, as in a known_hosts file"),
-  /** Private key file; without it the SSH agent and the usual files of ~/.ssh are tried. */
-  identityFile: z.string().optional(),
+    .regex(/^(ssh-ed25519|ecdsa-sha2-nistp\d+|ssh-rsa) [A-Za-z0-9+/=]+$/, "`type base64`, as in a known_hosts file")
+    .describe("The server's public key, as `ssh-ed25519 AAAA…`; connections to any other key are refused."),
+  identityFile: z
+    .string()
+    .optional()
+    .describe("Private key file; without it the SSH agent and the usual files of `~/.ssh` are tried."),
 });
 export type HostConfig = z.infer<typeof hostConfig>;
 
 /** What is set up on a host by the stack `hosts`. */
 export const hostSetup = z.strictObject({
-  /** Image of the agent; without it the one of this version is streamed over SSH. */
-  agentImage: z.string().optional(),
-  edgeImage: z.string().optional(),
-  /** Ports of the edge. */
-  httpPort: z.number().int().min(1).max(65535).default(80),
-  httpsPort: z.number().int().min(1).max(65535).default(443),
-  /** Addresses that releases get their networks from. */
-  networkPool: z.cidrv4().default("10.210.0.0/16"),
-  /** What images may take on disk, in GB (10⁹ bytes), before the oldest that are kept for a rollback go. */
-  imageBudgetGb: z.number().positive().default(10),
+  agentImage: z
+    .string()
+    .optional()
+    .describe("Image of the agent; without it the one of this version is streamed over SSH."),
+  edgeImage: z
+    .string()
+    .optional()
+    .describe("Image of the edge (HAProxy); without it the one of this version is streamed over SSH."),
+  httpPort: z.number().int().min(1).max(65535).default(80).describe("Port on which the edge takes HTTP."),
+  httpsPort: z.number().int().min(1).max(65535).default(443).describe("Port on which the edge takes HTTPS."),
+  networkPool: z
+    .cidrv4()
+    .default("10.210.0.0/16")
+    .describe("Addresses that releases get their networks from; nothing else on the host may use them."),
+  imageBudgetGb: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("What images may take on disk, in GB (10⁹ bytes), before the oldest that are kept for a rollback go."),
 });
 export type HostSetup = z.infer<typeof hostSetup>;
 
 /** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
-  /** Name of a host in `ikoma:hosts`. */
-  host: z.string(),
-  domains: z.array(z.string()).default([]),
-  /** Reference of the release bundle: `registry/name@sha256:…` (or a file, for trying things). */
-  bundle: z.string().optional(),
-  /** Bundle that the accessories are taken from, where it is not `bundle`: set by a rollback, removed by the next deploy. */
-  accessoriesBundle: z.string().optional(),
-  /** Values for the variables of the compose file that are no secrets. Secrets: `ikoma:secrets`. */
-  env: z.record(z.string(), z.string()).default({}),
-  health: healthProbe.optional(),
-  smoke: z.array(smokeCheck).optional(),
-  drainSeconds: z.number().min(0).max(3600).optional(),
-  /** How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is. */
-  bake: bakePolicy.optional(),
-  /** How many good deployments stay ready for a rollback. */
-  keep: z.number().int().min(1).max(50).default(5),
-  /** Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case. */
-  protectAccessories: z.boolean().default(true),
+  host: z.string().describe("Name of a host in `ikoma:hosts`."),
+  domains: z
+    .array(z.string())
+    .default([])
+    .describe("Host names that the edge serves the app under; none means every name that no other app has."),
+  bundle: z
+    .string()
+    .optional()
+    .describe(
+      "Reference of the release bundle: `registry/name@sha256:…` (or a file, for trying things). `deploy apply --bundle` writes it. Without it the app is not deployed.",
+    ),
+  accessoriesBundle: z
+    .string()
+    .optional()
+    .describe(
+      "Bundle that the accessories are taken from, where it is not `bundle`: set by a rollback, removed by the next deploy.",
+    ),
+  env: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("Values for the variables of the compose file that are no secrets. Secrets: `ikoma:secrets`."),
+  health: healthProbe
+    .optional()
+    .describe("How a web service without a health check of its own is told to be ready; before what the bundle says."),
+  smoke: z
+    .array(smokeCheck)
+    .optional()
+    .describe("Requests that must be answered before and after the switch; in place of those of the bundle."),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .optional()
+    .describe("How long old connections may live on after the switch; before what the bundle says."),
+  bake: bakePolicy
+    .optional()
+    .describe("How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is."),
+  keep: z.number().int().min(1).max(50).default(5).describe("How many good deployments stay ready for a rollback."),
+  protectAccessories: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case.",
+    ),
 });
 export type AppConfig = z.infer<typeof appConfig>;
 
 /** `ikoma:hosts` */
-export const hostsConfig = z.record(z.string(), hostConfig);
+export const hostsConfig = z
+  .record(z.string(), hostConfig)
+  .describe("How hosts are reached, by name. Written by `ikoma host trust`.");
 /** `ikoma:setup`, only in the stack `hosts` */
-export const setupConfig = z.record(z.string(), hostSetup);
+export const setupConfig = z
+  .record(z.string(), hostSetup)
+  .describe("What is set up on each host; only in the stack `hosts`. A host that is not named gets the defaults.");
 /** `ikoma:apps` */
-export const appsConfig = z.record(appName, appConfig);
+export const appsConfig = z.record(appName, appConfig).describe("The apps of the environment, by name.");
 /** `ikoma:secrets`: app, then variable; encrypted by Pulumi. */
-export const secretsConfig = z.record(appName, z.record(z.string(), z.string()));
+export const secretsConfig = z
+  .record(appName, z.record(z.string(), z.string()))
+  .describe("Secret values for the variables of the compose file: app, then variable. Encrypted by Pulumi.");
+
+/** All settings of a stack, without the `ikoma:` in front of their names. */
+export const stackSettings = z.strictObject({
+  hosts: hostsConfig.optional(),
+  apps: appsConfig.optional(),
+  secrets: secretsConfig.optional(),
+  setup: setupConfig.optional(),
+  offline: z
+    .boolean()
+    .default(false)
+    .describe("Plan without looking at hosts (a preview in CI); nothing can be changed then."),
+});

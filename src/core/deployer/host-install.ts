@@ -120,7 +120,10 @@ interface Replacement {
   readonly newEdge: boolean;
 }
 
-/** Host network: the edge sees the clients' real addresses, and the agent reaches containers of every network. */
+/**
+ * Host network: the edge sees the clients' real addresses, and the agent reaches containers of every network. The
+ * host's processes: through /proc the agent sees on which ports a container really listens, whatever is in its image.
+ */
 const startScript = `image=$1; label=$2; version=$3; new_edge=$4
 exists() { docker container inspect "$1" >/dev/null 2>&1; }
 docker rm --force ${agentContainer}-before >/dev/null 2>&1
@@ -131,7 +134,7 @@ if [ "$new_edge" = true ] && exists ${edgeContainer}; then
   docker rm --force ${edgeContainer}-before >/dev/null 2>&1
   docker rename ${edgeContainer} ${edgeContainer}-before || exit
 fi
-exec docker run --detach --name ${agentContainer} --restart unless-stopped --network host \
+exec docker run --detach --name ${agentContainer} --restart unless-stopped --network host --pid host \
   --label dev.ikoma.part=agent --label "dev.ikoma.setup=$label" --env "IKOMA_AGENT_VERSION=$version" \
   --volume /var/run/docker.sock:/var/run/docker.sock --volume ${hostFolder}:${hostFolder} \
   --log-driver json-file --log-opt max-size=10m --log-opt max-file=3 "$image"`;

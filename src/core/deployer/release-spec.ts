@@ -55,51 +55,70 @@ export type ServiceSpec = z.infer<typeof serviceSpec>;
 
 /** What one container of a web service is given at once: requests, and connections that stay open (websockets). */
 export const connectionLimit = z.number().int().min(1).max(10_000);
+const statusRange = z
+  .tuple([z.number().int(), z.number().int()])
+  .default([200, 399])
+  .describe("Accepted status codes, from and to.");
 
 /** Requests whose path starts with `path` go to `port` of `service`; the hosts are those of the app's site. */
 export const route = z.strictObject({
   path: z
     .string()
     .regex(/^\/[A-Za-z0-9._~%+:@=,/-]*$/, "a path of letters, digits and -._~%+:@=,/")
-    .default("/"),
-  service: serviceName,
-  port: z.number().int().min(1).max(65535),
-  /** What comes beyond it waits at the edge. @default 400 */
-  maxConnections: connectionLimit.optional(),
+    .default("/")
+    .describe("Requests whose path starts so."),
+  service: serviceName.describe("The service that they go to."),
+  port: z.number().int().min(1).max(65535).describe("Its port."),
+  maxConnections: connectionLimit
+    .optional()
+    .describe(
+      "Requests and open connections that one container is given at once; what comes beyond waits at the edge. Without it 400.",
+    ),
 });
 export type Route = z.infer<typeof route>;
 
 /** One request that must be answered as expected, through the edge, before and after the switch. */
 export const smokeCheck = z.strictObject({
-  path: z.string().startsWith("/"),
-  /** Accepted status codes, inclusive range. */
-  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
-  /** Text that the body must contain. */
-  contains: z.string().optional(),
-  timeoutSeconds: z.number().positive().max(120).default(5),
+  path: z.string().startsWith("/").describe("What is asked for, with GET."),
+  status: statusRange,
+  contains: z.string().optional().describe("Text that the body must contain."),
+  timeoutSeconds: z.number().positive().max(120).default(5).describe("How long the answer may take."),
 });
 export type SmokeCheck = z.infer<typeof smokeCheck>;
 
 /** How the agent tells that a web service is ready, where its compose file has no health check. */
 export const healthProbe = z.strictObject({
-  path: z.string().startsWith("/").default("/"),
-  /** Accepted status codes, inclusive range. */
-  status: z.tuple([z.number().int(), z.number().int()]).default([200, 399]),
-  /** How long all services together may take to become healthy, in seconds. */
-  timeoutSeconds: z.number().positive().max(3600).default(30),
+  path: z.string().startsWith("/").default("/").describe("What is asked for, with GET."),
+  status: statusRange,
+  timeoutSeconds: z
+    .number()
+    .positive()
+    .max(3600)
+    .default(30)
+    .describe("How long all services together may take to become healthy."),
 });
 export type HealthProbe = z.infer<typeof healthProbe>;
 
 /** How a release is watched once it gets visitors' requests, before it counts as good. */
 export const bakePolicy = z.strictObject({
-  /** For how long, in seconds; 0 does not watch at all. */
-  seconds: z.number().min(0).max(3600).default(10),
-  /** Largest share of requests that may fail (status 5xx, no connection, broken answer); 0.01 is 1 %. */
-  maxErrorRate: z.number().min(0).max(1).default(0.01),
-  /** With fewer requests than these, errors and times are not judged. */
-  minRequests: z.number().int().min(1).default(20),
-  /** Largest mean time until the app answers, in milliseconds. Without it times are not judged. */
-  maxLatencyMs: z.number().positive().optional(),
+  seconds: z.number().min(0).max(3600).default(10).describe("For how long, in seconds; 0 does not watch at all."),
+  maxErrorRate: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe("Largest share of requests that may fail (status 5xx, no connection, broken answer); 0.01 is 1 %."),
+  minRequests: z
+    .number()
+    .int()
+    .min(1)
+    .default(20)
+    .describe("With fewer requests than these, errors and times are not judged."),
+  maxLatencyMs: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Largest mean time until the app answers, in milliseconds; without it times are not judged."),
 });
 export type BakePolicy = z.infer<typeof bakePolicy>;
 

@@ -12,31 +12,59 @@ import { IkomaError } from "../../errors.ts";
 
 const port = z.number().int().min(1).max(65535);
 
+// The descriptions are the reference: docs/reference/compose-extension.md is made from them.
+
 /** `x-ikoma` on a service. */
 export const serviceExtension = z.strictObject({
-  kind: serviceKind.optional(),
-  /** Makes it a job that runs once for each deployment: before the web starts, or after it came to serve. */
-  run: hook.shape.run.optional(),
-  /** How long such a job may take, in seconds. */
-  timeoutSeconds: hookTimeoutSeconds.optional(),
-  /** Port that the edge sends requests to. */
-  port: port.optional(),
-  /** Requests whose path starts so go to this service. @default "/" */
-  path: z.string().startsWith("/").optional(),
-  /** Requests and open connections (websockets) that one container is given at once. @default 400 */
-  maxConnections: connectionLimit.optional(),
-  smoke: z.array(smokeCheck).default([]),
-  health: healthProbe.optional(),
+  kind: serviceKind
+    .optional()
+    .describe(
+      "What the service is: `web` gets requests, `worker` runs beside it, `job` runs once, `accessory` (a database, a cache) lives on across releases. Without it the bundle decides and says why.",
+    ),
+  run: hook.shape.run
+    .optional()
+    .describe(
+      "Makes it a job that runs once for each deployment: `pre`, before the web starts, or `post`, when it serves.",
+    ),
+  timeoutSeconds: hookTimeoutSeconds.optional().describe("How long such a job may take, in seconds; without it 300."),
+  port: port
+    .optional()
+    .describe("Port that the edge sends requests to; without it the one that is published or exposed."),
+  path: z
+    .string()
+    .startsWith("/")
+    .optional()
+    .describe("Requests whose path starts so go to this service; without it `/`."),
+  maxConnections: connectionLimit
+    .optional()
+    .describe("Requests and open connections (websockets) that one container is given at once; without it 400."),
+  smoke: z.array(smokeCheck).default([]).describe("Requests that must be answered before and after the switch."),
+  health: healthProbe
+    .optional()
+    .describe(
+      "How web services without a `healthcheck` are told to be ready; written once in a file, here or at its top.",
+    ),
 });
 export type ServiceExtension = z.infer<typeof serviceExtension>;
 
 /** `x-ikoma` at the top of the file. */
 export const appExtension = z.strictObject({
-  smoke: z.array(smokeCheck).default([]),
-  health: healthProbe.optional(),
-  drainSeconds: z.number().min(0).max(3600).optional(),
-  /** In place of what the services' ports and paths say. */
-  routes: z.array(route).optional(),
+  smoke: z
+    .array(smokeCheck)
+    .default([])
+    .describe("Requests that must be answered before and after the switch, besides those of the services."),
+  health: healthProbe
+    .optional()
+    .describe(
+      "How web services without a `healthcheck` are told to be ready; written once in a file, here or on a service.",
+    ),
+  drainSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .optional()
+    .describe("How long old connections may live on after the switch; without it 30 seconds."),
+  routes: z.array(route).optional().describe("In place of what the services' ports and paths say."),
 });
 export type AppExtension = z.infer<typeof appExtension>;
 

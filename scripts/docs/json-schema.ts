@@ -1,0 +1,63 @@
+import * as z from "zod";
+import { stackSettings } from "../../src/core/config/schema.ts";
+
+/** The part of JSON Schema that the settings use. */
+export interface JsonSchema {
+  readonly $schema?: string;
+  readonly title?: string;
+  readonly type?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly enum?: readonly string[];
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly items?: JsonSchema | boolean;
+  readonly prefixItems?: readonly JsonSchema[];
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+/** A zod schema as JSON Schema: what a file may say, defaults left out. */
+export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, {
+    io: "input",
+    override: ({ jsonSchema }) => {
+      dropNoise(jsonSchema);
+    },
+  }) as JsonSchema;
+}
+
+/** Bounds that every integer has, and a format that no editor knows. */
+function dropNoise(schema: z.core.JSONSchema.BaseSchema): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.format === "starts_with") delete schema.format;
+}
+
+/** An encrypted value, as `pulumi config set --secret` writes it. */
+const encrypted: JsonSchema = {
+  type: "object",
+  properties: { secure: { type: "string", description: "Encrypted by Pulumi." } },
+  required: ["secure"],
+  additionalProperties: false,
+};
+
+/** The JSON Schema of `Pulumi.<stack>.yaml`, for editors. Settings of other packages stay free. */
+export function stackFileSchema(): JsonSchema {
+  const { properties = {}, $schema = "" } = jsonSchemaOf(stackSettings);
+  const settings = Object.entries(properties).map(([key, schema]) => [
+    `ikoma:${key}`,
+    key === "secrets"
+      ? { ...schema, additionalProperties: { type: "object", additionalProperties: encrypted } }
+      : schema,
+  ]);
+  return {
+    $schema,
+    title: "Pulumi.<stack>.yaml of IKOMA Bridge",
+    type: "object",
+    properties: { config: { type: "object", properties: Object.fromEntries(settings) as Record<string, JsonSchema> } },
+  };
+}

@@ -1,0 +1,107 @@
+import type * as z from "zod";
+import { appExtension, serviceExtension } from "../../src/core/bundle/compose/extension.ts";
+import { stackSettings } from "../../src/core/config/schema.ts";
+import { errorTable } from "../../src/core/errors.ts";
+import { commandReference } from "./command-reference.ts";
+import { jsonSchemaOf, stackFileSchema, type JsonSchema } from "./json-schema.ts";
+import { settingsTable } from "./settings-table.ts";
+
+const origin = "<!-- Made by `node scripts/generate-docs.ts`; do not edit. -->";
+
+/** Every page that is made from the code: its text, by its path in the repository. */
+export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ["docs/errors.md", errorsPage()],
+    ["docs/reference/configuration.md", configurationPage()],
+    ["docs/reference/stack-config.schema.json", `${JSON.stringify(stackFileSchema(), null, 2)}\n`],
+    ["docs/reference/compose-extension.md", composeExtensionPage()],
+    ["docs/reference/cli.md", await cliPage()],
+  ]);
+}
+
+const exitCodeMeanings: Readonly<Record<number, string>> = {
+  0: "all went well",
+  1: "error",
+  2: "wrong command line, configuration, compose file or bundle",
+  3: "authentication",
+  4: "a resource or a host failed",
+  6: "stack not found",
+  7: "what runs differs from what is configured (only where a command says so)",
+  8: "cancelled",
+  9: "time-out",
+  10: "the release failed its checks; the one before it serves",
+  255: "defect of the program",
+};
+
+function errorsPage(): string {
+  const codes = Object.entries(errorTable).sort(([a], [b]) => a.localeCompare(b));
+  const used = new Set<number>([0, ...codes.map(([, { exitCode }]) => exitCode)]);
+  const exitCodes = Object.entries(exitCodeMeanings).filter(([code]) => used.has(Number(code)));
+  return page(
+    "Errors",
+    `Every failure has a code. People get it on standard error with what happened, why, and the next step; with \`--json\` standard output is one envelope \`{apiVersion, kind: "Error", error: {code, message, hint, details}}\`. What a message's own hint says is more exact than the step here.
+
+\`details\` of \`RELEASE_CRASHED\`, \`RELEASE_UNHEALTHY\`, \`RELEASE_SMOKE_FAILED\` and \`ACCESSORY_FAILED\` hold what was seen: \`service\`, \`cause\`, \`causes\`, \`exitCode\`, \`outOfMemory\`, \`memoryLimitBytes\`, \`probe\`, \`listening\`, \`emptyVariables\`, \`log\`, \`serving\`.
+
+## Exit codes
+
+| exit code | |
+|---|---|
+${exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`).join("\n")}
+
+## Codes
+
+| code | exit | what it means | what to do |
+|---|---|---|---|
+${codes.map(([code, { exitCode, meaning, hint }]) => `| \`${code}\` | ${exitCode} | ${meaning} | ${hint} |`).join("\n")}`,
+  );
+}
+
+function configurationPage(): string {
+  const { properties = {} } = jsonSchemaOf(stackSettings);
+  const sections = Object.entries(properties).map(([key, schema]) => settingSection(`ikoma:${key}`, schema));
+  return page(
+    "Configuration",
+    `The settings of \`Pulumi.<stack>.yaml\`, under \`config:\`. An unknown one is refused by its path, with the nearest name. \`ikoma config explain\` shows what is in force, and where each value comes from.
+
+Editors complete and check the file with [stack-config.schema.json](stack-config.schema.json): put \`# yaml-language-server: $schema=PATH_OR_URL\` in its first line.
+
+${sections.join("\n\n")}`,
+  );
+}
+
+function settingSection(key: string, schema: JsonSchema): string {
+  const inner = typeof schema.additionalProperties === "object" ? schema.additionalProperties : schema;
+  const table = inner.properties === undefined ? "" : `\n\n${settingsTable(inner)}`;
+  const fallback = schema.default === undefined ? "" : ` Default: \`${JSON.stringify(schema.default)}\`.`;
+  return `## \`${key}\`\n\n${schema.description ?? ""}${fallback}${table}`;
+}
+
+function composeExtensionPage(): string {
+  const table = (schema: z.ZodType): string => settingsTable(jsonSchemaOf(schema));
+  return page(
+    "`x-ikoma` in a compose file",
+    `An ordinary compose file needs none of this; \`ikoma bundle inspect\` shows what was made of it, and why.
+
+## On a service
+
+${table(serviceExtension)}
+
+## At the top of the file
+
+${table(appExtension)}`,
+  );
+}
+
+async function cliPage(): Promise<string> {
+  const commands = await commandReference();
+  const sections = commands.map(({ words, help }) => `## \`${words}\`\n\n\`\`\`text\n${help}\n\`\`\``);
+  return page(
+    "Command line",
+    `Results go to standard output, all talk to standard error. [errors.md](../errors.md) has the exit codes.\n\n${sections.join("\n\n")}`,
+  );
+}
+
+function page(title: string, body: string): string {
+  return `${origin}\n\n# ${title}\n\n${body}\n`;
+}

@@ -1,0 +1,55 @@
+import type { JsonSchema } from "./json-schema.ts";
+
+interface Row {
+  readonly name: string;
+  readonly type: string;
+  readonly fallback: string;
+  readonly description: string;
+}
+
+/** A Markdown table of an object's settings, those inside of others included: `health.path`, `smoke[].path`. */
+export function settingsTable(schema: JsonSchema): string {
+  const rows = rowsOf(schema, "").map(({ name, type, fallback, description }) =>
+    [`\`${name}\``, type, fallback, description].join(" | "),
+  );
+  return ["| setting | type | default | |", "|---|---|---|---|", ...rows.map((row) => `| ${row} |`)].join("\n");
+}
+
+function rowsOf(schema: JsonSchema, prefix: string): Row[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
+    const name = prefix + key;
+    const isRequired = schema.required?.includes(key) ?? false;
+    const row = {
+      name,
+      type: typeOf(property),
+      fallback: isRequired ? "**needed**" : defaultOf(property),
+      description: escaped(property.description ?? ""),
+    };
+    return [row, ...rowsOf(property, `${name}.`), ...rowsOf(itemOf(property), `${name}[].`)];
+  });
+}
+
+function itemOf({ items }: JsonSchema): JsonSchema {
+  return typeof items === "object" ? items : {};
+}
+
+function typeOf(schema: JsonSchema): string {
+  const { type = "any", enum: words, minimum, maximum, prefixItems, additionalProperties } = schema;
+  if (words !== undefined) return words.map((word) => `\`${word}\``).join(", ");
+  if (prefixItems !== undefined) return `[${prefixItems.map(typeOf).join(", ")}]`;
+  if (type === "array") return `list of ${typeOf(itemOf(schema))}`;
+  if (type === "object" && typeof additionalProperties === "object") return `map of ${typeOf(additionalProperties)}`;
+  const range = minimum !== undefined && maximum !== undefined ? ` ${minimum}-${maximum}` : "";
+  return type + range;
+}
+
+function defaultOf({ default: value }: JsonSchema): string {
+  if (value === undefined) return "";
+  const isEmpty = typeof value === "object" && value !== null && Object.keys(value).length === 0;
+  return isEmpty ? "none" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+}
+
+/** A bar would end the cell. */
+function escaped(text: string): string {
+  return text.replaceAll("|", "\\|");
+}

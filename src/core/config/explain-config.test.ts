@@ -1,0 +1,65 @@
+import { expect, test } from "@jest/globals";
+import { explainConfig } from "./explain-config.ts";
+
+const text = `encryptionsalt: v1:abc
+config:
+  github:owner: me
+  # how to get there
+  ikoma:hosts:
+    vps1: { address: 203.0.113.1, hostKey: ssh-ed25519 AAAA }
+  ikoma:apps:
+    shop:
+      host: vps1
+      health: { path: /health }
+      env:
+        LOG_LEVEL: info
+  ikoma:secrets:
+    shop:
+      PASSWORD: { secure: v1:xyz }
+`;
+
+function explained(path: string, of = text) {
+  return explainConfig(of, "Pulumi.prod.yaml").find((each) => each.path === path);
+}
+
+const file = (line: number) => ({ kind: "file", file: "Pulumi.prod.yaml", line });
+
+test.each([
+  ["ikoma:hosts.vps1.address", "203.0.113.1", file(6)],
+  ["ikoma:hosts.vps1.port", 22, { kind: "default" }],
+  ["ikoma:apps.shop.host", "vps1", file(9)],
+  ["ikoma:apps.shop.health.path", "/health", file(10)],
+  ["ikoma:apps.shop.health.timeoutSeconds", 30, { kind: "default" }],
+  ["ikoma:apps.shop.env.LOG_LEVEL", "info", file(12)],
+  ["ikoma:apps.shop.keep", 5, { kind: "default" }],
+  ["ikoma:apps.shop.drainSeconds", 30, { kind: "bundle-or-default" }],
+  ["ikoma:apps.shop.smoke", [], { kind: "bundle-or-default" }],
+  ["ikoma:offline", false, { kind: "default" }],
+])("%s is %j, from %j", (path, value, origin) => {
+  expect(explained(path)).toEqual({ path, value, origin });
+});
+
+test("of secrets only that they are there, encrypted or not", () => {
+  const open = text.replace("{ secure: v1:xyz }", "hunter22");
+  for (const each of [text, open]) {
+    expect(explained("ikoma:secrets.shop.PASSWORD", each)).toMatchObject({ value: "[secret]", origin: file(15) });
+    expect(JSON.stringify(explainConfig(each, "x"))).not.toMatch(/v1:xyz|hunter22/);
+  }
+});
+
+test("settings of other packages are none of its business", () => {
+  expect(explainConfig(text, "x").filter(({ path }) => !path.startsWith("ikoma:"))).toEqual([]);
+});
+
+test("a wrong setting is named by its path", () => {
+  expect(() => explainConfig(text.replace("env:", "envs:"), "Pulumi.prod.yaml")).toThrow(
+    expect.objectContaining({
+      code: "CONFIG_INVALID",
+      message: 'Pulumi.prod.yaml: ikoma:apps.shop.envs: unknown setting; did you mean "env"?',
+    }),
+  );
+});
+
+test("a file without settings has only what holds by default", () => {
+  expect(explainConfig("", "x")).toEqual([{ path: "ikoma:offline", value: false, origin: { kind: "default" } }]);
+});

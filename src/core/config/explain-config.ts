@@ -1,0 +1,126 @@
+import { isNode, isPair, LineCounter, parseDocument, visit, type Document } from "yaml";
+import * as z from "zod";
+import { releaseSpec } from "../deployer/release-spec.ts";
+import { IkomaError } from "../errors.ts";
+import { explainIssues } from "./explain-issues.ts";
+import { appConfig, stackSettings } from "./schema.ts";
+
+/** Where a value comes from. */
+export type Origin =
+  | { readonly kind: "file"; readonly file: string; readonly line: number }
+  | { readonly kind: "default" }
+  /** The bundle may say something else. */
+  | { readonly kind: "bundle-or-default" };
+
+/** One setting that is in force. */
+export interface EffectiveSetting {
+  /** `ikoma:apps.shop.keep` */
+  readonly path: string;
+  /** `[secret]` for a secret. */
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+const mask = "[secret]";
+const prefix = "ikoma:";
+const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() }).nullish();
+
+type Settings = z.infer<typeof stackSettings>;
+type Path = readonly (string | number)[];
+
+/**
+ * Every setting of a stack's file that is in force, defaults included, in the file's order of keys. Secrets are masked:
+ * neither their text nor their cipher text is in it.
+ *
+ * @param file name of the file, for the origins
+ * @throws CONFIG_INVALID that names every wrong setting by its path
+ */
+export function explainConfig(text: string, file: string): EffectiveSetting[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const [flaw] = document.errors;
+  if (flaw !== undefined) throw new IkomaError("CONFIG_INVALID", `${file} is not readable YAML: ${flaw.message}`);
+  const given = maskSecrets(ownSettings(document));
+  const effective = checked(given, file);
+  const setting = (path: Path, value: unknown): EffectiveSetting => {
+    const line = lineOf(document, lines, path);
+    const [key = "", ...rest] = path;
+    const origin = line === undefined ? ({ kind: "default" } as const) : ({ kind: "file", file, line } as const);
+    return { path: [prefix + String(key), ...rest].join("."), value, origin };
+  };
+  return leaves(effective, [])
+    .map(([path, value]) => setting(path, value))
+    .concat(releaseDefaults(effective));
+}
+
+function ownSettings(document: Document): Record<string, unknown> {
+  const config = stackFile.parse(document.toJS())?.config ?? {};
+  const own = Object.entries(config).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+const encrypted = z.strictObject({ secure: z.string() });
+
+/** Encrypted values, wherever they stand, and everything under `secrets`. */
+function maskSecrets(value: unknown, isSecret = false): unknown {
+  if (encrypted.safeParse(value).success) return mask;
+  if (Array.isArray(value)) return value.map((each) => maskSecrets(each, isSecret));
+  if (typeof value !== "object" || value === null) return isSecret ? mask : value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key, maskSecrets(each, isSecret || key === "secrets")]),
+  );
+}
+
+function checked(given: unknown, file: string): Settings {
+  const read = stackSettings.safeParse(given);
+  if (read.success) return read.data;
+  const problems = explainIssues(stackSettings, read.error).map(
+    ({ path, message }) => `${prefix}${path.join(".")}: ${message}`,
+  );
+  throw new IkomaError("CONFIG_INVALID", `${file}: ${problems.join("; ")}`, { details: { problems } });
+}
+
+/** Values that hold no others; lists and empty maps count as one value. */
+function leaves(value: unknown, path: Path): [Path, unknown][] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return [[path, value]];
+  const entries = Object.entries(value).filter(([, each]) => each !== undefined);
+  if (entries.length === 0) return path.length === 0 ? [] : [[path, {}]];
+  return entries.flatMap(([key, each]) => leaves(each, [...path, key]));
+}
+
+/** The line of a setting's key; undefined where the file does not say it. */
+function lineOf(document: Document, lines: LineCounter, [key = "", ...rest]: Path): number | undefined {
+  const wanted = ["config", prefix + String(key), ...rest];
+  let line: number | undefined;
+  visit(document, {
+    Pair: (_index, pair, parents) => {
+      const path = [...parents, pair].flatMap((each) => (isPair(each) ? [keyText(each.key)] : []));
+      if (path.join("\0") !== wanted.join("\0")) return undefined;
+      line = isNode(pair.key) && pair.key.range != null ? lines.linePos(pair.key.range[0]).line : undefined;
+      return visit.BREAK;
+    },
+  });
+  return line;
+}
+
+function keyText(key: unknown): string {
+  return typeof key === "object" && key !== null && "value" in key ? String(key.value) : String(key);
+}
+
+/** What an app leaves to its bundle (health, smoke checks, draining), with what holds where the bundle is silent too. */
+function releaseDefaults({ apps = {} }: Settings): EffectiveSetting[] {
+  const shared = Object.entries(releaseSpec.shape).filter(
+    ([key]) => key !== "bundle" && Object.hasOwn(appConfig.shape, key),
+  );
+  return Object.entries(apps).flatMap(([app, settings]) => {
+    const said = new Map(Object.entries(settings));
+    return shared
+      .filter(([key]) => said.get(key) === undefined)
+      .flatMap(([key, schema]) => leaves(schema.parse(undefined), ["apps", app, key]))
+      .map(([path, value]) => ({
+        path: prefix + path.join("."),
+        value,
+        origin: { kind: "bundle-or-default" } as const,
+      }));
+  });
+}
