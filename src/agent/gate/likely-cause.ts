@@ -135,7 +135,7 @@ const logCauses: Readonly<Record<LogFinding["id"], ((found: Found) => Omit<Likel
     says: `nothing accepts its connection to ${what}`,
     next: `Check that the service it needs runs (\`ikoma status --live\`) and that address and port are right; inside a container \`localhost\` is the container itself.`,
   }),
-  "port-in-use": ({ what, line }) => ({
+  "port-in-use": ({ line }) => ({
     says: `the port it wants is taken (${quoted(line)})`,
     next: "Start one server in the container, on one port, or stop what holds the port on the host.",
   }),
