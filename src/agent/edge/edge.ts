@@ -45,6 +45,9 @@ export interface EdgeServer extends EdgeBackend {
   address: string;
 }
 
+/** Every server's: requests go to each in turn. */
+export const usualWeight = 1;
+
 /** A server as HAProxy has it now, over all its worker processes. */
 export interface EdgeServerState {
   name: string;
@@ -55,6 +58,8 @@ export interface EdgeServerState {
   state: "ready" | "drain" | "maint" | "down";
   /** Requests and connections under way. */
   connections: number;
+  /** Its share of the requests, beside those of the others. */
+  weight: number;
 }
 
 /** What HAProxy really serves for an app. */
@@ -98,6 +103,16 @@ export interface Edge {
   removeServers(app: string, names: readonly string[]): Promise<void>;
   /** What HAProxy really serves for an app. */
   served(app: string): Promise<EdgeServed>;
+  /**
+   * Files of the configuration on disk that are not as they were written last: what HAProxy would come up with after
+   * a start. Their names, without their folder.
+   */
+  alteredFiles(): Promise<string[]>;
+  /**
+   * Writes the configuration over whatever somebody made of it, and reloads without losing a connection: HAProxy may
+   * have been started from the altered files meanwhile.
+   */
+  rewrite(view: EdgeViewSource): Promise<void>;
   /** Version of HAProxy, or undefined when it does not answer. */
   version(): Promise<string | undefined>;
 }

@@ -74,6 +74,22 @@ class HaproxyEdge implements Edge {
     });
   }
 
+  alteredFiles(): Promise<string[]> {
+    return this.#mutex.run(() => this.#files.altered());
+  }
+
+  rewrite(view: EdgeViewSource): Promise<void> {
+    return this.#exclusive(async (signal) => {
+      const wanted = resolve(view);
+      const ledger = this.#render(wanted);
+      this.#files.distrust();
+      await this.#files.write(ledger);
+      await this.#reload(wanted, signal);
+      await this.#files.write(ledger);
+      await this.#files.prune(ledger);
+    });
+  }
+
   addCandidates(app: EdgeApp): Promise<void> {
     return this.#exclusive(async (signal) => {
       checkEdgeApp(app);
@@ -263,10 +279,10 @@ class HaproxyEdge implements Edge {
 /** One entry per server, with the connections of all workers; the state is that of the first that is given. */
 function sumOverWorkers(servers: readonly RuntimeServer[]): EdgeServerState[] {
   const sums = new Map<string, EdgeServerState>();
-  for (const { name, backend, address, port, state, connections } of servers) {
+  for (const { name, backend, address, port, state, connections, weight } of servers) {
     const key = `${backend}/${name}`;
     const known = sums.get(key);
-    if (known === undefined) sums.set(key, { name, backend, address, port, state, connections });
+    if (known === undefined) sums.set(key, { name, backend, address, port, state, connections, weight });
     else known.connections += connections;
   }
   return [...sums.values()];

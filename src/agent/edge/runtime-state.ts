@@ -25,6 +25,7 @@ const stateRow = z.object({
   srv_op_state: count,
   srv_admin_state: count,
   srv_check_state: count,
+  srv_uweight: count,
 });
 const statRow = z.object({ "# pxname": z.string(), svname: z.string(), qcur: count, scur: count });
 
@@ -46,6 +47,7 @@ export function parseServers(stateAnswer: string, statAnswer: string): RuntimeSe
     port: row.srv_port,
     state: serverState(row.srv_admin_state, row.srv_op_state),
     connections: connections.get(`${row.be_name}/${row.srv_name}`) ?? 0,
+    weight: row.srv_uweight,
     checked: (row.srv_check_state & checkEnabled) !== 0,
   }));
 }

@@ -1,6 +1,7 @@
 import { IkomaError } from "../../core/errors.ts";
 import { backendName } from "./edge-names.ts";
 import { serverAddress, serverOptions } from "./haproxy-config.ts";
+import { usualWeight } from "./edge.ts";
 import type { EdgeApp, EdgeServer } from "./edge.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
 
@@ -39,6 +40,7 @@ export function planSwitch(now: readonly RuntimeServer[], wanted: EdgeApp): Swit
     if (found === undefined) plan.prepare.push(addServer(path, server));
     else if (found.address !== server.address || found.port !== server.port)
       plan.prepare.push(moveServer(path, server));
+    plan.activate.push(...setWeight(path, found));
     if (found === undefined || found.state === "drain" || found.state === "maint")
       plan.activate.push(setState(path, "ready"));
     if (found?.checked !== true) plan.activate.push({ command: `enable health ${path}`, expected: silent });
@@ -90,6 +92,12 @@ export function addServer(path: string, server: EdgeServer): EdgeCommand {
 /** Sets the administrative state of a server. */
 export function setState(path: string, state: "ready" | "drain" | "maint"): EdgeCommand {
   return { command: `set server ${path} state ${state}`, expected: silent };
+}
+
+/** Its share of the requests, where somebody changed it. */
+function setWeight(path: string, found: RuntimeServer | undefined): EdgeCommand[] {
+  if (found === undefined || found.weight === usualWeight) return [];
+  return [{ command: `set server ${path} weight ${usualWeight}`, expected: silent }];
 }
 
 /** Gives a known server another address (a container that came back elsewhere). */

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { IkomaError } from "../../../src/core/errors.ts";
+import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,
   EdgeApp,
@@ -34,6 +35,8 @@ export class FakeEdge implements Edge {
   onDisk: EdgeView | undefined;
   /** Fails the calls of these names with the error, until it is taken out. */
   readonly failures = new Map<keyof Edge, Error>();
+  /** Files of the configuration that a hand has changed. */
+  readonly altered = new Set<string>();
   /** Names of the calls that changed something, in order. */
   readonly calls: string[] = [];
 
@@ -143,6 +146,17 @@ export class FakeEdge implements Edge {
     });
   }
 
+  alteredFiles(): Promise<string[]> {
+    return Promise.resolve([...this.altered]);
+  }
+
+  rewrite(view: EdgeViewSource): Promise<void> {
+    this.altered.clear();
+    return this.#do("rewrite", () => {
+      this.onDisk = checked(resolve(view));
+    });
+  }
+
   version(): Promise<string | undefined> {
     return Promise.resolve(this.failures.has("version") ? undefined : "2.6.12");
   }
@@ -164,7 +178,15 @@ export class FakeEdge implements Edge {
 
   #states(app: string): EdgeServerState[] {
     return [...this.#app(app).servers.values()].map(({ name, service, address, port, state, connections }) => {
-      return { name, backend: backendOf(app, { service, port }), address, port, state, connections };
+      return {
+        name,
+        backend: backendOf(app, { service, port }),
+        address,
+        port,
+        state,
+        connections,
+        weight: usualWeight,
+      };
     });
   }
 
