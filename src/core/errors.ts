@@ -3,7 +3,8 @@
  * says what happened; `cause` says why; the hint is the next step.
  *
  * Exit codes follow Pulumi's own table (0 ok, 1 error, 2 usage or configuration, 3 authentication,
- * 4 resource, 6 stack not found, 8 cancelled, 9 time-out) with 10 for a release that failed its checks.
+ * 4 resource, 6 stack not found, 8 cancelled, 9 time-out) with 10 for a release that failed its checks. 7 is no
+ * failure: `ikoma drift` found something.
  */
 export const errorTable = {
   INTERNAL: { exitCode: 255, hint: "This is a defect. Run again with IKOMA_DEBUG=1 and report what it prints." },
@@ -54,6 +55,10 @@ export const errorTable = {
   RELEASE_WITHDRAWN: { exitCode: 4, hint: "Deploy another bundle, or repeat with --redeploy if you are sure." },
   NO_ROLLBACK_TARGET: { exitCode: 2, hint: "See `ikoma deploy history` for what can be rolled back to." },
   ACCESSORY_FAILED: { exitCode: 4, hint: "Read the log lines above; no release was changed." },
+  VOLUME_MISSING: {
+    exitCode: 4,
+    hint: "Restore the volume from a backup, or begin with an empty one: `ikoma deploy apply --recreate-volume NAME`.",
+  },
   IMAGE_PULL_FAILED: {
     exitCode: 4,
     hint: "Check that the host can reach the registry and is logged in: `ikoma host bootstrap`.",

@@ -26,6 +26,7 @@ const migrations = [
   CREATE TABLE subnets (subnet TEXT PRIMARY KEY, owner TEXT, released_ms INTEGER NOT NULL DEFAULT 0) STRICT;
   CREATE TABLE images (reference TEXT, app TEXT, PRIMARY KEY (reference, app)) STRICT;
   `,
+  "CREATE TABLE volumes (name TEXT, app TEXT, PRIMARY KEY (name, app)) STRICT",
 ];
 
 /**

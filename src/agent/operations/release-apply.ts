@@ -6,7 +6,6 @@ import { edgeView, hostNameOf, siteOf } from "../edge-from-ledger.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
 import { ownLabels } from "../engine/networks.ts";
-import { volumeName } from "../engine/volumes.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { GateTarget } from "../gate/health-gate.ts";
 import { runSmokeChecks } from "../gate/smoke.ts";
@@ -15,9 +14,12 @@ import type { LedgerDeployment, ReleaseInput } from "../ledger/deployments.ts";
 import type { OperationResult } from "../protocol.ts";
 import { readRelease, servicesOf } from "../reading/read-release.ts";
 import { attachAccessories } from "./accessory-networks.ts";
+import { recreateAlteredWorkers } from "./altered-workers.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
 import type { Placement } from "./compose-project.ts";
+import { restoreContainers } from "./restore-containers.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
+import { ensureVolumes } from "./required-volumes.ts";
 
 type Result = OperationResult<"release.apply">;
 
@@ -31,6 +33,7 @@ const undoPatienceMs = 5000;
  */
 export async function applyRelease(host: Host, input: ReleaseInput, op: OperationContext): Promise<Result> {
   const digest = host.vault.keyedDigest(input.spec);
+  await ensureVolumes(host, input.spec, input.recreateVolumes);
   const current = host.deployments.current(input.spec.app);
   if (current?.digest === digest) {
     const standing = await keepOrHeal(host, input, current, op);
@@ -74,6 +77,7 @@ async function keepOrHeal(
   op.step("repair", before.drift.map((each) => each.message).join("; "));
   try {
     const placements = await bringUp(host, input.spec, current, op);
+    await recreateAlteredWorkers(host, input.spec, current.number, placements);
     await startWorkers(host, input.spec, current.number, placements, op);
     await restoreRouting(host, app);
   } catch (error) {
@@ -101,18 +105,17 @@ async function bringUp(
   const placements = place(spec.services, subnet);
   host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
   await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
-  await Promise.all([
-    attachAccessories(host, spec.app, project, subnet),
-    ensureVolumes(host, spec),
-    host.files.provide(project, spec.services),
-  ]);
+  await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
 
   await op.enter("starting");
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
-  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
+  const own = ownLabels(spec.app, "release", deployment.number);
+  const before = await restartCounts(host.containers, own);
+  const rendered = renderRelease(spec, deployment.number, placements, host.files);
+  await restoreContainers(host, rendered, await host.containers.list(own));
   await host.compose.up(
-    renderRelease(spec, deployment.number, placements, host.files),
+    rendered,
     webs.map((each) => each.key),
     op.signal,
   );
@@ -234,14 +237,6 @@ async function gateTargets(
       ...(port === undefined ? {} : { http: { address: placement.address, port, host: hostNameOf(host, spec.app) } }),
     };
   });
-}
-
-async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
-  await Promise.all(
-    Object.entries(spec.volumes).map(([name, volume]) =>
-      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app),
-    ),
-  );
 }
 
 /** The ledger says that it serves, so it is not undone: what failed after that is set right from the ledger. */

@@ -28,6 +28,8 @@ export async function changeSite(host: Host, app: string, site: SiteSpec | undef
     setSite(host, app, before);
     throw error;
   }
+  // HAProxy may have been started from them: what it runs is not known to be what was written.
+  if ((await host.edge.alteredFiles()).length > 0) await host.edge.rewrite(() => edgeView(host));
   return {};
 }
 
