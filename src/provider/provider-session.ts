@@ -4,6 +4,7 @@ import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
 import { HostInstances } from "./host-instances.ts";
 import type { CurrentConfig } from "./provider-config.ts";
+import type { ReadReport } from "./read-report.ts";
 import type { ResourceCall } from "./resource-handler.ts";
 import type { PartialResource } from "./rpc-error.ts";
 
@@ -13,12 +14,19 @@ export interface ProviderListener {
   onEvent?(urn: string, event: OperationEvent): void;
   /** Failures as they were thrown; the engine passes on only their text. */
   onFailure?(urn: string, error: IkomaError): void;
+  /**
+   * What each read found. With it a host that cannot be read fails no read: that is told here, and the engine is
+   * answered with what the state says.
+   */
+  onRead?(report: ReadReport): void;
 }
 
 export interface ProviderOptions extends ProviderListener {
   access: HostAccess;
   version: string;
   current?: CurrentConfig;
+  /** See {@link ResourceCall.recreateVolumes}. */
+  recreateVolumes?: readonly string[];
 }
 
 /** What the provider keeps while an engine uses it: hosts, the engine's log, and what is under way. */
@@ -26,6 +34,7 @@ export class ProviderSession {
   readonly version: string;
   readonly hosts: HostInstances;
   readonly #listener: ProviderListener;
+  readonly #recreateVolumes: readonly string[];
   readonly #cancellation = new AbortController();
   readonly #partial = new WeakMap<object, PartialResource>();
   #log: EngineLog | undefined;
@@ -34,6 +43,7 @@ export class ProviderSession {
     this.version = options.version;
     this.hosts = new HostInstances(options.access, options.current ?? { hosts: {}, offline: false });
     this.#listener = options;
+    this.#recreateVolumes = options.recreateVolumes ?? [];
   }
 
   connectEngine(address: string): void {
@@ -42,6 +52,12 @@ export class ProviderSession {
 
   warn(urn: string, message: string): void {
     this.#log?.write(urn, "warning", message, false);
+  }
+
+  /** Tells what a read found; false where nobody listens. */
+  reportRead(report: ReadReport): boolean {
+    this.#listener.onRead?.(report);
+    return this.#listener.onRead !== undefined;
   }
 
   cancel(): void {
@@ -60,7 +76,8 @@ export class ProviderSession {
       this.#listener.onEvent?.(urn, event);
     };
     try {
-      return await work({ urn, host: this.hosts.of(peer), secrets: [], signal: this.#cancellation.signal, onEvent });
+      const [host, recreateVolumes, { signal }] = [this.hosts.of(peer), this.#recreateVolumes, this.#cancellation];
+      return await work({ urn, host, secrets: [], recreateVolumes, signal, onEvent });
     } catch (thrown) {
       const error = toIkomaError(thrown);
       if (partial !== undefined) this.#partial.set(error, partial);

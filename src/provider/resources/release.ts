@@ -30,13 +30,13 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, keep, ...spec }, redact) => ({
+  operation: ({ source, note, redeploy, keep, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
     redeploy,
     keep,
-    redact,
+    ...run,
   }),
   expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isBesidesSpec(name))),
   computed: ({ number, digest, services }) => ({ number, digest, status: services }),

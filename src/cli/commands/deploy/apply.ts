@@ -11,6 +11,7 @@ interface ApplyArguments extends EngineArguments {
   readonly bundle: string | undefined;
   readonly redeploy: boolean;
   readonly message: string | undefined;
+  readonly "recreate-volume": string[] | undefined;
 }
 
 /** `ikoma deploy apply`: brings an environment to what is configured, and pins the bundle when that went well. */
@@ -20,6 +21,12 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
   builder: (parser) =>
     withEngineOptions(withBundleOption(withAppOption(parser)))
       .option("redeploy", { type: "boolean", default: false, describe: "Deploy a bundle that was taken back before" })
+      .option("recreate-volume", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "Begin with an empty volume where this one is gone, and its data with it (can be repeated)",
+      })
       .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
       .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
       .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI"),
@@ -60,6 +67,7 @@ async function update(
     onlyApp: argv.app,
     notes,
     showPlan: argv.yes,
+    recreateVolumes: argv["recreate-volume"] ?? [],
     message: message ?? "ikoma deploy apply",
   } as const;
   return runShown(session, run, argv);
