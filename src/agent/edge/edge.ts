@@ -103,6 +103,8 @@ export interface Edge {
   removeServers(app: string, names: readonly string[]): Promise<void>;
   /** What HAProxy really serves for an app. */
   served(app: string): Promise<EdgeServed>;
+  /** SHA-1 fingerprints (hexadecimal, upper case) of the certificates that HAProxy has loaded for an app. */
+  certificates(app: string): Promise<string[]>;
   /**
    * Files of the configuration on disk that are not as they were written last: what HAProxy would come up with after
    * a start. Their names, without their folder.

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
 import { carryOver } from "./carry-over.ts";
@@ -13,6 +14,7 @@ import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
 import { Mutex } from "./mutex.ts";
+import { readFingerprints } from "./runtime-certificates.ts";
 import { replaceEntries } from "./runtime-map.ts";
 import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
 import { findMap, parseMap } from "./runtime-state.ts";
@@ -72,6 +74,11 @@ class HaproxyEdge implements Edge {
       await this.#files.write(ledger);
       await this.#files.prune(ledger);
     });
+  }
+
+  certificates(app: string): Promise<string[]> {
+    const path = join(this.#place.directory, "certs", `${app}-`);
+    return this.#bounded((signal) => this.#runtime(signal, (run) => readFingerprints(run, path)));
   }
 
   alteredFiles(): Promise<string[]> {

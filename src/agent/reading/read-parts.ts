@@ -10,6 +10,7 @@ import { operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
 import { inItsPlace } from "./composed-drift.ts";
 import { readRelease } from "./read-release.ts";
+import { certificateDrift } from "./site-certificate.ts";
 import { volumeDrift } from "./volume-drift.ts";
 
 /** Reads a part of an app from the host and holds it against what the caller expects (null: nothing). */
@@ -79,13 +80,18 @@ async function readSite(
 ): Promise<Omit<PartView, "generation">> {
   const exists = host.parts.get(app, "site", siteSpec) !== undefined;
   if (expected === undefined || !exists) return { exists, drift: [], services: {} };
-  const [{ domains }, altered] = await Promise.all([host.edge.served(app), host.edge.alteredFiles()]);
+  const [{ domains }, altered, certificate] = await Promise.all([
+    host.edge.served(app),
+    host.edge.alteredFiles(),
+    certificateDrift(host, app, expected.certificatePem),
+  ]);
   const [served, wanted] = [domains, expected.domains].map((each) => each.toSorted().join(", ") || "every host name");
-  const drift: Drift[] = altered.map((file) => ({
+  const files = altered.map((found) => ({
     path: "configuration",
-    message: `${file} of the edge was altered on disk`,
-    found: file,
+    message: `${found} of the edge was altered on disk`,
+    found,
   }));
+  const drift: Drift[] = [...files, ...certificate];
   if (served !== wanted) drift.push({ path: "domains", message: `the edge serves ${served}`, wanted, found: served });
   return { exists, drift, services: {} };
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
@@ -144,6 +145,11 @@ export class FakeEdge implements Edge {
       const domains = this.onDisk?.apps.find((each) => each.app === app)?.domains ?? [];
       return { routes: this.#app(app).routes, domains, servers: this.#states(app) };
     });
+  }
+
+  certificates(app: string): Promise<string[]> {
+    const pem = this.onDisk?.apps.find((each) => each.app === app)?.certificatePem;
+    return Promise.resolve(pem === undefined ? [] : [new X509Certificate(pem).fingerprint.replaceAll(":", "")]);
   }
 
   alteredFiles(): Promise<string[]> {
