@@ -19,6 +19,12 @@ test("no drift is one line", () => {
   expect(renderDrift(clean, colors)).toBe("no drift: 4 resources of prod compared, all as they were applied.");
 });
 
+test("a stack of which nothing was applied is not called free of drift", () => {
+  expect(renderDrift({ ...clean, checked: 0 }, colors)).toBe(
+    "Nothing of prod was applied yet: there is nothing to compare.",
+  );
+});
+
 test("differences are a table, with what an apply does and the next command", () => {
   const message = `web: the container runs web@sha256:${"1".repeat(64)}`;
   const differences = [{ ...shop, part: "release", path: "services.web.image", message, repair: "deploys it anew" }];

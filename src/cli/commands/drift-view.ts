@@ -2,15 +2,17 @@ import type { DriftDifference, DriftReport, DriftUnknown } from "../../core/depl
 import type { Colors } from "../output/colors.ts";
 import { renderTable } from "../output/table.ts";
 
-/** A drift report for people: a table of what differs, below it what each apply would do, and what is unknown. */
+/** A drift report for people: a table of what differs and what an apply would do, and below it what is unknown. */
 export function renderDrift(report: DriftReport, colors: Colors): string {
   const { stack, state, checked, differences, unreadable } = report;
   const lines = differences.length === 0 ? [] : [differenceTable(differences, colors).trimEnd()];
-  for (const [host, resources] of byReason(unreadable)) lines.push(...renderUnknown(host, resources, colors));
+  for (const resources of byReason(unreadable)) lines.push(...renderUnknown(resources, colors));
   if (lines.length > 0) lines.push("");
   const resources = `${checked} resource${checked === 1 ? "" : "s"}`;
   const known = `${resources} of ${stack} compared`;
-  if (state === "clean") lines.push(`${colors.green("no drift")}: ${known}, all as they were applied.`);
+  if (state === "clean" && checked === 0)
+    lines.push(`Nothing of ${stack} was applied yet: there is nothing to compare.`);
+  else if (state === "clean") lines.push(`${colors.green("no drift")}: ${known}, all as they were applied.`);
   else if (state === "unknown")
     lines.push(`${colors.yellow("unknown")}: ${known}, none differs; the rest cannot be read.`);
   else {
@@ -35,11 +37,11 @@ function differenceTable(differences: readonly DriftDifference[], colors: Colors
 }
 
 /** One line of a host that is away, not one for each of its resources. */
-function byReason(unreadable: readonly DriftUnknown[]): Map<string, DriftUnknown[]> {
-  return Map.groupBy(unreadable, ({ host, code, message }) => `${host} ${code} ${message}`);
+function byReason(unreadable: readonly DriftUnknown[]): DriftUnknown[][] {
+  return [...Map.groupBy(unreadable, ({ host, code, message }) => `${host} ${code} ${message}`).values()];
 }
 
-function renderUnknown(_key: string, resources: readonly DriftUnknown[], colors: Colors): string[] {
+function renderUnknown(resources: readonly DriftUnknown[], colors: Colors): string[] {
   const [first] = resources;
   if (first === undefined) return [];
   const names = resources.map(({ app, part }) => (app === undefined ? part : `${app}'s ${part}`));
