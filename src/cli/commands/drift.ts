@@ -1,8 +1,8 @@
 import type { CommandModule } from "yargs";
 import type { GlobalArguments } from "../global-options.ts";
-import { withAppOption, withEngineOptions, type EngineArguments } from "./deploy/deploy-options.ts";
+import { withAppOption } from "./deploy/deploy-options.ts";
 
-interface DriftArguments extends EngineArguments {
+interface DriftArguments extends GlobalArguments {
   readonly app: string | undefined;
 }
 
@@ -23,7 +23,7 @@ const command: CommandModule<GlobalArguments, DriftArguments> = {
   command: "drift",
   describe: "What differs on the hosts from what was applied; exit code 7 if something does",
   builder: (parser) =>
-    withEngineOptions(withAppOption(parser))
+    withAppOption(parser)
       .example("$0 drift -s prod", "All apps, all hosts; nothing is changed")
       .example("$0 drift -s prod --json | jq '.data.differences'", "For a program")
       .epilogue(
@@ -46,7 +46,7 @@ async function showDrift(argv: DriftArguments): Promise<void> {
       import("../output/envelope.ts"),
       import("../output/colors.ts"),
     ]);
-  await session.inDeploySession(argv, async ({ project, settings, progress, signal, waitForLockMs }) => {
+  await session.inDeploySession(argv, async ({ project, settings, progress, signal }) => {
     if (argv.app !== undefined) chooseApp(settings, argv.app, project.stackName);
     await session.connectEarly({ settings }, argv.app);
     const root = "drift";
@@ -56,16 +56,12 @@ async function showDrift(argv: DriftArguments): Promise<void> {
       project,
       program: environmentProgram({}),
       onlyApp: argv.app,
-      waitForLockMs,
       signal,
       onEvent: (event) => {
         shown.engine(event);
       },
       onProviderEvent: (urn, event) => {
         shown.host(urn, event);
-      },
-      onRepair: (text) => {
-        shown.repair(text);
       },
     }).catch((error: unknown) => {
       progress.end(root, "failed");

@@ -13,33 +13,29 @@ export interface DriftRun {
   readonly program: ProgramLoader;
   /** Read only this app's resources. */
   readonly onlyApp: string | undefined;
-  /** How long to wait for another run, in ms; 0 does not wait. */
-  readonly waitForLockMs: number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: EngineEvent) => void;
   readonly onProviderEvent: (urn: string, event: OperationEvent) => void;
-  readonly onRepair: (message: string) => void;
 }
 
 /**
- * Reads what really runs of everything that the stack's state has, on all hosts, and changes neither of them.
+ * Reads what really runs of everything that the stack's state has, on all hosts, and changes neither of them. It takes
+ * no lock and minds none: a deploy that is under way shows as far as it has come.
  *
- * @throws STACK_NOT_FOUND where nothing was ever deployed, STACK_LOCKED; not for a host that cannot be read
+ * @throws STACK_NOT_FOUND where nothing was ever deployed; not for a host that cannot be read
  */
 export async function runDrift(run: DriftRun): Promise<DriftReport> {
-  const { runStack } = await import("../engine/run-stack.ts");
-  const { project, program, waitForLockMs, signal, onEvent, onProviderEvent, onRepair, onlyApp } = run;
+  const { runEngineOnce } = await import("../engine/engine-run.ts");
+  const { project, program, signal, onEvent, onProviderEvent, onlyApp } = run;
   const reads = new Map<string, ReadReport>();
-  await runStack({
+  await runEngineOnce({
     workDir: project.folder,
     stackName: project.stackName,
     operation: "drift",
     program,
-    waitForLockMs,
     signal,
     onEvent,
     onProviderEvent,
-    onRepair,
     onRead: (report) => reads.set(report.urn, report),
     ...(onlyApp !== undefined && { env: targeted(onlyApp) }),
   });

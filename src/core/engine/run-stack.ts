@@ -26,8 +26,7 @@ export async function runStack(run: StackRun): Promise<StackResult> {
   let isRepairing = false;
   for (;;) {
     try {
-      // It writes the state, which somebody who only looks must find as it was.
-      if (isRepairing && run.operation !== "drift") await clearPendingCreates(run);
+      if (isRepairing) await clearPendingCreates(run);
       isRepairing = false;
       return await runEngineOnce(run);
     } catch (error) {
