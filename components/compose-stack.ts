@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
-import type { HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
 import {
   imagesOf,
   resolveAccessories,
@@ -9,7 +9,7 @@ import {
   type Seal,
 } from "../src/core/deployer/resolve-release.ts";
 import { Accessories } from "./resources/accessories.ts";
-import { Bundle } from "./resources/bundle.ts";
+import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
 import { Release } from "./resources/release.ts";
 
@@ -42,14 +42,19 @@ export interface ComposeStackArgs {
   smoke?: readonly SmokeCheck[] | undefined;
   /** Instead of the bundle's own. */
   drainSeconds?: number | undefined;
+  /** How the release is watched after the switch, and when it is taken back. */
+  bake?: BakePolicy | undefined;
   /** How many good deployments stay ready for a rollback. */
   keep?: number | undefined;
   /** For the history: why it was deployed. */
   note?: string | undefined;
-  /** Deploy although this bundle was rolled back from. */
+  /** Deploy although this bundle was taken back, by a rollback or for a failed bake. */
   redeploy?: boolean | undefined;
+  /** Number of the deployment that this is a rollback to. */
+  rollbackTo?: number | undefined;
   /**
-   * Refuse to delete the accessories resource. Its volumes stay on the host in any case.
+   * Refuse to delete the accessories resource, and the release, which the engine would take away first. The volumes
+   * stay on the host in any case.
    * @default true
    */
   protectAccessories?: boolean | undefined;
@@ -69,10 +74,10 @@ export class ComposeStack extends pulumi.ComponentResource {
 
     const staged = new Bundle(name, stagedBy(args), { ...child, ...before });
     const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
-    const protect = args.protectAccessories ?? true;
+    const protect = (args.protectAccessories ?? true) && lasting !== undefined;
     this.accessories = lasting && new Accessories(name, { ...lasting }, { ...child, protect, dependsOn: [staged] });
     const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
-    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, dependsOn });
+    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
 }
@@ -93,13 +98,14 @@ function sealWith(secrets: Readonly<Record<string, pulumi.Input<string>>>): Seal
   };
 }
 
-function stagedBy(args: ComposeStackArgs): { app: string; bundle: string; images: string[] } {
+function stagedBy(args: ComposeStackArgs): BundleArgs {
   const images = imagesOf(args.bundle.manifest, accessoriesBundle(args).manifest);
-  return { app: args.app, bundle: args.bundle.digest, images };
+  const redeploy = args.redeploy === true || args.rollbackTo !== undefined;
+  return { app: args.app, bundle: args.bundle.digest, images, redeploy };
 }
 
 function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
-  const { bundle, note, redeploy, keep } = args;
+  const { bundle, note, redeploy, rollbackTo, keep, bake } = args;
   const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
   return {
     ...resolved,
@@ -110,7 +116,9 @@ function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Se
     source: sourceOf(args),
     note,
     redeploy,
+    rollbackTo,
     keep,
+    bake,
   };
 }
 

@@ -1,9 +1,10 @@
 /**
- * Bundles what is run outside the checkout's sources into dist/: `node scripts/build.ts [cli|agent|provider|all]…`
+ * Bundles what is run outside the checkout's sources into dist/: `node scripts/build.ts [cli|agent|provider|program|all]…`
  *
  *   agent     dist/agent.mjs, one file for the agent's image
  *   cli       dist/ikoma.mjs (small entry, split chunks) and the launcher dist/ikoma
  *   provider  dist/provider.mjs and the plugin's executable dist/pulumi-resource-ikoma
+ *   program   dist/program.mjs, what plain `pulumi` runs; `ikoma init` links it into a project
  */
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
@@ -66,6 +67,13 @@ const targets = {
       external: [...(shared.external ?? []), ...sdkPackages],
     },
     launchers: { "pulumi-resource-ikoma": "provider.mjs" },
+  },
+  program: {
+    options: {
+      entryPoints: { program: "stacks/index.ts" },
+      external: [...(shared.external ?? []), ...sdkPackages],
+    },
+    launchers: {},
   },
 } satisfies Record<string, Target>;
 

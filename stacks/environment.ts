@@ -4,19 +4,23 @@ import type { BundleInput } from "../components/compose-stack.ts";
 import { HostProvider } from "../components/resources/host-provider.ts";
 import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
+import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 
 /** What one run says besides the configuration. */
 export interface EnvironmentNotes {
   /** For the history of each app, such as `rollback to #3`. */
   readonly note?: string;
-  /** Deploy although a bundle was rolled back from. */
+  /** Deploy although a bundle was taken back. */
   readonly redeploy?: boolean;
+  /** Number of the deployment that the app goes back to. */
+  readonly rollbackTo?: number;
 }
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
 export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
+  if ((config.offline || isOffline(process.env)) && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
   const bundles = await readBundles(deployable.map(([, app]) => app));
   const providers = hostProviders(
@@ -41,7 +45,7 @@ interface Deployable {
 }
 
 function deployApp({ name, app, config, notes, bundles, provider }: Deployable): App {
-  const { domains, env, health, smoke, drainSeconds, keep } = app;
+  const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const secrets = config.secrets[name] ?? {};
@@ -58,6 +62,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
     smoke,
     drainSeconds,
     keep,
+    bake,
     protectAccessories,
     ...notes,
   });

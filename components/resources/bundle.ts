@@ -7,6 +7,11 @@ export interface BundleArgs {
   bundle: pulumi.Input<string>;
   /** Images that have to be on the host, each by digest. */
   images: pulumi.Input<pulumi.Input<string>[]>;
+  /**
+   * Stage it although it was taken back: a withdrawn bundle is refused before anything is changed.
+   * @default false
+   */
+  redeploy?: pulumi.Input<boolean> | undefined;
 }
 
 /** A bundle's images on a host: pulled and checked before anything is changed. */

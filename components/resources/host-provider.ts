@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { offlineRefusal } from "../../src/core/config/offline.ts";
 
 export interface HostProviderArgs {
   /** Name of the host, as in `ikoma:hosts`. Another name is another host: what is on it is made anew there. */
@@ -26,6 +27,7 @@ export interface HostProviderArgs {
 /** How to reach one host. Everything on that host is made with this provider, given explicitly. */
 export class HostProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HostProviderArgs, options?: pulumi.ResourceOptions) {
+    if (args.offline === true && !pulumi.runtime.isDryRun()) throw offlineRefusal();
     super("ikoma", name, { ...args }, options);
   }
 }

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HealthProbe, Route, SmokeCheck } from "../../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, Route, SmokeCheck } from "../../src/core/deployer/release-spec.ts";
 
 export interface ReleaseArgs {
   /** Name of the app on the host. Another name is another app. */
@@ -25,15 +25,22 @@ export interface ReleaseArgs {
   /** For the history: why it was deployed. */
   note?: pulumi.Input<string> | undefined;
   /**
-   * Deploy although this bundle was rolled back from.
+   * Deploy although this bundle was taken back, by a rollback or for a failed bake.
    * @default false
    */
   redeploy?: pulumi.Input<boolean> | undefined;
+  /** Number of the deployment that this is a rollback to. What served after it is withdrawn. */
+  rollbackTo?: pulumi.Input<number> | undefined;
   /**
    * How many good deployments stay ready for a rollback.
    * @default 5
    */
   keep?: pulumi.Input<number> | undefined;
+  /**
+   * How it is watched after the switch, and when it is taken back.
+   * @default 10 s, 1 % of errors, at least 20 requests to judge
+   */
+  bake?: pulumi.Input<BakePolicy> | undefined;
 }
 
 /** State of one service on the host. */

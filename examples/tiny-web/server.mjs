@@ -19,6 +19,7 @@ const DEFAULTS = {
   FAIL_SMOKE: "",
   FAIL_PERCENT: "0",
   FAIL_AFTER_MS: "0",
+  FAIL_AFTER_REQUESTS: "",
   CRASH_AFTER_MS: "",
   CRASH_AFTER_CODE: "1",
   WRONG_PORT: "",
@@ -30,7 +31,7 @@ const DEFAULTS = {
 };
 
 /** Switches that are numbers; all are checked at the start, not when first used. */
-const NUMERIC = /PORT$|_MS$|_CODE$|_PERCENT$|_MB$/;
+const NUMERIC = /PORT$|_MS$|_REQUESTS$|_CODE$|_PERCENT$|_MB$/;
 
 const settings = readSettings();
 checkNumbers();
@@ -38,6 +39,7 @@ const version = settings.APP_VERSION;
 const instance = randomBytes(4).toString("hex");
 const startedAtMs = performance.now();
 let stopping = false;
+let pagesShown = 0;
 
 if (settings.LOG_ENV) logEnvironment(settings.LOG_ENV);
 if (settings.LOG_GARBAGE) logGarbage();
@@ -96,6 +98,7 @@ async function handle(request, response) {
   const url = new URL(request.url, "http://localhost");
   switch (`${request.method} ${url.pathname}`) {
     case "GET /":
+      if (hasWornOut()) return answer(response, 500, "worn out on purpose\n");
       return answer(
         response,
         200,
@@ -133,6 +136,12 @@ function isHealthy() {
 function shallFail() {
   const percent = number("FAIL_PERCENT");
   return percent > 0 && uptimeMs() >= number("FAIL_AFTER_MS") && Math.random() * 100 < percent;
+}
+
+/** Only with visitors, so that no check of the start sees it, however long that takes. */
+function hasWornOut() {
+  pagesShown += 1;
+  return settings.FAIL_AFTER_REQUESTS !== "" && pagesShown > number("FAIL_AFTER_REQUESTS");
 }
 
 function stop(signal) {

@@ -58,6 +58,8 @@ export interface OperationContext {
   enter: (phase: string) => Promise<void>;
   /** Something worth telling a waiting person. */
   step: (name: string, message: string) => void;
+  /** As a step, but something that a person should look into. */
+  warn: (name: string, message: string) => void;
   /** A line that a container wrote. */
   log: (service: string, line: string) => void;
   /** Takes secret values out of a text that will leave the host. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { accessoriesSpec, appName, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
+import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
@@ -9,7 +9,7 @@ import { accessoriesSpec, appName, digest, releaseSpec, siteSpec } from "../core
  */
 
 /** Raised when an older side could misread a newer one. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 /** Where the agent listens, on the host. */
 export const agentSocketPath = "/var/lib/ikoma/run/agent.sock";
@@ -29,6 +29,7 @@ export const releasePhases = [
   "gating",
   "smoking",
   "switching",
+  "baking",
   "switched",
   "draining",
   "stopping",
@@ -99,6 +100,10 @@ export const deployment = z.strictObject({
   endedAtMs: z.number().optional(),
   /** Why it failed, or what it was (`rollback to #3`). */
   note: z.string().optional(),
+  /** The deployment that it went back to, where it is a rollback. */
+  rollbackTo: z.number().int().positive().optional(),
+  /** Why it is on the withdrawn list, so that only `redeploy` or a rollback to it brings it back. */
+  withdrawn: z.string().optional(),
   /** Who asked for it. */
   by: z.string(),
 });
@@ -118,10 +123,13 @@ const recreateVolumes = z.array(z.string()).optional();
 /** Secret values that must not appear in log lines, probe answers or errors. */
 const redact = z.array(z.string()).default([]);
 
+/** Go on although the bundle is on the withdrawn list. */
+const redeploy = z.boolean().default(false);
+
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
-    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1) }),
+    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1), redeploy }),
     result: z.strictObject({
       images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })),
     }),
@@ -138,10 +146,12 @@ export const operations = {
       spec: releaseSpec,
       source: releaseSource,
       note: z.string().optional(),
-      /** Deploy although this bundle is on the withdrawn list. */
-      redeploy: z.boolean().default(false),
+      redeploy,
+      /** This is a rollback to that deployment: what served after it goes onto the withdrawn list. */
+      rollbackTo: z.number().int().positive().optional(),
       keep: z.number().int().min(1).max(50).default(5),
       recreateVolumes,
+      bake: bakePolicy.prefault({}),
       redact,
     }),
     result: z.strictObject({
@@ -155,6 +165,11 @@ export const operations = {
   "release.remove": { input: z.strictObject({ app: appName }), result: none },
   "site.apply": { input: siteSpec, result: none },
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
+  /** Deletes for good what a removed app left: these volumes with their data, its images, its history. */
+  "app.purge": {
+    input: z.strictObject({ app: appName, volumes: z.array(z.string()) }),
+    result: z.strictObject({ volumes: z.array(z.string()), images: z.number().int(), deployments: z.number().int() }),
+  },
 } as const;
 export type OperationKind = keyof typeof operations;
 export type OperationInput<K extends OperationKind> = z.infer<(typeof operations)[K]["input"]>;
@@ -242,6 +257,24 @@ export const methods = {
   "app.deployment": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  /** What a removed app has left on the host; `standing` names what is not removed yet. */
+  "app.leftovers": {
+    params: z.strictObject({ app: appName }),
+    result: z.strictObject({
+      standing: z.array(z.string()),
+      volumes: z.array(
+        z.strictObject({
+          name: z.string(),
+          /** Undefined where the engine cannot tell. */
+          bytes: z.number().optional(),
+          /** What keeps it from being deleted: it was not made for the app, or something uses it. */
+          kept: z.string().optional(),
+        }),
+      ),
+      images: z.array(z.string()),
+      deployments: z.number().int(),
+    }),
   },
   "app.status": {
     params: none,

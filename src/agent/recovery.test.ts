@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { TestHost } from "../../test/doubles/host/host.ts";
-import { aRelease, aRequest, run } from "../../test/doubles/host/inputs.ts";
+import { aRelease, aRequest, imageOf, run } from "../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
 import { IkomaError } from "../core/errors.ts";
 import { probe } from "./gate/http-probe.ts";
@@ -40,6 +40,19 @@ async function crashIn(phase: string, name: string): Promise<string> {
   return request.key;
 }
 
+/** The same, while a job of the release runs. */
+async function crashInHook(run: "pre" | "post"): Promise<string> {
+  const runner = new OperationRunner(on.host);
+  running.push(runner);
+  on.engine.images.set(imageOf("migrate"), {});
+  const migrate = { kind: "job", image: imageOf("migrate"), hook: { run } };
+  const web = { kind: "web", image: imageOf("v2") };
+  const request = aRequest("release.apply", aRelease(on, "v2", { ...answering("v2"), services: { web, migrate } }));
+  runner.start(request);
+  await waitUntil("the job runs", () => on.engine.named("shop-2-migrate-1")?.State.Running === true);
+  return request.key;
+}
+
 /** The code of the dead agent is still in this process: from now on it changes nothing, and ends. */
 async function restart(): Promise<void> {
   const dead = on.host;
@@ -57,6 +70,29 @@ async function restart(): Promise<void> {
   for (const runner of running.splice(0)) for (const key of keys) runner.cancel(key);
   await recover(on.restart());
 }
+
+describe("a deploy that a crash cut off in a job", () => {
+  beforeEach(async () => {
+    await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
+  });
+
+  test("before the web starts is undone, and the job is removed", async () => {
+    const key = await crashInHook("pre");
+    await restart();
+    expect(on.host.journal.find(key)?.view).toMatchObject({ error: { code: "RELEASE_INTERRUPTED" } });
+    await waitUntil("only the first is left", () => on.engine.containers.size === 1);
+    expect(await visit()).toMatchObject({ body: "v1" });
+  });
+
+  test("after it came to serve is finished, and the job is removed, not repeated", async () => {
+    const key = await crashInHook("post");
+    await restart();
+    expect(on.host.journal.find(key)?.view).toMatchObject({ state: "succeeded", result: { number: 2 } });
+    await waitUntil("only the web is left", () => on.engine.containers.size === 1);
+    expect(on.engine.named("shop-2-web-1")?.State.Running).toBe(true);
+    expect(await visit()).toMatchObject({ body: "v2" });
+  });
+});
 
 describe("a deploy that a crash cut off in its phase", () => {
   const undone = releasePhases.slice(0, releasePhases.indexOf("switched"));

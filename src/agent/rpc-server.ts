@@ -12,6 +12,7 @@ import { handshake } from "./handshake.ts";
 import { readLines } from "./line-reader.ts";
 import { maxMessageBytes, methods, rpcRequest } from "./protocol.ts";
 import type { Method, Result } from "./protocol.ts";
+import { readLeftovers } from "./reading/read-leftovers.ts";
 import { readPart } from "./reading/read-parts.ts";
 import { readStatus } from "./reading/read-status.ts";
 
@@ -67,6 +68,7 @@ function handlersOf(host: Host, runner: OperationRunner): Handlers {
       }
       return { deployment: publicView(deployment), source: input.source };
     },
+    "app.leftovers": ({ app }) => readLeftovers(host, app),
     "app.status": () => readStatus(host, runner),
   };
 }

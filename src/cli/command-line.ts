@@ -1,6 +1,7 @@
 import yargs, { type Argv, type CommandModule } from "yargs";
 import { IkomaError } from "../core/errors.ts";
 import driftCommand from "./commands/drift.ts";
+import initCommand from "./commands/init.ts";
 import statusCommand from "./commands/status.ts";
 import { withGlobalOptions } from "./global-options.ts";
 import { cliVersion } from "./version.ts";
@@ -23,11 +24,12 @@ interface Group {
 const groups: readonly Group[] = [
   {
     name: "host",
-    describe: "Servers: trust their key, set them up, see how they are",
+    describe: "Servers: trust their key, set them up, see how they are, forget them",
     commands: [
       () => import("./commands/host/trust.ts"),
       () => import("./commands/host/bootstrap.ts"),
       () => import("./commands/host/status.ts"),
+      () => import("./commands/host/forget.ts"),
     ],
   },
   {
@@ -46,6 +48,11 @@ const groups: readonly Group[] = [
       () => import("./commands/deploy/history.ts"),
     ],
   },
+  {
+    name: "app",
+    describe: "Apps: delete for good what a removed one has left",
+    commands: [() => import("./commands/app/purge.ts")],
+  },
 ];
 
 /** The whole command line. Parse it with `parseAsync`; failures are thrown, nothing exits. */
@@ -63,6 +70,7 @@ export function createCommandLine(args: readonly string[]): Argv {
       ["$0 drift -s prod", "What differs from what was applied"],
     ]);
   for (const group of groups) mountGroup(parser, group);
+  mount(parser, initCommand);
   mount(parser, statusCommand);
   mount(parser, driftCommand);
   return parser

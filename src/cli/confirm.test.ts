@@ -1,5 +1,6 @@
-import { expect, test } from "@jest/globals";
-import { requireConsent } from "./confirm.ts";
+import { describe, expect, test } from "@jest/globals";
+import { PassThrough } from "node:stream";
+import { confirmByName, requireConsent } from "./confirm.ts";
 
 const terminal = { isTTY: true };
 const pipe = { isTTY: false };
@@ -25,4 +26,34 @@ test.each([
   expect(() => {
     requireConsent(argv, terminals);
   }).toThrow(expect.objectContaining({ code: "USAGE", exitCode: 2, hint: expect.stringContaining("--yes") }));
+});
+
+describe("what is deleted for good has its name typed", () => {
+  const answer = (text: string, signal = new AbortController().signal): Promise<void> => {
+    const input = new PassThrough();
+    if (text === "") input.end();
+    else input.write(text);
+    return confirmByName("shop", signal, { input, output: new PassThrough() });
+  };
+
+  test("the name goes on", async () => {
+    await expect(answer("shop\n")).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ["yes", "yes\n"],
+    ["another name", "Shop\n"],
+    ["nothing", "\n"],
+    ["the end of the input", ""],
+  ])("%s does not", async (_what, text) => {
+    await expect(answer(text)).rejects.toMatchObject({ code: "CANCELLED", message: "Nothing was changed." });
+  });
+
+  test("neither does Ctrl-C", async () => {
+    const abort = new AbortController();
+    const input = new PassThrough();
+    const asked = confirmByName("shop", abort.signal, { input, output: new PassThrough() });
+    abort.abort();
+    await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
+  });
 });

@@ -14,17 +14,25 @@ export interface Terminals {
   readonly env: NodeJS.ProcessEnv;
 }
 
+const deployConsent = {
+  message: "This changes a server, and nobody is there to be asked.",
+  hint: "Add --yes to go on without being asked; `ikoma deploy plan` shows what would happen.",
+};
+
 /**
  * Refuses, before any work is done, to go on where a question could not be answered: no terminal, `--json`, or CI.
  *
  * @throws USAGE naming the flag
  */
-export function requireConsent({ yes, json }: ConfirmArguments, { stdin, stderr, env }: Terminals = process): void {
+export function requireConsent(
+  { yes, json }: ConfirmArguments,
+  { stdin, stderr, env }: Terminals = process,
+  { message, hint } = deployConsent,
+): void {
   const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
   const canAsk = stdin.isTTY === true && stderr.isTTY === true && !json && !isCi;
   if (yes || canAsk) return;
-  const hint = "Add --yes to go on without being asked; `ikoma deploy plan` shows what would happen.";
-  throw new IkomaError("USAGE", "This changes a server, and nobody is there to be asked.", { hint });
+  throw new IkomaError("USAGE", message, { hint });
 }
 
 /**
@@ -33,12 +41,35 @@ export function requireConsent({ yes, json }: ConfirmArguments, { stdin, stderr,
  * @throws CANCELLED unless the answer is yes
  */
 export async function confirm(question: string, signal: AbortSignal): Promise<void> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  if (!/^y(es)?$/i.test(await ask(`${question} [y/N] `, signal))) throw declined();
+}
+
+/**
+ * Has a name typed before something is deleted that no command brings back.
+ *
+ * @throws CANCELLED where anything else is typed
+ */
+export async function confirmByName(name: string, signal: AbortSignal, streams?: Streams): Promise<void> {
+  if ((await ask(`Type the name ${name} to delete this for good: `, signal, streams)) !== name) throw declined();
+}
+
+/** Where an answer comes from, and where questions go. */
+interface Streams {
+  readonly input: NodeJS.ReadableStream;
+  readonly output: NodeJS.WritableStream;
+}
+
+async function ask(
+  question: string,
+  signal: AbortSignal,
+  streams: Streams = { input: process.stdin, output: process.stderr },
+): Promise<string> {
+  const terminal = createInterface(streams);
   let isAnswered = false;
   const cancelled = new Promise<never>((_, reject) => {
     const refuse = (): void => {
       // What follows begins below the unanswered question.
-      if (!isAnswered) process.stderr.write("\n");
+      if (!isAnswered) streams.output.write("\n");
       isAnswered = true;
       reject(declined());
     };
@@ -48,9 +79,9 @@ export async function confirm(question: string, signal: AbortSignal): Promise<vo
     signal.addEventListener("abort", refuse, { once: true });
   });
   try {
-    const answer = await Promise.race([terminal.question(`${question} [y/N] `), cancelled]);
+    const answer = await Promise.race([terminal.question(question), cancelled]);
     isAnswered = true;
-    if (!/^y(es)?$/i.test(answer.trim())) throw declined();
+    return answer.trim();
   } finally {
     terminal.close();
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -76,6 +76,33 @@ test("status reads the exports without engine, SDK, SSH or gRPC", async () => {
   const packages = await packagesOf(["status"]);
   expect(packages).toContain("yargs");
   expect([...packages].filter((name) => /^@pulumi|^@grpc|^ssh2$|protobuf/.test(name))).toEqual([]);
+});
+
+test("init makes a project of a folder, names it, and tells what comes next", async () => {
+  const folder = join(project, "My Shop");
+  await mkdir(folder);
+  const [refused, done] = [
+    await ikoma(["init", "--cwd", folder, "--app", "My Shop"]),
+    await ikoma(["init", "--cwd", folder]),
+  ];
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("--app") as unknown });
+  expect(done).toMatchObject({ code: 0, stderr: "" });
+  expect(done.stdout).toMatch(
+    /^written {2}Pulumi\.yaml\n(?:written .*\n){2}linked [^]*next:\n {2}ikoma host trust vps1 ADDRESS -s prod\n/,
+  );
+  expect(await readFile(join(folder, "Pulumi.yaml"), "utf8")).toMatch(/^name: my-shop\n/);
+});
+
+test.each([
+  ["nobody can type its name", []],
+  ["--yes alone", ["--yes"]],
+  ["another name", ["--confirm", "blog"]],
+])("a purge is refused before any host is asked: %s", async (_why, more) => {
+  const { code, stdout } = await ikoma(["app", "purge", "shop", "--json", ...more]);
+  expect({ code, error: JSON.parse(stdout) as unknown }).toMatchObject({
+    code: 2,
+    error: { error: { code: "USAGE", hint: expect.stringContaining("--confirm shop") as unknown } },
+  });
 });
 
 test("status tells what runs, for people and for programs", async () => {

@@ -35,6 +35,10 @@ export const errorTable = {
   HOST_KEY_CHANGED: { exitCode: 3, hint: "Find out why the key changed before you run `ikoma host trust` again." },
   HOST_NOT_READY: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
   HOST_UNSUPPORTED: { exitCode: 4, hint: "Correct what is named on the host, then run `ikoma host bootstrap` again." },
+  HOST_IN_USE: {
+    exitCode: 2,
+    hint: "Give the apps another host (their setting `host`) or take them out, then run again; or add --force.",
+  },
   AGENT_MISSING: { exitCode: 4, hint: "Run `ikoma host bootstrap`." },
   AGENT_PROTOCOL: { exitCode: 4, hint: "Upgrade the older side: `ikoma host bootstrap`, or this CLI." },
   AGENT_CONNECTION_LOST: { exitCode: 4, hint: "The host finishes what was started. Run the same command again." },
@@ -45,14 +49,26 @@ export const errorTable = {
   },
   DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, then run again." },
   APP_UNKNOWN: { exitCode: 2, hint: "Check the app's name, or see `ikoma status`." },
+  HOOK_FAILED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
+  APP_IN_USE: {
+    exitCode: 2,
+    hint: "Take the app out of the stack's settings and apply, or run `pulumi destroy`; then purge.",
+  },
   RELEASE_CRASHED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
   RELEASE_UNHEALTHY: { exitCode: 10, hint: "Read the probe's answer above; the release before it still serves." },
   RELEASE_SMOKE_FAILED: { exitCode: 10, hint: "Read the check's answer above; the release before it still serves." },
+  RELEASE_BAKE_FAILED: {
+    exitCode: 10,
+    hint: "The release before it serves again. Correct the app and deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
+  },
   RELEASE_INTERRUPTED: {
     exitCode: 4,
     hint: "The host went back to the release before it. Run the same command again.",
   },
-  RELEASE_WITHDRAWN: { exitCode: 4, hint: "Deploy another bundle, or repeat with --redeploy if you are sure." },
+  RELEASE_WITHDRAWN: {
+    exitCode: 4,
+    hint: "Deploy another bundle, or, if you are sure of this one, `ikoma deploy apply --redeploy`.",
+  },
   NO_ROLLBACK_TARGET: { exitCode: 2, hint: "See `ikoma deploy history` for what can be rolled back to." },
   ACCESSORY_FAILED: { exitCode: 4, hint: "Read the log lines above; no release was changed." },
   VOLUME_MISSING: {

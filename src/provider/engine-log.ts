@@ -4,10 +4,10 @@ import { engineMessages, engineServices } from "./proto.ts";
 
 type Severity = "info" | "warning" | "error";
 
-/** The engine's own log, where people see what a resource is doing. */
+/** The engine's own log, where people see what a resource is doing. Writing resolves when the engine has it, or never will. */
 export interface EngineLog {
   /** `ephemeral` messages are shown while the resource is worked on, and not repeated at the end. */
-  write(urn: string, severity: Severity, message: string, ephemeral: boolean): void;
+  write(urn: string, severity: Severity, message: string, ephemeral: boolean): Promise<void>;
   close(): void;
 }
 
@@ -23,7 +23,11 @@ export function openEngineLog(address: string): EngineLog {
         .setSeverity(severities[severity])
         .setMessage(message)
         .setEphemeral(ephemeral);
-      client.log(request, () => undefined);
+      return new Promise((resolve) => {
+        client.log(request, () => {
+          resolve();
+        });
+      });
     },
     close: () => {
       client.close();
@@ -34,7 +38,7 @@ export function openEngineLog(address: string): EngineLog {
 /** How an operation's event reads in the engine's output. */
 export function logOperationEvent(log: EngineLog | undefined, urn: string, event: OperationEvent): void {
   const isWarning = event.type === "warning";
-  log?.write(
+  void log?.write(
     urn,
     isWarning ? "warning" : "info",
     event.message === "" ? event.name : `${event.name}: ${event.message}`,

@@ -1,22 +1,25 @@
 import type { HostConfig, HostSetup } from "../core/config/schema.ts";
 import { IkomaError } from "../core/errors.ts";
 import type { AgentAccess, HostAccess } from "./agent-access.ts";
-import type { ProviderConfig } from "./provider-config.ts";
+import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
 
 /** One configured provider: a host, and the connection to its agent, opened when it is first needed. */
 export class HostInstance {
   readonly name: string;
   readonly offline: boolean;
+  /** What is on it is to be forgotten, unseen. */
+  readonly isForgotten: boolean;
   readonly #host: HostConfig;
   readonly #access: HostAccess;
   #agent: Promise<AgentAccess> | undefined;
 
-  /** `current` is how the host is reached now, where that is known to be newer than `config`. */
-  constructor(config: ProviderConfig, access: HostAccess, current: HostConfig | undefined) {
+  /** `current.hosts` is how hosts are reached now, where that is known to be newer than `config`. */
+  constructor(config: ProviderConfig, access: HostAccess, current: CurrentConfig) {
     const { host, offline, ...connection } = config;
     this.name = host;
-    this.offline = offline;
-    this.#host = current ?? connection;
+    this.isForgotten = current.forgetHost === host;
+    this.offline = offline || current.offline || current.forgetHost !== undefined;
+    this.#host = current.hosts[host] ?? connection;
     this.#access = access;
   }
 

@@ -20,21 +20,23 @@ export class HostInstances {
 
   async configure(peer: string, config: ProviderConfig): Promise<void> {
     await this.#byPeer.get(peer)?.close();
-    const { hosts, offline } = this.#current;
-    this.#byPeer.set(
-      peer,
-      new HostInstance({ ...config, offline: config.offline || offline }, this.#access, hosts[config.host]),
-    );
+    this.#byPeer.set(peer, new HostInstance(config, this.#access, this.#current));
   }
 
   /** The instance of a connection. After a reconnect (another port) it is still certain when there is only one. */
   of(peer: string): HostInstance {
+    const instance = this.find(peer);
+    if (instance === undefined)
+      throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
+    return instance;
+  }
+
+  /** Undefined as long as the configuration is not known, as in the preview of a host that is yet to be made. */
+  find(peer: string): HostInstance | undefined {
     const known = this.#byPeer.get(peer);
     if (known !== undefined) return known;
     const [only, ...others] = this.#byPeer.values();
-    if (only === undefined || others.length > 0)
-      throw new IkomaError("INTERNAL", `No provider was configured on the connection ${peer}.`);
-    return only;
+    return others.length > 0 ? undefined : only;
   }
 
   async close(): Promise<void> {

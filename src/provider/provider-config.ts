@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { isOffline } from "../core/config/offline.ts";
 import { hostConfig, hostsConfig, type HostConfig } from "../core/config/schema.ts";
 
 const flag = z.union([z.boolean(), z.stringbool()]);
@@ -19,6 +20,8 @@ export interface CurrentConfig {
   hosts: Readonly<Record<string, HostConfig>>;
   /** No instance dials its host, whatever it is configured with. */
   offline: boolean;
+  /** A refresh is to find all of this host gone, and everything else as it was; nobody is dialled. */
+  forgetHost?: string | undefined;
 }
 
 const pluginConfig = z.object({
@@ -36,9 +39,4 @@ const pluginConfig = z.object({
 export function configOfPluginEnvironment(environment: NodeJS.ProcessEnv): CurrentConfig {
   const { hosts, offline } = pluginConfig.parse(JSON.parse(environment["PULUMI_CONFIG"] ?? "{}"));
   return { hosts, offline: offline || isOffline(environment) };
-}
-
-/** IKOMA_OFFLINE: for a preview in a place that cannot reach the hosts. */
-export function isOffline(environment: NodeJS.ProcessEnv): boolean {
-  return z.stringbool().catch(false).parse(environment["IKOMA_OFFLINE"]);
 }

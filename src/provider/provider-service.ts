@@ -50,11 +50,15 @@ function configuration(session: ProviderSession): UntypedServiceImplementation {
     checkConfig: unary(session, (request: CheckRequest) =>
       checkResponse(request.getNews(), inputProblems(providerConfig, ownKeys(decodeMap(request.getNews())))),
     ),
-    /** Another host is another place for everything on it; another way to the same host changes nothing. */
+    /**
+     * Another host is another place for everything on it; another way to the same host changes nothing. Where this
+     * process knows the way by itself (see {@link CurrentConfig}), it is not even a change of the provider.
+     */
     diffConfig: unary(session, (request: DiffRequest) => {
       const olds = ownKeys(decodeMap(request.getOldInputs() ?? request.getOlds()));
       const news = ownKeys(decodeMap(request.getNews()));
-      return diffResponse(changes({ identity: ["host"], silent: [] }, olds, news));
+      const silent = session.waysKnownAnyhow(reveal(news["host"] ?? null));
+      return diffResponse(changes({ identity: ["host"], silent }, olds, news));
     }),
     configure: unary(session, async (request: ConfigureRequest, call) => {
       const config = providerConfig.safeParse(reveal(ownKeys(decodeMap(request.getArgs()))));

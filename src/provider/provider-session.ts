@@ -1,4 +1,5 @@
 import type { OperationEvent } from "../agent/protocol.ts";
+import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
@@ -33,15 +34,18 @@ export interface ProviderOptions extends ProviderListener {
 export class ProviderSession {
   readonly version: string;
   readonly hosts: HostInstances;
+  readonly #current: CurrentConfig;
   readonly #listener: ProviderListener;
   readonly #recreateVolumes: readonly string[];
   readonly #cancellation = new AbortController();
   readonly #partial = new WeakMap<object, PartialResource>();
+  readonly #owners = new Map<string, string>();
   #log: EngineLog | undefined;
 
   constructor(options: ProviderOptions) {
     this.version = options.version;
-    this.hosts = new HostInstances(options.access, options.current ?? { hosts: {}, offline: false });
+    this.#current = options.current ?? { hosts: {}, offline: false };
+    this.hosts = new HostInstances(options.access, this.#current);
     this.#listener = options;
     this.#recreateVolumes = options.recreateVolumes ?? [];
   }
@@ -50,8 +54,8 @@ export class ProviderSession {
     if (address !== "") this.#log ??= openEngineLog(address);
   }
 
-  warn(urn: string, message: string): void {
-    this.#log?.write(urn, "warning", message, false);
+  async warn(urn: string, message: string): Promise<void> {
+    await this.#log?.write(urn, "warning", message, false);
   }
 
   /** Tells what a read found; false where nobody listens. */
@@ -84,6 +88,24 @@ export class ProviderSession {
       this.#listener.onFailure?.(urn, error);
       throw error;
     }
+  }
+
+  /** What of a provider's configuration has no effect, because this process knows better: how its host is reached now. */
+  waysKnownAnyhow(host: unknown): string[] {
+    const isKnown = typeof host === "string" && this.#current.hosts[host] !== undefined;
+    return [...(isKnown ? Object.keys(hostConfig.shape) : []), ...(this.#current.offline ? ["offline"] : [])];
+  }
+
+  /** The program has a resource for this thing on the host (a part of an app), under this URN. */
+  claim(peer: string, thing: string, urn: string): void {
+    const host = this.hosts.find(peer);
+    if (host !== undefined) this.#owners.set(`${host.name} ${thing}`, urn);
+  }
+
+  /** The URN, another than `urn`, that the program has the thing under now: the resource was renamed. */
+  newOwner(peer: string, thing: string, urn: string): string | undefined {
+    const owner = this.#owners.get(`${this.hosts.of(peer).name} ${thing}`);
+    return owner === urn ? undefined : owner;
   }
 
   /** What to record of the resource that this failure was thrown for, if the host says that it is half done. */

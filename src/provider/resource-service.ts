@@ -1,6 +1,7 @@
 import type { UntypedServiceImplementation } from "@grpc/grpc-js";
 import type {
   CheckRequest,
+  CheckResponse,
   CreateRequest,
   CreateResponse,
   DeleteRequest,
@@ -10,6 +11,7 @@ import type {
   UpdateRequest,
   UpdateResponse,
 } from "@pulumi/pulumi/proto/provider_pb.js";
+import { driftUnknown } from "../core/config/offline.ts";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
 import { decodeMap, encodeMap, type PropertyMap } from "./property-values.ts";
@@ -25,9 +27,7 @@ import { unary, type Peer } from "./unary.ts";
 /** The methods of the protocol that are about resources. Only `read`, `create`, `update` and `delete` dial a host, and none in a preview but `read`. */
 export function resourceService(session: ProviderSession): UntypedServiceImplementation {
   return {
-    check: unary(session, (request: CheckRequest) =>
-      checkResponse(request.getNews(), inputProblems(handlerOf(request.getUrn()).inputs, decodeMap(request.getNews()))),
-    ),
+    check: unary(session, (request: CheckRequest, call) => checkResource(session, request, call)),
     diff: unary(session, (request: DiffRequest) => {
       const olds = decodeMap(request.getOldInputs() ?? request.getOlds());
       return diffResponse(resource.changes(handlerOf(request.getUrn()), olds, decodeMap(request.getNews())));
@@ -37,6 +37,15 @@ export function resourceService(session: ProviderSession): UntypedServiceImpleme
     update: unary(session, (request: UpdateRequest, call) => updateResource(session, request, call)),
     delete: unary(session, (request: DeleteRequest, call) => deleteResource(session, request, call)),
   };
+}
+
+function checkResource(session: ProviderSession, request: CheckRequest, call: Peer): CheckResponse {
+  const urn = request.getUrn();
+  const handler = handlerOf(urn);
+  const inputs = decodeMap(request.getNews());
+  const thing = thingOf(handler, inputs);
+  if (thing !== undefined) session.claim(call.getPeer(), thing, urn);
+  return checkResponse(request.getNews(), inputProblems(handler.inputs, inputs));
 }
 
 async function readResource(session: ProviderSession, request: ReadRequest, call: Peer): Promise<ReadResponse> {
@@ -49,10 +58,12 @@ async function readResource(session: ProviderSession, request: ReadRequest, call
     session.reportRead({ urn, host: host.name, app: appOf(outputs), found });
   // The engine then reads before each update, in a preview too: a plain `up` repairs what was changed behind its back.
   const response = new providerMessages.ReadResponse().setRefreshBeforeUpdate(true);
+  if (host.isForgotten) return response;
   const asStored = (): ReadResponse =>
     response.setId(stored.id).setInputs(encodeMap(stored.inputs)).setProperties(encodeMap(stored.outputs));
   if (host.offline) {
-    session.warn(urn, "drift unknown: the provider is offline and did not look at the host");
+    // Before the answer: the plan must not be complete without it.
+    await session.warn(urn, driftUnknown);
     report({ state: "unread", error: new IkomaError("AGENT_OFFLINE", `${host.name} is offline in the settings.`) });
     return asStored();
   }
@@ -94,6 +105,12 @@ async function deleteResource(session: ProviderSession, request: DeleteRequest, 
   const urn = request.getUrn();
   const outputs = decodeMap(request.getProperties());
   const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
+  const thing = thingOf(handlerOf(urn), outputs);
+  const owner = thing === undefined ? undefined : session.newOwner(call.getPeer(), thing, urn);
+  if (owner !== undefined) {
+    await session.warn(urn, `stays on the host: it is ${owner} now`);
+    return new Empty();
+  }
   await session.serve(call.getPeer(), urn, (each) => resource.remove(handlerOf(urn), each, stored));
   return new Empty();
 }
@@ -104,6 +121,16 @@ function handlerOf(urn: string): ResourceHandler {
   const handler = handlers.find((each) => each.token === token);
   if (handler === undefined) throw new IkomaError("CONFIG_INVALID", `The provider ikoma has no resource ${token}.`);
   return handler;
+}
+
+/**
+ * What of a host a resource stands for: a part of an app, or the host's one agent. A resource that was renamed in the program is
+ * created (that is, adopted) under its new name before the old one is deleted; deleting must not take away what the new
+ * one stands for.
+ */
+function thingOf({ token, identity }: ResourceHandler, { app }: PropertyMap): string | undefined {
+  if (identity.length === 0) return token;
+  return typeof app === "string" ? `${token} ${app}` : undefined;
 }
 
 /** What a half-made resource is recorded under: its app, or its own name. */

@@ -38,7 +38,8 @@ async function newStand(vps: Vps, folder: string): Promise<Stand> {
     `name: bench\nruntime: nodejs\nbackend: { url: "file://${join(folder, "state")}" }\n`,
   );
   const host = `{ address: ${vps.address}, hostKey: ${vps.hostPublicKey}, identityFile: ${vps.identityFile} }`;
-  const app = "{ host: vps1, health: { path: /health }, smoke: [{ path: /smoke }], drainSeconds: 5 }";
+  const app =
+    "{ host: vps1, health: { path: /health }, smoke: [{ path: /smoke }], drainSeconds: 5, bake: { seconds: 0 } }";
   const config = `config:\n  ikoma:hosts:\n    vps1: ${host}\n`;
   writeFileSync(join(folder, "Pulumi.hosts.yaml"), config);
   writeFileSync(join(folder, "Pulumi.prod.yaml"), `${config}  ikoma:apps:\n    tiny: ${app}\n`);
@@ -58,8 +59,9 @@ async function newStand(vps: Vps, folder: string): Promise<Stand> {
 }
 
 function measure({ folder, bundles: [v1 = "", v2 = ""] }: Stand, runs: number): Record<string, number[]> {
+  // Each rollback withdraws what the next round deploys again.
   const deploy = (bundle: string): number =>
-    run(folder, ["deploy", "apply", "-s", "prod", "--yes", "--bundle", bundle]).tookMs;
+    run(folder, ["deploy", "apply", "-s", "prod", "--yes", "--redeploy", "--bundle", bundle]).tookMs;
   deploy(v1);
   const figures: Record<string, number[]> = {
     deploy: [],

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { LoadReport, StreamReport } from "../load/stream-report.ts";
 import { buildReport } from "./demo-report.ts";
 import { renderReport } from "./demo-text.ts";
@@ -30,6 +30,45 @@ test.each([
   expect(renderReport(report)).toContain(`NOT OK:\n  ${problem}`);
 });
 
+describe("a release that goes bad", () => {
+  const atMs = startedAtMs + 2_000;
+  const worn: LoadedStep = {
+    ...{ name: "deploy v4", startedAtMs: atMs, endedAtMs: atMs + 3_000, expected: "v2", goesBad: true },
+    serving: { version: "v2", number: 2 },
+  };
+  const bad = (windows: StreamReport["windows"], failures: Record<string, number>) => {
+    const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
+    return { windows, failures, failed };
+  };
+  const inIt = [
+    { atMs: 0, sent: 50, failed: 0 },
+    { atMs: 2_500, sent: 50, failed: 9 },
+  ];
+
+  test("may answer 500 until it is left, and the table says that it did", () => {
+    const report = reportOf({ more: [worn], stream: bad(inIt, { "status-500": 9 }) });
+    expect(report).toMatchObject({ ok: true, answeredBadly: 9, total: { failed: 9 } });
+    expect(report.steps.map(({ load }) => load?.failed)).toEqual([undefined, 0, 9]);
+    expect(renderReport(report)).toContain("none but those 9 of v4 failed");
+    expect(renderReport(report)).toContain("v2 served again 20 ms after the verdict");
+  });
+
+  test.each([
+    ["a failure of another kind", bad(inIt, { "status-500": 5, "status-503": 4 }), {}, "4 requests failed"],
+    [
+      "a failure outside of it",
+      bad([{ atMs: 0, sent: 9, failed: 2 }, ...inIt], { "status-500": 11 }),
+      {},
+      "2 requests",
+    ],
+    ["not going bad", {}, {}, "v4 did not go bad"],
+    ["leaving it late", bad(inIt, { "status-500": 9 }), { switchBackMs: 201 }, "only 201 ms after"],
+  ])("%s is a problem", (_, stream, more, problem) => {
+    const report = reportOf({ more: [worn], stream, ...more });
+    expect(report.problems).toEqual([expect.stringContaining(problem)]);
+  });
+});
+
 test("what plain compose lost is told, and is no problem of ours", () => {
   const windows = [
     { atMs: 0, sent: 45, failed: 0 },
@@ -55,9 +94,13 @@ interface Circumstances {
   readonly plain?: Partial<StreamReport>;
   readonly lostIds?: readonly string[];
   readonly serving?: string;
+  /** Steps after the first. */
+  readonly more?: readonly LoadedStep[];
+  readonly switchBackMs?: number;
 }
 
-function reportOf({ stream = {}, plain = {}, lostIds = [], serving = "v2" }: Circumstances) {
+function reportOf(circumstances: Circumstances) {
+  const { stream = {}, plain = {}, lostIds = [], serving = "v2", more = [], switchBackMs = 20 } = circumstances;
   const step: LoadedStep = {
     name: "deploy v2",
     startedAtMs,
@@ -68,7 +111,7 @@ function reportOf({ stream = {}, plain = {}, lostIds = [], serving = "v2" }: Cir
   return buildReport({
     quietSteps: [{ name: "deploy v1, the first", durationMs: 4_000 }],
     rates,
-    underLoad: { steps: [step], report: loadOf(stream), lostIds: new Set(lostIds) },
+    underLoad: { steps: [step, ...more], report: loadOf(stream), switchBackMs, lostIds: new Set(lostIds) },
     plain: { durationMs: 1_500, startedAtMs, report: loadOf(plain) },
   });
 }

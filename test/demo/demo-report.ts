@@ -12,6 +12,10 @@ import {
 } from "./step-figures.ts";
 import type { LoadedStep } from "./under-load.ts";
 
+/** What the app says itself; the edge would say 502, 503 or 504. */
+const ownFailure = "status-500";
+const latestSwitchBackMs = 200;
+
 /** Requests per 100 ms, from a little before an instant to a little after. */
 export interface WindowRow {
   /** Which of the windows the instant falls into. */
@@ -36,6 +40,10 @@ export interface DemoReport {
   readonly steps: readonly ReportStep[];
   readonly total: LoadFigures & { readonly durationMs: number; readonly acknowledgedWrites: number };
   readonly failures: Readonly<Record<string, number>>;
+  /** Answers of 500 that the release gave which went bad: the only failures that there may be. */
+  readonly answeredBadly: number;
+  /** From the verdict on it until the one before served again, in ms. */
+  readonly switchBackMs: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly max: number };
   /** How late the load itself was: near nothing, or the machine was too busy to believe the times. */
   readonly generatorLagMs: { readonly p99: number; readonly max: number };
@@ -63,14 +71,26 @@ export function buildReport({ quietSteps, rates, underLoad, plain }: Omit<DemoRu
   const answers = countAnswers(report);
   const acknowledgedWrites = report.streams.reduce((sum, stream) => sum + stream.acknowledgedIds.length, 0);
   const durationMs = Math.max(...report.streams.map((stream) => stream.endedAtMs - stream.startedAtMs));
-  const problems = [...findProblems(total, steps), ...findBlindness(answers, acknowledgedWrites)];
+  const rows = steps.map((step, index) => loadedStep(step, index, underLoad));
+  const failures = countFailures(report);
+  const answeredBadly = Math.min(
+    failures[ownFailure] ?? 0,
+    rows[steps.findIndex((each) => each.goesBad)]?.load?.failed ?? 0,
+  );
+  const problems = [
+    ...findProblems({ ...total, failed: total.failed - answeredBadly }, steps),
+    ...findBlindness(answers, acknowledgedWrites),
+    ...findLateness(answeredBadly, underLoad.switchBackMs, steps),
+  ];
   return {
     ok: problems.length === 0,
     problems,
     ratesPerSecond: rates,
-    steps: [...quietSteps, ...steps.map((step, index) => loadedStep(step, index, underLoad))],
+    steps: [...quietSteps, ...rows],
     total: { ...total, durationMs, acknowledgedWrites },
-    failures: countFailures(report),
+    failures,
+    answeredBadly,
+    switchBackMs: underLoad.switchBackMs,
     latencyMs: {
       p50: worst(report, ({ latencyMs }) => latencyMs.p50),
       p99: worst(report, ({ latencyMs }) => latencyMs.p99),
@@ -100,6 +120,15 @@ function findProblems({ failed, unexpected, lost }: LoadFigures, steps: readonly
   return [
     ...counts.filter(([count]) => count > 0).map(([count, text]) => `${count} ${text}`),
     ...wrong.map(({ name, expected, serving }) => `after "${name}" ${serving.version} serves, not ${expected}`),
+  ];
+}
+
+/** A release that went bad unnoticed shows nothing, and one that is left too late too much. */
+function findLateness(answeredBadly: number, switchBackMs: number, steps: readonly LoadedStep[]): string[] {
+  if (!steps.some((each) => each.goesBad)) return [];
+  return [
+    ...(answeredBadly === 0 ? ["v4 did not go bad"] : []),
+    ...(switchBackMs <= latestSwitchBackMs ? [] : [`v2 served again only ${switchBackMs} ms after the verdict on v4`]),
   ];
 }
 

@@ -8,6 +8,7 @@ export function renderReport(report: DemoReport): string {
     renderSteps(report),
     "unexpected: answers from a version that may not serve at that time",
     "lost: writes that were acknowledged and are not in PostgreSQL",
+    ...renderGoneBad(report),
     "",
     ...renderLoad(report),
     "",
@@ -73,10 +74,19 @@ function renderRow({ middle, windows }: WindowRow): string[] {
   ];
 }
 
-function renderVerdict({ ok, problems, total }: DemoReport): string[] {
+function renderGoneBad({ answeredBadly, switchBackMs }: DemoReport): string[] {
+  if (answeredBadly === 0) return [];
+  return [
+    `v4 passed every check and then answered ${answeredBadly.toLocaleString("en")} requests with 500: these are all that failed.`,
+    `It was switched back from by itself; v2 served again ${switchBackMs} ms after the verdict.`,
+  ];
+}
+
+function renderVerdict({ ok, problems, total, answeredBadly }: DemoReport): string[] {
+  const but = answeredBadly === 0 ? "" : `but those ${answeredBadly.toLocaleString("en")} of v4 `;
   if (ok)
     return [
-      `OK: of ${total.sent.toLocaleString("en")} requests none failed, none was misled, none of the writes was lost.`,
+      `OK: of ${total.sent.toLocaleString("en")} requests none ${but}failed, none was misled, none of the writes was lost.`,
     ];
   return ["NOT OK:", ...problems.map((problem) => `  ${problem}`)];
 }

@@ -50,9 +50,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
     () => bringUpLab(keep),
     ({ vps }) => vps.address,
   );
-  const images = await step("push v1, v2, v3, agent, edge", () => pushAll(tags));
+  const images = await step("push v1 to v4, agent, edge", () => pushAll(tags));
   const project = new ShopProject(lab, signal);
-  const bundles = await step("project, three bundles", async () => {
+  const bundles = await step("project, four bundles", async () => {
     await project.create(images.host);
     return createBundles(project, images.shop);
   });
@@ -76,7 +76,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoRun> {
 type ByVersion<T> = Record<ShopVersion, T>;
 type Build = Awaited<ReturnType<typeof buildShop>>;
 
-/** One after another: v2 and v3 take all but their last layer from v1. */
+/** One after another: all others take all but their last layer from v1. */
 async function buildAll(signal: AbortSignal): Promise<ByVersion<Build>> {
   return byVersion((version) => buildShop(version, signal));
 }
@@ -101,5 +101,5 @@ function createBundles(project: ShopProject, images: ByVersion<string>): Promise
 }
 
 async function byVersion<T>(make: (version: ShopVersion) => Promise<T>): Promise<ByVersion<T>> {
-  return { v1: await make("v1"), v2: await make("v2"), v3: await make("v3") };
+  return { v1: await make("v1"), v2: await make("v2"), v3: await make("v3"), v4: await make("v4") };
 }

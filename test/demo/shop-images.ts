@@ -7,8 +7,11 @@ import process from "node:process";
 import { pushToRegistry } from "../lab/index.ts";
 import { runTool, runToolChecked } from "./run-tool.ts";
 
-/** The versions of the demo; v3 starts well and is healthy, but fails its smoke check. */
-export const shopVersions = ["v1", "v2", "v3"] as const;
+/**
+ * The versions of the demo; v3 starts well and is healthy, but fails its smoke check; v4 passes every check and goes bad
+ * with its visitors.
+ */
+export const shopVersions = ["v1", "v2", "v3", "v4"] as const;
 export type ShopVersion = (typeof shopVersions)[number];
 
 /** The app as its author keeps it. */
@@ -45,7 +48,8 @@ export function pushShop(version: ShopVersion, tag: string): Promise<string> {
 }
 
 function breakageOf(version: ShopVersion): string {
-  return version === "v3" ? "smoke" : "";
+  const breakages: Partial<Record<ShopVersion, string>> = { v3: "smoke", v4: "orders" };
+  return breakages[version] ?? "";
 }
 
 /** Changes with everything that goes into the image. */

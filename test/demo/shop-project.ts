@@ -27,6 +27,8 @@ const environmentFile = `config:
       smoke:
         - { path: /api/smoke, status: [200, 200] }
       drainSeconds: 5
+      # How long a release is watched with its visitors: not at all, until the demo comes to that.
+      bake: { seconds: 0 }
 `;
 
 const projectFile = `name: shop
@@ -109,6 +111,12 @@ export class ShopProject {
   /** `ikoma deploy apply`; throws a {@link ToolFailure} where it ends with another exit code than `expectedCode`. */
   deploy(bundle: string, expectedCode = 0): Promise<ToolResult> {
     return this.#expect(expectedCode, ["deploy", "apply", "--stack", stack, "--bundle", bundle, "--yes"]);
+  }
+
+  /** How long releases are watched from now on: an ordinary setting of the stack. */
+  async setBake(seconds: number): Promise<void> {
+    const path = ["--path", "ikoma:apps.shop.bake.seconds", String(seconds)];
+    await runToolChecked(this.#call("pulumi", ["config", "set", "--stack", stack, ...path, "--non-interactive"]));
   }
 
   /** `ikoma deploy rollback`, to the last good deployment before the current one. */

@@ -9,6 +9,7 @@ import type { ShopVersion } from "./shop-images.ts";
 import { readStoredOrders, startLoad, type LoadRates } from "./shop-load.ts";
 import type { Serving, ShopProject } from "./shop-project.ts";
 import type { StepLines } from "./step-lines.ts";
+import type { ToolResult } from "./run-tool.ts";
 
 /** What the load runs before the first deploy and after the last, so that both ends are seen too. */
 const aloneMs = 2_000;
@@ -23,12 +24,16 @@ export interface LoadedStep {
   readonly endedAtMs: number;
   readonly expected: ShopVersion;
   readonly serving: Serving;
+  /** Its release goes bad with its visitors: answers of 500 are that release's own. */
+  readonly goesBad?: boolean;
 }
 
 /** What the steps under load came to. */
 export interface UnderLoad {
   readonly steps: readonly LoadedStep[];
   readonly report: LoadReport;
+  /** From the verdict on v4 until v2 served again, as the host measured it, in ms. */
+  readonly switchBackMs: number;
   /** Acknowledged ids that the database does not have. */
   readonly lostIds: ReadonlySet<string>;
 }
@@ -43,7 +48,10 @@ export interface LoadedShop {
   readonly signal: AbortSignal;
 }
 
-/** With v1 serving and the load on: v2, then v3 that fails its checks, then back to v1. */
+/** How long v4 is watched at most, in seconds: it goes bad long before. */
+const bakeSeconds = 20;
+
+/** With v1 serving and the load on: v2, then v3 that fails its checks and v4 that goes bad later, then back to v1. */
 export async function deployUnderLoad(shop: LoadedShop): Promise<UnderLoad> {
   const { lab, project, bundles, rates, signal } = shop;
   await using load = await startLoad(`http://${lab.vps.address}`, rates);
@@ -53,19 +61,34 @@ export async function deployUnderLoad(shop: LoadedShop): Promise<UnderLoad> {
   const before = await step("load alone", "v1", () => delay(aloneMs, undefined, { signal }));
   const update = await step("deploy v2", "v2", () => project.deploy(bundles.v2));
   const broken = await step("deploy v3, fails (exit 10)", "v2", () => project.deploy(bundles.v3, releaseFailedCode));
+  await project.setBake(bakeSeconds);
+  let switchBackMs = Number.NaN;
+  const worn = await step("deploy v4, goes bad (exit 10)", "v2", async () => {
+    switchBackMs = readSwitchBack(await project.deploy(bundles.v4, releaseFailedCode));
+  });
+  await project.setBake(0);
   const back = await step("roll back to v1", "v1", () => project.rollBack());
   await delay(aloneMs, undefined, { signal });
 
   const allowed: AllowedVersion[] = [
     { version: "v1", toMs: update.endedAtMs },
     { version: "v2", fromMs: update.startedAtMs, toMs: back.endedAtMs },
+    { version: "v4", fromMs: worn.startedAtMs, toMs: worn.endedAtMs },
     { version: "v1", fromMs: back.startedAtMs },
   ];
   const report = await load.stop(allowed);
   await writeFile(loadReportFile, JSON.stringify(report));
   const acknowledged = report.streams.flatMap((stream) => stream.acknowledgedIds);
   const lostIds = new Set(missingWrites(acknowledged, await readStoredOrders(lab.vps)));
-  return { steps: [before, update, broken, back], report, lostIds };
+  const steps = [before, update, broken, { ...worn, goesBad: true }, back];
+  return { steps, report, switchBackMs, lostIds };
+}
+
+/** The host says so itself, and the command shows it. */
+function readSwitchBack({ stderr }: ToolResult): number {
+  const found = /serves again, (\d+) ms after the verdict/.exec(stderr)?.[1];
+  if (found === undefined) throw new Error(`the deploy of v4 does not say when v2 served again:\n${stderr}`);
+  return Number(found);
 }
 
 interface StepRun {

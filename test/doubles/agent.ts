@@ -9,7 +9,7 @@ import type {
   Part,
   Result,
 } from "../../src/agent/protocol.ts";
-import { operations, releasePhases } from "../../src/agent/protocol.ts";
+import { operations, protocolVersion, releasePhases } from "../../src/agent/protocol.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
 import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
 import { IkomaError } from "../../src/core/errors.ts";
@@ -29,6 +29,8 @@ export class FakeAgent {
   readonly calls: string[] = [];
   installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" };
   version = "0.1.0";
+  /** The next operation is done, and its answer is lost on the way. */
+  losesNextAnswer = false;
   /** How many operations were cancelled. */
   cancelled = 0;
   #failures = new Map<OperationKind, IkomaError>();
@@ -84,6 +86,10 @@ export class FakeAgent {
     if (failure !== undefined) throw failure;
     const outcome = { result: this.apply(kind, app, part, input), generation };
     this.#finished.set(request.key, outcome as OperationOutcome<OperationKind>);
+    if (this.losesNextAnswer) {
+      this.losesNextAnswer = false;
+      throw new IkomaError("AGENT_CONNECTION_LOST", "the connection was lost");
+    }
     return outcome as OperationOutcome<K>;
   }
 
@@ -147,9 +153,13 @@ interface FakePart {
   digest?: string;
 }
 
-/** Hosts by name, as the provider reaches them. A host that is not in the map does not answer. */
-export function fakeHosts(agents: Readonly<Record<string, FakeAgent>>): HostAccess {
+/**
+ * Hosts by address, as the provider reaches them. A host that is not in the map does not answer. `dialled` gets how
+ * each connection was made.
+ */
+export function fakeHosts(agents: Readonly<Record<string, FakeAgent>>, dialled: HostConfig[] = []): HostAccess {
   const agentAt = (host: HostConfig): FakeAgent => {
+    dialled.push(host);
     const agent = agents[host.address];
     if (agent === undefined) throw new IkomaError("HOST_UNREACHABLE", `${host.address} does not answer.`);
     return agent;
@@ -189,7 +199,7 @@ function answer(agent: FakeAgent, method: Method, params: unknown): unknown {
 function handshake(agent: FakeAgent): Result<"handshake"> {
   const apps = [...agent.parts].filter(([, part]) => part.exists).map(([key]) => key.split("/")[0] ?? "");
   return {
-    protocol: 1,
+    protocol: protocolVersion,
     agentVersion: agent.version,
     engineVersion: "20.10.24",
     composeVersion: "5.6.0",

@@ -104,7 +104,7 @@ test("a rollback restores the environment, and keeps database and data", async (
 test("a new release after the rollback starts from the newest accessories again", async () => {
   const database = await app.container("db");
   expect(await project.setting("accessoriesBundle")).toEqual(expect.stringContaining("store-bundle@sha256:"));
-  await project.apply("--bundle", await project.bundle(v2));
+  await project.apply("--redeploy", "--bundle", await project.bundle(v2));
   expect(await project.setting("accessoriesBundle")).toBeUndefined();
   expect(await app.versions()).toEqual(["v2"]);
   expect((await app.container("db")).startedAt).toBe(database.startedAt);

@@ -1,6 +1,7 @@
-import { writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { parseDocument } from "yaml";
 import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
 import { startDeployLab, stackName, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
@@ -61,6 +62,23 @@ describe("plain pulumi and the command work on the same state", () => {
     await project.forgetBundles();
     await project.pulumiWell(...unchanged);
     await project.apply("--bundle", pin);
+  });
+
+  test("in a new folder `ikoma init` is all that plain pulumi needs", async () => {
+    const folder = join(project.folder, "..", "fresh");
+    await mkdir(join(folder, "state"), { recursive: true });
+    const init = await project.shell(`ikoma init --cwd '${folder}' --backend 'file://${folder}/state'`);
+    expect(init).toMatchObject({ code: 0, stdout: expect.stringContaining("written  Pulumi.prod.yaml") as unknown });
+    const settings = parseDocument(await readFile(join(folder, "Pulumi.prod.yaml"), "utf8"));
+    settings.setIn(["config", "ikoma:hosts"], { vps1: lab.host.config });
+    settings.setIn(["config", "ikoma:apps", "fresh", "bundle"], await project.setting("bundle"));
+    settings.setIn(["config", "ikoma:apps", "fresh", "env"], { GREETING: "fresh" });
+    settings.setIn(["config", "ikoma:apps", "fresh", "domains"], ["fresh.test"]);
+    await writeFile(join(folder, "Pulumi.prod.yaml"), settings.toString());
+    const path = `${join(project.folder, "..", "plugin")}:$PATH`;
+    const pulumi = `PATH="${path}" pulumi --cwd '${folder}' --non-interactive --stack prod`;
+    const preview = await project.shell(`${pulumi} stack select --create && ${pulumi} preview --color never`);
+    expect(preview.stdout + preview.stderr).toMatch(/ikoma:vps:Release +fresh +create/);
   });
 
   test("a release that crashes fails a plain up as well, with its reason", async () => {

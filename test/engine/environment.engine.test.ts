@@ -1,19 +1,17 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
-import { delimiter, join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "@jest/globals";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { withConfigOverride } from "../../src/core/engine/stack-config-file.ts";
 import { environment } from "../../stacks/environment.ts";
-import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
-import { FileAgent } from "./file-agent.ts";
+import { FakeAgent } from "../doubles/agent.ts";
 import { digestOf, hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
-const root = join(import.meta.dirname, "..", "..");
 
 afterEach(async () => {
   for (const stack of stacks.splice(0)) await stack.remove();
@@ -168,6 +166,34 @@ test.each(["configuration", "environment"])(
   },
 );
 
+test("an app with a protected database is not taken away when its settings go: not even its release", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  await stack.changeConfig((text) => text.replace("protectAccessories: false", "protectAccessories: true"));
+  await stack.up(environment);
+  const started = agent.started.length;
+  const whole = await stack.configText();
+  await stack.changeConfig((text) => text.replace(/ {2}ikoma:(apps|secrets):\n(?: {4}.*\n)+/g, ""));
+  await expect(stack.up(environment)).rejects.toMatchObject({
+    hint: expect.stringContaining("protectAccessories: false") as unknown,
+  });
+  await expect(stack.destroy()).rejects.toMatchObject({ code: "ENGINE_FAILED" });
+  expect(agent.started).toHaveLength(started);
+
+  // What the hint says.
+  await stack.changeConfig(() => whole.replace("protectAccessories: true", "protectAccessories: false"));
+  await stack.up(environment);
+  await stack.changeConfig((text) => text.replace(/ {2}ikoma:(apps|secrets):\n(?: {4}.*\n)+/g, ""));
+  await expect(stack.up(environment)).resolves.toMatchObject({ changes: { delete: 4 } });
+  expect(agent.started.slice(started).map(({ kind }) => kind)).toEqual([
+    "release.remove",
+    "accessories.remove",
+    "bundle.remove",
+    "site.remove",
+  ]);
+});
+
 test("a run with other settings leaves the stack's file as it is, secrets readable, accessories where they are", async () => {
   const agent = new FakeAgent();
   const stack = await environmentStack(agent);
@@ -189,38 +215,4 @@ test("a run with other settings leaves the stack's file as it is, secrets readab
   ]);
   expect(agent.part("shop", "release")?.input).toMatchObject({ note: "try", spec: { version: "v2" } });
   expect(await stack.configText()).toBe(before);
-});
-
-test("plain pulumi works on the same state, with the provider's plugin on PATH", async () => {
-  const stack = await environmentStack(new FakeAgent());
-  const file = join(stack.root, "agent.json");
-  stack.agents[hostAddress] = new FileAgent(file);
-  await setSecret(stack);
-  await stack.up(environment);
-
-  const bin = join(stack.root, "bin");
-  await mkdir(bin);
-  await writeFile(
-    join(bin, "pulumi-resource-ikoma"),
-    `#!/bin/sh\nexec node "${join(root, "test/engine/file-agent-plugin.ts")}" "$@"\n`,
-  );
-  await chmod(join(bin, "pulumi-resource-ikoma"), 0o755);
-  await writeFile(
-    join(stack.workDir, "Pulumi.yaml"),
-    "name: engine-test\nmain: stacks/index.ts\nruntime: { name: nodejs, options: { typescript: false } }\n",
-  );
-  for (const name of ["stacks", "components", "src", "node_modules", "package.json"])
-    await symlink(join(root, name), join(stack.workDir, name));
-  const env = { PATH: `${bin}${delimiter}${process.env["PATH"] ?? ""}`, FILE_AGENT: file };
-
-  const plan = await pulumi(stack, ["preview", "--stack", "dev"], env);
-  expect(plan).toContain("unchanged");
-  expect(plan).not.toMatch(/to (create|update|delete)/);
-  await pulumi(stack, ["config", "set", "--stack", "dev", "--path", "ikoma:apps.shop.env.NAME", "other"]);
-  await pulumi(stack, ["up", "--yes", "--stack", "dev"], env);
-  expect(new FileAgent(file).part("shop", "release")?.input).toMatchObject({
-    spec: { services: { web: { environment: { NAME: "other" } } } },
-  });
-  const again = await stack.up(environment, { access: fakeHosts({ [hostAddress]: new FileAgent(file) }) });
-  expect(again.changes).toEqual({ create: 0, update: 0, delete: 0, same: 4 });
 });

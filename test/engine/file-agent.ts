@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
 import { drift, type OperationKind } from "../../src/agent/protocol.ts";
 import type { OperationOutcome, OperationRequest } from "../../src/core/transport/agent-client.ts";
@@ -37,7 +37,9 @@ export class FileAgent extends FakeAgent {
 
   override async run<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>> {
     const outcome = await super.run(kind, request);
-    writeFileSync(this.#file, JSON.stringify([...this.parts]));
+    // By rename: the process may be killed at any moment.
+    writeFileSync(`${this.#file}.partial`, JSON.stringify([...this.parts]));
+    renameSync(`${this.#file}.partial`, this.#file);
     return outcome;
   }
 }

@@ -1,5 +1,10 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { Program } from "../../src/core/engine/language-server.ts";
+import { AgentClient } from "../../src/core/transport/agent-client.ts";
+import type { HostAccess } from "../../src/provider/agent-access.ts";
+import { fakeHosts } from "../doubles/agent.ts";
 
 /** Where the fake agent of {@link hostProgram} answers. */
 export const hostAddress = "10.0.0.1";
@@ -60,4 +65,34 @@ export function hostProgram(token: string, inputs: pulumi.Inputs): Program {
 
 export function releaseProgram(version: string): Program {
   return hostProgram("ikoma:vps:Release", releaseInputs(version));
+}
+
+/** An app as an environment has it: site, bundle, accessories, release, one after the other below a component. */
+export function wholeApp(app: string): Program {
+  return () => {
+    const host = new IkomaHost("vps1", hostAddress);
+    const component = new pulumi.ComponentResource("ikoma:index:App", app);
+    const db = { kind: "accessory", image: imageOf("2"), environment: {} };
+    const routes = [{ path: "/", service: "web", port: 8080 }];
+    const parts: [string, pulumi.Inputs][] = [
+      ["ikoma:vps:Site", { app, domains: [`${app}.example`] }],
+      ["ikoma:vps:Bundle", { app, bundle: digestOf("c"), images: [imageOf("1"), imageOf("2")] }],
+      ["ikoma:vps:Accessories", { app, services: { db } }],
+      ["ikoma:vps:Release", { ...releaseInputs("v1"), app, routes }],
+    ];
+    const before: pulumi.Resource[] = [];
+    for (const [token, inputs] of parts)
+      before.push(new AnyResource(token, app, inputs, host, { parent: component, dependsOn: [...before] }));
+    return Promise.resolve({});
+  };
+}
+
+/** The agent that listens on a socket, through the real client, whatever host is asked for. */
+export function agentAt(socket: string): HostAccess {
+  const open = async (): Promise<Socket> => {
+    const stream = connect(socket);
+    await once(stream, "connect");
+    return stream;
+  };
+  return { ...fakeHosts({}), openAgent: () => Promise.resolve(new AgentClient(open)) };
 }

@@ -10,7 +10,7 @@ import { runChecked, runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Images that machines pull by their Docker Hub names: the registry is their mirror of it. */
-const mirrored = ["postgres:15", "node:24-bookworm-slim"];
+const mirrored = ["postgres:15", "redis:7", "node:24-bookworm-slim"];
 
 const registryRecordSchema = z.strictObject({
   server: processIdentitySchema,

@@ -179,7 +179,7 @@ export function get(options: RequestOptions): Promise<Answer> {
   });
 }
 
-/** A container's stand-in. Answers its name and path; `/headers` the headers; `/slow` when told; upgrades become an echo. */
+/** A container's stand-in. Answers its name and path; `/headers` the headers; `/slow` when told; `/fail` 500; `/cut` nothing; upgrades become an echo. */
 export class AppServer {
   readonly name: string;
   readonly address: string;
@@ -247,6 +247,8 @@ export class AppServer {
 
   #answer(incoming: IncomingMessage, response: ServerResponse): void {
     if (incoming.url === "/slow") this.#slow.push(response);
+    else if (incoming.url === "/fail") response.writeHead(500).end();
+    else if (incoming.url === "/cut") incoming.socket.destroy();
     else if (incoming.url === "/headers") response.end(JSON.stringify(incoming.headers));
     else response.end(`${this.name} ${incoming.url ?? ""}`);
   }

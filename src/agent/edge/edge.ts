@@ -62,6 +62,20 @@ export interface EdgeServerState {
   weight: number;
 }
 
+/** What a worker process of HAProxy has counted for a server since it knows it. */
+export interface EdgeCounters {
+  /** Process id of the worker: each counts for itself, and a reload begins a new one at 0. */
+  worker: number;
+  backend: string;
+  server: string;
+  /** Requests that have ended. */
+  requests: number;
+  /** Of these: answers of status 5xx, and requests that got no connection or no whole answer. */
+  failed: number;
+  /** Mean time until the server answered, over the last requests, in milliseconds. */
+  responseMs: number;
+}
+
 /** What HAProxy really serves for an app. */
 export interface EdgeServed {
   routes: EdgeRoute[];
@@ -115,6 +129,8 @@ export interface Edge {
    * have been started from the altered files meanwhile.
    */
   rewrite(view: EdgeViewSource): Promise<void>;
+  /** The counters of these servers of the app (not as candidates), of every worker that lives. */
+  counters(app: string, names: readonly string[]): Promise<EdgeCounters[]>;
   /** Version of HAProxy, or undefined when it does not answer. */
   version(): Promise<string | undefined>;
 }

@@ -15,12 +15,13 @@ import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
 import { Mutex } from "./mutex.ts";
 import { readFingerprints } from "./runtime-certificates.ts";
+import { parseCounters } from "./runtime-counters.ts";
 import { replaceEntries } from "./runtime-map.ts";
 import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
-import { findMap, parseMap } from "./runtime-state.ts";
+import { findMap, parseInfo, parseMap, serverCommands } from "./runtime-state.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
 import { addServer, checkRoutesHaveServers, neededBackends, planSwitch, serverPath, setState } from "./switch-plan.ts";
-import type { Edge, EdgeApp, EdgeServed, EdgeServerState, EdgeView, EdgeViewSource } from "./edge.ts";
+import type { Edge, EdgeApp, EdgeCounters, EdgeServed, EdgeServerState, EdgeView, EdgeViewSource } from "./edge.ts";
 
 /** How to drive an edge. */
 export interface HaproxyEdgeOptions {
@@ -184,6 +185,19 @@ class HaproxyEdge implements Edge {
         };
       }),
     );
+  }
+
+  counters(app: string, names: readonly string[]): Promise<EdgeCounters[]> {
+    return this.#bounded(async (signal) => {
+      const serving = await this.#runtime(signal, async (run) => {
+        const { pid } = parseInfo(await run("show info"));
+        return parseCounters(pid, await run(serverCommands.stat));
+      });
+      const finishing = await this.#workers.oldCounters(signal);
+      return [...serving, ...finishing].filter(
+        ({ backend, server }) => belongsTo(app, backend) && !isCandidate(backend) && names.includes(server),
+      );
+    });
   }
 
   async version(): Promise<string | undefined> {

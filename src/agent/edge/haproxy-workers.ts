@@ -2,8 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
 import { haproxyPaths } from "./haproxy-config.ts";
 import { askMaster, expectAnswer, withRuntime } from "./haproxy-sockets.ts";
+import { parseCounters } from "./runtime-counters.ts";
 import { parseInfo, parseProcesses, parseServers, parseSessions, serverCommands } from "./runtime-state.ts";
 import type { Processes, RuntimeServer } from "./runtime-state.ts";
+import type { EdgeCounters } from "./edge.ts";
 
 const pollMs = 10;
 
@@ -44,6 +46,15 @@ export class HaproxyWorkers {
     };
     const living = await this.#ofLiving(oldWorkers, signal, read);
     return living.map(({ pid, found }) => ({ pid, servers: found }));
+  }
+
+  /** What every old worker that still lives has counted for its servers. */
+  async oldCounters(signal: AbortSignal): Promise<EdgeCounters[]> {
+    const { oldWorkers } = await this.#processes(signal);
+    const living = await this.#ofLiving(oldWorkers, signal, async (pid) =>
+      parseCounters(pid, await this.#askWorker(pid, serverCommands.stat, signal)),
+    );
+    return living.flatMap(({ found }) => found);
   }
 
   /**

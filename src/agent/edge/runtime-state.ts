@@ -123,7 +123,7 @@ function serverState(admin: number, operational: number): EdgeServerState["state
 }
 
 /** Rows under a header line, columns by name (HAProxy appends new columns between versions). */
-function table<T extends z.ZodType>(row: T, lines: string[], separator: string): z.infer<T>[] {
+export function table<T extends z.ZodType>(row: T, lines: string[], separator: string): z.infer<T>[] {
   const [header = "", ...body] = lines;
   const columns = header.split(separator);
   const rows = body

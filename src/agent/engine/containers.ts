@@ -8,6 +8,8 @@ export const labels = {
   part: "dev.ikoma.part",
   deployment: "dev.ikoma.deployment",
   service: "dev.ikoma.service",
+  /** On a job's container only: `pre` or `post`. */
+  hook: "dev.ikoma.hook",
 } as const;
 
 const containerSummary = z.object({ Id: z.string(), Labels: z.record(z.string(), z.string()).nullable() });

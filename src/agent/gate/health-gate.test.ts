@@ -21,6 +21,7 @@ beforeEach(async () => {
     signal: stop.signal,
     enter: () => Promise.resolve(),
     step: () => undefined,
+    warn: () => undefined,
     log: (service, line) => logged.push(`${service}: ${line}`),
     redact: (text) => text.replaceAll("hunter22", "[secret]"),
   };

@@ -56,7 +56,7 @@ async function waitForOne(
   signal: AbortSignal,
   op: OperationContext,
 ): Promise<void> {
-  const check = checkOf(containers, target, health, deadline, op.redact);
+  const check = healthCheck(containers, target, health, deadline, op.redact) ?? settleCheck();
   for (;;) {
     signal.throwIfAborted();
     const container = await containers.inspect(target.containerId);
@@ -85,16 +85,23 @@ export async function restartCounts(
 /** A check gives undefined when the target is healthy, else why not, free of secrets. */
 type Check = (signal: AbortSignal) => Promise<string | undefined>;
 
-function checkOf(
+/**
+ * The target's own check, or the HTTP probe; undefined where it has neither. `deadline` in Unix milliseconds bounds
+ * how long a command may take.
+ */
+export function healthCheck(
   containers: Containers,
   target: GateTarget,
   health: HealthProbe,
   deadline: number,
   redact: (text: string) => string,
-): Check {
+): Check | undefined {
   const command = healthCommand(target.healthcheck);
   if (command !== undefined) return commandCheck(containers, target, command, deadline, redact);
-  if (target.http !== undefined) return httpCheck(target.http, health, redact);
+  return target.http === undefined ? undefined : httpCheck(target.http, health, redact);
+}
+
+function settleCheck(): Check {
   const since = Date.now();
   return () => Promise.resolve(Date.now() - since >= settleMs ? undefined : "it has only just started");
 }
@@ -153,6 +160,24 @@ export function healthCommand(healthcheck: unknown): string[] | undefined {
   return kind === "CMD" ? rest : undefined;
 }
 
+/** Why a container does not run as it should any more, free of secrets; undefined while it does. */
+export function howItFell(
+  container: Container | undefined,
+  restartsBefore: number,
+  redact: (text: string) => string,
+): string | undefined {
+  if (container === undefined) return "its container was removed";
+  if (container.State.OOMKilled) return "it ran out of memory";
+  return hasFallen(container, restartsBefore) ? exitReason(container, redact) : undefined;
+}
+
+function exitReason({ State, RestartCount }: Container, redact: (text: string) => string): string {
+  if (State.OOMKilled) return "it ran out of memory";
+  if (State.Error !== "") return redact(State.Error);
+  // While it runs again the engine says 0, whatever it had ended with.
+  return State.Running && !State.Restarting ? `restarted ${RestartCount} times` : `exit code ${State.ExitCode}`;
+}
+
 function hasFallen(container: Container, restartsBefore: number): boolean {
   const { Status, Restarting } = container.State;
   return (
@@ -177,12 +202,8 @@ async function crashError(
     );
   }
   const lines = await tellLastLines(containers, target, op);
-  const { ExitCode, OOMKilled, Error: engineError } = container.State;
-  const why = OOMKilled
-    ? "it ran out of memory"
-    : engineError === ""
-      ? `exit code ${ExitCode}`
-      : op.redact(engineError);
+  const { ExitCode, OOMKilled } = container.State;
+  const why = exitReason(container, op.redact);
   const last = lines.at(-1);
   return new IkomaError(
     "RELEASE_CRASHED",
@@ -208,7 +229,12 @@ async function unhealthyError(
   );
 }
 
-async function tellLastLines(containers: Containers, target: GateTarget, op: OperationContext): Promise<string[]> {
+/** The last lines of a container, told as events and given back. */
+export async function tellLastLines(
+  containers: Containers,
+  target: Pick<GateTarget, "service" | "containerId">,
+  op: OperationContext,
+): Promise<string[]> {
   // Some log drivers cannot be read from; that must not hide why the service fell.
   const found = await containers.lastLines(target.containerId, logLines).catch(() => []);
   const lines = found.map(op.redact);

@@ -30,6 +30,7 @@ const op: OperationContext = {
   signal: new AbortController().signal,
   enter: () => Promise.resolve(),
   step: () => undefined,
+  warn: () => undefined,
   log: () => undefined,
   redact: (text) => text.replaceAll("hunter22", "[secret]"),
 };

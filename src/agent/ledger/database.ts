@@ -26,6 +26,13 @@ const migrations = [
   CREATE TABLE subnets (subnet TEXT PRIMARY KEY, owner TEXT, released_ms INTEGER NOT NULL DEFAULT 0) STRICT;
   CREATE TABLE images (reference TEXT, app TEXT, PRIMARY KEY (reference, app)) STRICT;
   `,
+  `
+  ALTER TABLE deployments ADD COLUMN rollback_to INTEGER;
+  UPDATE deployments SET rollback_to = CAST(substr(note, 14) AS INTEGER) WHERE note GLOB 'rollback to #[1-9]*';
+  CREATE TABLE withdrawn (
+    app TEXT, bundle TEXT, digest TEXT, number INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    PRIMARY KEY (app, bundle, digest)) STRICT;
+  `,
   "CREATE TABLE volumes (name TEXT, app TEXT, PRIMARY KEY (name, app)) STRICT",
 ];
 

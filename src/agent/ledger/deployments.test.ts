@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { deployment, operations } from "../protocol.ts";
 import { openDatabase } from "./database.ts";
@@ -51,7 +54,8 @@ test("deployments are numbered by app, and failed ones count", () => {
 });
 
 test("a deployment is told as it was begun, free of what only the agent knows", () => {
-  const begun = deployments.begin(input("v1", "shop", "rollback to #3"), "digest", "anna@laptop");
+  const asked = { ...input("v1", "shop", "rollback to #3"), rollbackTo: 3 };
+  const begun = deployments.begin(asked, "digest", "anna@laptop");
   deployments.place("shop", 1, "10.9.0.0/26", [{ name: "d1-web-1", service: "web", address: "10.9.0.2", port: 80 }]);
   const view = publicView(deployments.require("shop", 1));
   expect(deployment.parse(view)).toEqual(view);
@@ -61,6 +65,7 @@ test("a deployment is told as it was begun, free of what only the agent knows", 
     status: "started",
     by: "anna@laptop",
     note: "rollback to #3",
+    rollbackTo: 3,
     startedAtMs: begun.startedAtMs,
   });
   expect(deployments.current("shop")).toBeUndefined();
@@ -112,6 +117,48 @@ describe("the current one", () => {
     deploy("v1");
     deployments.retireCurrent("shop");
     expect(statuses()).toEqual(["1 good"]);
+  });
+});
+
+describe("the withdrawn list", () => {
+  test("never has what serves on it, whatever is deployed, rolled back to or taken back", () => {
+    const step = fc.record({
+      what: fc.constantFrom("deploy", "back", "bad"),
+      bundle: fc.constantFrom("a", "b", "c"),
+      configuration: fc.constantFrom("x", "y"),
+      to: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 20 }), (steps) => {
+        database.exec("DELETE FROM deployments; DELETE FROM withdrawn");
+        for (const { what, bundle, configuration, to } of steps) {
+          const served = deployments.history("shop", 100).filter((each) => each.status === "good");
+          const target = what === "back" ? served[to % Math.max(1, served.length)] : undefined;
+          const given = input("v");
+          const spec = { ...given.spec, bundle: target?.bundle ?? `sha256:${bundle.repeat(64)}` };
+          const digest = target?.digest ?? bundle + configuration;
+          const { number } = deployments.begin({ ...given, spec, rollbackTo: target?.number }, digest, "anna");
+          if (what === "bad") deployments.takeBack("shop", number, "it failed");
+          else deployments.makeCurrent("shop", number);
+          expect(deployments.current("shop")?.withdrawn).toBeUndefined();
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("knows the rollbacks of a ledger from before there was one by their notes", () => {
+    const path = join(tmpdir(), `ikoma-ledger-${randomBytes(6).toString("hex")}.db`);
+    const old = openDatabase(path);
+    old.exec("DROP TABLE withdrawn; ALTER TABLE deployments DROP COLUMN rollback_to; PRAGMA user_version = 1");
+    old.exec(`INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, by, sealed)
+      VALUES ('shop', 4, 'v1', 'b', 'd', 'current', 0, 'rollback to #12', 'anna', x'')`);
+    old.close();
+    const opened = openDatabase(path);
+    const migrated = new Deployments(opened, new Vault(randomBytes(32)));
+    expect(migrated.require("shop", 4)).toMatchObject({ rollbackTo: 12 });
+    opened.close();
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(path + suffix, { force: true });
   });
 });
 

@@ -5,6 +5,7 @@ import { operations } from "../protocol.ts";
 import type { Deployment } from "../protocol.ts";
 import { transaction } from "./database.ts";
 import type { Vault } from "./vault.ts";
+import { reasonOfWithdrawal, WithdrawnList } from "./withdrawn-list.ts";
 
 const releaseInput = operations["release.apply"].input;
 /** What `release.apply` was given. */
@@ -20,6 +21,8 @@ const row = z.object({
   started_ms: z.number(),
   ended_ms: z.number().nullable(),
   note: z.string().nullable(),
+  rollback_to: z.number().nullable(),
+  withdrawn_reason: z.string().nullable(),
   by: z.string(),
   subnet: z.string().nullable(),
   servers: z.string(),
@@ -38,10 +41,13 @@ export interface LedgerDeployment extends Deployment {
 
 /** What was deployed in which order and how it ended: the truth about "current" and "last good". */
 export class Deployments {
+  /** What must not come back by itself. */
+  readonly withdrawn: WithdrawnList;
   readonly #database: DatabaseSync;
   readonly #vault: Vault;
 
   constructor(database: DatabaseSync, vault: Vault) {
+    this.withdrawn = new WithdrawnList(database);
     this.#database = database;
     this.#vault = vault;
   }
@@ -55,9 +61,12 @@ export class Deployments {
     const number = z.object({ next: z.number() }).parse(next).next;
     this.#database
       .prepare(
-        "INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, by, sealed) VALUES (?, ?, ?, ?, ?, 'started', ?, ?, ?, ?)",
+        "INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, rollback_to, by, sealed) VALUES (?, ?, ?, ?, ?, 'started', ?, ?, ?, ?, ?)",
       )
-      .run(app, number, version, bundle, digest, Date.now(), input.note ?? null, by, this.#vault.seal(input));
+      .run(
+        ...[app, number, version, bundle, digest, Date.now()],
+        ...[input.note ?? null, input.rollbackTo ?? null, by, this.#vault.seal(input)],
+      );
     return this.require(app, number);
   }
 
@@ -68,7 +77,10 @@ export class Deployments {
       .run(subnet, JSON.stringify(placed), app, number);
   }
 
-  /** The switch, as far as the ledger goes: one transaction makes this deployment the current one. */
+  /**
+   * The switch, as far as the ledger goes: one transaction makes this deployment the current one, takes it off the
+   * withdrawn list and, if it is a rollback, puts onto that whatever it went back past.
+   */
   makeCurrent(app: string, number: number): void {
     transaction(this.#database, () => {
       const now = Date.now();
@@ -76,6 +88,14 @@ export class Deployments {
       this.#database
         .prepare("UPDATE deployments SET status = 'current', ended_ms = ? WHERE app = ? AND number = ?")
         .run(now, app, number);
+      const serving = this.require(app, number);
+      this.withdrawn.lift(serving);
+      for (const each of this.#passedBy(serving))
+        this.withdrawn.add(
+          each,
+          `it was rolled back from: #${number} went back to #${serving.rollbackTo ?? number}`,
+          serving,
+        );
     });
   }
 
@@ -86,6 +106,19 @@ export class Deployments {
         "UPDATE deployments SET status = 'failed', ended_ms = ?, note = ? WHERE app = ? AND number = ? AND status = 'started'",
       )
       .run(Date.now(), why, app, number);
+  }
+
+  /** Ends a deployment that served and was taken back by the agent: it goes onto the withdrawn list. */
+  takeBack(app: string, number: number, why: string): void {
+    transaction(this.#database, () => {
+      this.fail(app, number, why);
+      this.withdrawn.add(this.require(app, number), why, this.current(app));
+    });
+  }
+
+  /** Says something about a deployment that the history should show. */
+  remark(app: string, number: number, note: string): void {
+    this.#database.prepare("UPDATE deployments SET note = ? WHERE app = ? AND number = ?").run(note, app, number);
   }
 
   /** Ends every deployment that a restart of the agent cut off before its operation knew of it. */
@@ -127,6 +160,12 @@ export class Deployments {
     });
   }
 
+  /** Forgets everything about an app; its numbers begin anew. Gives how many there were. */
+  forget(app: string): number {
+    this.withdrawn.forget(app);
+    return Number(this.#database.prepare("DELETE FROM deployments WHERE app = ?").run(app).changes);
+  }
+
   current(app: string): LedgerDeployment | undefined {
     return this.#select("WHERE app = ? AND status = 'current'", app)[0];
   }
@@ -146,6 +185,11 @@ export class Deployments {
     return this.#select("WHERE app = ? AND status IN ('started', 'current', 'good')", app);
   }
 
+  count(app: string): number {
+    const found = this.#database.prepare("SELECT COUNT(*) AS count FROM deployments WHERE app = ?").get(app);
+    return z.object({ count: z.number() }).parse(found).count;
+  }
+
   /** Newest first. */
   history(app: string, limit: number): LedgerDeployment[] {
     return this.#select("WHERE app = ? ORDER BY number DESC LIMIT ?", app, limit);
@@ -161,19 +205,38 @@ export class Deployments {
     return releaseInput.parse(this.#vault.unseal(sealed));
   }
 
+  /** What came to serve after the deployment that a rollback went back to. */
+  #passedBy(rollback: LedgerDeployment): LedgerDeployment[] {
+    if (rollback.rollbackTo === undefined) return [];
+    const backTo = this.#originOf(rollback).number;
+    const served = this.#select("WHERE app = ? AND status IN ('good', 'pruned') ORDER BY number", rollback.app);
+    return served.filter((each) => this.#originOf(each).number > backTo);
+  }
+
+  /** What a deployment is a rollback to, through any number of rollbacks; itself where it is none. */
+  #originOf(deployment: LedgerDeployment): LedgerDeployment {
+    const { app, number, rollbackTo } = deployment;
+    const origin = rollbackTo === undefined || rollbackTo >= number ? undefined : this.find(app, rollbackTo);
+    return origin === undefined ? deployment : this.#originOf(origin);
+  }
+
   #select(where: string, ...values: (string | number)[]): LedgerDeployment[] {
-    const rows = this.#database.prepare(`SELECT * FROM deployments ${where}`).all(...values);
+    const columns = `*, ${reasonOfWithdrawal} AS withdrawn_reason`;
+    const rows = this.#database.prepare(`SELECT ${columns} FROM deployments ${where}`).all(...values);
     return rows.map((each) => fromRow(row.parse(each)));
   }
 }
 
 /** The deployment as callers may see it. */
 export function publicView(deployment: LedgerDeployment): Deployment {
-  const { app, number, version, bundle, digest, status, startedAtMs, endedAtMs, note, by } = deployment;
+  const { app, number, version, bundle, digest, status, startedAtMs, by } = deployment;
+  const { endedAtMs, note, rollbackTo, withdrawn } = deployment;
   return {
     ...{ app, number, version, bundle, digest, status, startedAtMs, by },
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
     ...(note === undefined ? {} : { note }),
+    ...(rollbackTo === undefined ? {} : { rollbackTo }),
+    ...(withdrawn === undefined ? {} : { withdrawn }),
   };
 }
 
@@ -188,6 +251,8 @@ function fromRow(found: Row): LedgerDeployment {
     startedAtMs: found.started_ms,
     ...(found.ended_ms === null ? {} : { endedAtMs: found.ended_ms }),
     ...(found.note === null ? {} : { note: found.note }),
+    ...(found.rollback_to === null ? {} : { rollbackTo: found.rollback_to }),
+    ...(found.withdrawn_reason === null ? {} : { withdrawn: found.withdrawn_reason }),
     by: found.by,
     subnet: found.subnet ?? undefined,
     servers: servers.parse(JSON.parse(found.servers)),

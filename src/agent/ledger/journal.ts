@@ -103,6 +103,12 @@ export class Journal {
     transaction(this.#database, action);
   }
 
+  /** Forgets the ended operations of an app, with all that their events tell. */
+  forget(app: string): void {
+    this.#database.prepare("DELETE FROM operations WHERE app = ? AND state <> 'running'").run(app);
+    this.#database.exec("DELETE FROM events WHERE key NOT IN (SELECT key FROM operations)");
+  }
+
   /** Drops the oldest ended operations beyond what is kept. */
   trim(): void {
     this.#database.exec(`

@@ -51,7 +51,7 @@ test("a change recreates what changed and removes what was dropped; volumes stay
 test("a failed change is done again when it is asked for again, not taken for done", async () => {
   on.engine.images.set(imageOf("db"), { exitCode: 1, lines: ["cannot write to /data"] });
   const failed = await apply({ db: "db" });
-  expect(failed).toMatchObject({ state: "failed", error: { code: "ACCESSORY_FAILED" } });
+  expect(failed).toMatchObject({ state: "failed", error: { code: "ACCESSORY_FAILED", details: { partial: true } } });
   expect(failed.error?.message).toContain("cannot write to /data");
   // It runs meanwhile, but nobody has seen it healthy.
   on.engine.images.set(imageOf("db"), {});

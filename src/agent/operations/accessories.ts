@@ -1,6 +1,6 @@
 import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
 import type { AccessoriesSpec } from "../../core/deployer/release-spec.ts";
-import { IkomaError } from "../../core/errors.ts";
+import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
@@ -48,13 +48,17 @@ export async function applyAccessories(
   await removeImpostors(host, project, names);
   await restoreContainers(host, rendered, containers, isOfRelease(spec.app));
   const restarts = await restartCounts(host.containers, ownLabels(spec.app, "accessories"));
-  await host.compose.up(rendered, names, op.signal);
-  await host.compose.up(rendered, await alteredByHand(host, spec), op.signal, true);
+  try {
+    await host.compose.up(rendered, names, op.signal);
+    await host.compose.up(rendered, await alteredByHand(host, spec), op.signal, true);
 
-  // Before the gate: the release that serves finds a recreated database again, if a slow one, as early as can be.
-  await reattachToCurrent(host, spec.app);
-  await op.enter("gating");
-  await gate(host, spec, restarts, op);
+    // Before the gate: the release that serves finds a recreated database again, if a slow one, as early as can be.
+    await reattachToCurrent(host, spec.app);
+    await op.enter("gating");
+    await gate(host, spec, restarts, op);
+  } catch (error) {
+    throw halfDone(error);
+  }
   host.parts.set(spec.app, "accessories", spec);
   await host.files.keepOnly(project, spec.services);
   op.step("healthy", names.join(", "));
@@ -91,6 +95,12 @@ async function removeDropped(host: Host, app: string, keep: readonly string[]): 
   const containers = await host.containers.list(ownLabels(app, "accessories"));
   const dropped = containers.filter((each) => !keep.includes(each.Config.Labels?.["com.docker.compose.service"] ?? ""));
   await Promise.all(dropped.map((each) => host.containers.stopAndRemove(each.Id)));
+}
+
+/** Some services may be new already and others old, and none is taken back: that is what the caller has to record. */
+function halfDone(thrown: unknown): IkomaError {
+  const { code, message, hint, details } = toIkomaError(thrown);
+  return new IkomaError(code, message, { hint, details: { ...details, partial: true }, cause: thrown });
 }
 
 async function gate(

@@ -6,6 +6,7 @@ import type { OperationInput, OperationKind, OperationResult, Part } from "../pr
 import { applyAccessories, removeAccessories } from "./accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
 import { removeUnusedImages, retireOthers } from "./converge.ts";
+import { purgeApp } from "./purge.ts";
 import { applyRelease } from "./release-apply.ts";
 import { changeSite } from "./site.ts";
 
@@ -33,6 +34,7 @@ const handlers: { [K in OperationKind]: Handler<K> } = {
   },
   "site.apply": (host, site) => changeSite(host, site.app, site),
   "site.remove": (host, { app }) => changeSite(host, app, undefined),
+  "app.purge": purgeApp,
 };
 
 /** Checks the input against the operation's schema and runs it. */
@@ -54,6 +56,7 @@ export function appOf(kind: OperationKind, input: unknown): string {
 
 /** The part that an operation changes. */
 export function partOf(kind: OperationKind): Part {
+  if (kind === "app.purge") return "release";
   const [part] = kind.split(".") as [Part];
   return part;
 }

@@ -98,6 +98,27 @@ export function renderRelease(
   return render(spec, { name: releaseProject(spec.app, number), placements, own, files, dependsOn: () => undefined });
 }
 
+/** A job of a release as compose shall run it: once. It has an address of its own, and no second job runs beside it. */
+export function renderHook(
+  spec: ReleaseSpec,
+  number: number,
+  { service, subnet }: { service: string; subnet: string },
+  files: Pick<MountedFiles, "mountsOf">,
+): ComposeProject {
+  const running = place(spec.services, subnet);
+  const placement = {
+    key: service,
+    service,
+    replica: 1,
+    address: addressIn(subnet, firstServiceIndex + running.length),
+  };
+  const own = { ...ownLabels(spec.app, "release", number), [labels.hook]: spec.services[service]?.hook?.run ?? "" };
+  const name = releaseProject(spec.app, number);
+  const project = render(spec, { name, placements: [placement], own, files, dependsOn: () => undefined });
+  const once = Object.entries(project.services).map(([key, definition]) => [key, { ...definition, restart: "no" }]);
+  return { ...project, services: Object.fromEntries(once) as ComposeProject["services"] };
+}
+
 /** The accessories as compose shall run them; `depends_on` between them is kept. */
 export function renderAccessories(
   spec: AccessoriesSpec,
@@ -159,7 +180,7 @@ function withMounts(volumes: unknown, mounts: readonly FileMount[]): { volumes?:
 /** The definition for compose. Each replica is a service of its own there, so compose must not multiply it again. */
 function oneContainer(service: ServiceSpec): Record<string, unknown> {
   const definition = Object.fromEntries(
-    Object.entries(service).filter(([field]) => field !== "kind" && field !== "scale" && field !== "files"),
+    Object.entries(service).filter(([field]) => !["kind", "hook", "files", "scale"].includes(field)),
   );
   const { deploy } = definition;
   if (typeof deploy !== "object" || deploy === null) return definition;

@@ -10,6 +10,7 @@ import type { Host } from "../host.ts";
 import { operations } from "../protocol.ts";
 import { deploymentOfServer, noSubnet, place, releaseProject } from "./compose-project.ts";
 import { removeImpostors } from "./impostors.ts";
+import { removeHooks } from "./hooks.ts";
 
 const stageInput = operations["bundle.stage"].input;
 
@@ -44,6 +45,7 @@ export async function retireOthers(host: Host, app: string, enter?: (phase: stri
     (number) => number !== current && !host.underway.has(underwayKey(app, number)) && isOurs(number),
   );
   await Promise.all(others.map((number) => retireDeployment(host, app, number, enter)));
+  if (current !== undefined && !host.underway.has(underwayKey(app, current))) await removeHooks(host, app, current);
   if (others.length > 0 || current === undefined) await removeUnusedImages(host, app);
 }
 

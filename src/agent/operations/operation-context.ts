@@ -40,6 +40,9 @@ export function operationContext(host: Host, owner: ContextOwner): OperationCont
     step: (name, message) => {
       tell("step", name, message);
     },
+    warn: (name, message) => {
+      tell("warning", name, message);
+    },
     log: (service, line) => {
       tell("log", service, line);
     },

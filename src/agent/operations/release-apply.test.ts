@@ -3,10 +3,12 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FakeContainer } from "../../../test/doubles/host/engine.ts";
 import { TestHost } from "../../../test/doubles/host/host.ts";
-import { aHolder, aRelease, aRequest, imageOf, run, webPort } from "../../../test/doubles/host/inputs.ts";
+import { aHolder, aRelease, aRequest, digestOf, imageOf, run, webPort } from "../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { probe } from "../gate/http-probe.ts";
+import { operations } from "../protocol.ts";
+import type { OperationView } from "../protocol.ts";
 import { OperationRunner } from "./operation-runner.ts";
 
 let on: TestHost;
@@ -239,6 +241,212 @@ describe("a bad release", () => {
     on.edge.setConnections("shop", "d2-web-1", 0);
     await onlyLeft("shop-5-web-1");
   });
+});
+
+describe("what was rolled back from", () => {
+  const bundles = { v1: digestOf("1"), v2: digestOf("2"), v3: digestOf("3") };
+  const ship = (name: keyof typeof bundles, more: Parameters<typeof aRelease>[2] = {}) =>
+    deploy(name, { program: saying(name), bundle: bundles[name], ...more });
+
+  beforeEach(async () => {
+    for (const name of ["v1", "v2", "v3"] as const) await ship(name);
+    expect(await ship("v1", { rollbackTo: 1 })).toMatchObject({ state: "succeeded", result: { number: 4 } });
+  });
+
+  test("is refused with the reason before anything is begun, and staged neither", async () => {
+    const generation = on.host.parts.get("shop", "bundle", operations["bundle.stage"].input);
+    const ended = await ship("v3");
+    expect(ended.error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 3 } });
+    expect(ended.error?.message).toContain("v3 was deployed as #3 of shop and withdrawn at 20");
+    expect(ended.error?.message).toContain("#4 went back to #1");
+    expect(ended.error?.hint).toContain("ikoma deploy apply --redeploy");
+    const staging = { app: "shop", bundle: bundles.v3, images: [imageOf("v3")] };
+    expect((await run(runner, "bundle.stage", staging)).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    expect(on.host.parts.get("shop", "bundle", operations["bundle.stage"].input)).toEqual(generation);
+    expect(on.host.deployments.history("shop", 1)).toMatchObject([{ number: 4, status: "current" }]);
+    expect(await visit()).toMatchObject({ body: "v1" });
+  });
+
+  test("so is what was in between, and with another configuration", async () => {
+    expect((await ship("v2")).error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 2 } });
+    expect((await ship("v3", { drainSeconds: 1 })).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+  });
+
+  test("a run that changes nothing is not refused, nor is another bundle", async () => {
+    expect(await ship("v1")).toMatchObject({ state: "succeeded", result: { number: 4, unchanged: true } });
+    expect(await deploy("v4", { bundle: digestOf("4") })).toMatchObject({ state: "succeeded" });
+  });
+
+  test("comes back when that is meant, and is then on the list no more", async () => {
+    expect(await ship("v3", { redeploy: true })).toMatchObject({ state: "succeeded", result: { number: 5 } });
+    await deploy("v4", { bundle: digestOf("4") });
+    expect(await ship("v3")).toMatchObject({ state: "succeeded", result: { number: 7 } });
+    expect((await ship("v2")).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+  });
+
+  test("a rollback to it is not refused and takes it off; the one that is left was no mistake", async () => {
+    expect(await ship("v3", { rollbackTo: 3 })).toMatchObject({ state: "succeeded", result: { number: 5 } });
+    expect(on.host.deployments.find("shop", 3)?.withdrawn).toBeUndefined();
+    expect(await ship("v1")).toMatchObject({ state: "succeeded" });
+  });
+
+  test("stays refused after a restart of the agent, and says so in the history", async () => {
+    runner = new OperationRunner(on.restart());
+    expect((await ship("v3")).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    const marked = on.host.deployments.history("shop", 9).filter((each) => each.withdrawn !== undefined);
+    expect(marked.map((each) => each.number)).toEqual([3, 2]);
+  });
+
+  test("a rollback to a deployment that the ledger does not have is refused", async () => {
+    expect((await ship("v3", { rollbackTo: 9 })).error).toMatchObject({ code: "NO_ROLLBACK_TARGET" });
+    expect((await ship("v3", { rollbackTo: 2 })).error).toMatchObject({ code: "NO_ROLLBACK_TARGET" });
+  });
+
+  test("where only the configuration differed, only that is refused", async () => {
+    await ship("v1", { drainSeconds: 1 });
+    await ship("v1", { rollbackTo: 4 });
+    expect((await ship("v1", { drainSeconds: 1 })).error).toMatchObject({ code: "RELEASE_WITHDRAWN" });
+    expect(await ship("v1", { drainSeconds: 2 })).toMatchObject({ state: "succeeded" });
+  });
+});
+
+describe("the bake", () => {
+  const bake = { seconds: 0.6, minRequests: 20 };
+  const next = { program: saying("two"), bundle: digestOf("2"), bake };
+
+  beforeEach(async () => {
+    await deploy("v1", { program: saying("one"), bundle: digestOf("1") });
+  });
+
+  function stepsOf(key: string, name: string): string[] {
+    const events = on.host.journal.events(key, 0).filter((each) => each.name === name && each.type !== "phase");
+    return events.map((each) => `${each.type} ${each.message}`);
+  }
+
+  async function goneBack(ended: OperationView): Promise<void> {
+    expect(ended).toMatchObject({ state: "failed", phase: "baking", error: { code: "RELEASE_BAKE_FAILED" } });
+    expect(await visit()).toEqual({ status: 200, body: "one" });
+    await onlyLeft("shop-1-web-1");
+    expect(on.host.deployments.history("shop", 2)).toMatchObject([
+      { number: 2, status: "failed", note: ended.error?.message, withdrawn: ended.error?.message },
+      { number: 1, status: "current" },
+    ]);
+    expect(stepsOf(ended.key, "undo")[0]).toMatch(/^step #1 \(v1\) serves again, \d+ ms after the verdict$/);
+    expect((await deploy("v2", next)).error).toMatchObject({ code: "RELEASE_WITHDRAWN", details: { number: 2 } });
+  }
+
+  test("a good release passes it, and is the current one only then", async () => {
+    on.edge.count("d2-web-1", 500, 5);
+    const request = aRequest("release.apply", aRelease(on, "v2", next));
+    runner.start(request);
+    await waitUntil("visitors get it", async () => JSON.stringify(await visit()).includes("two"));
+    expect(on.host.deployments.current("shop")?.number).toBe(1);
+    expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(true);
+    expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "succeeded" });
+    expect(stepsOf(request.key, "bake").at(-1)).toBe("step 0.6 of 0.6 s: 500 requests, 5 failed");
+    expect(on.host.deployments.current("shop")?.number).toBe(2);
+    await onlyLeft("shop-2-web-1");
+  });
+
+  test("answers of 5xx take it back at once, not at the end, with what it said last", async () => {
+    on.edge.count("d2-web-1", 100, 40);
+    const program = { ...saying("two"), lines: ["no such table: orders"] };
+    const startedMs = performance.now();
+    const ended = await deploy("v2", { ...next, program, bake: { seconds: 30 } });
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    expect(ended.error?.message).toContain("40 of 100 requests failed (40 %; 1 % is allowed)");
+    expect(ended.error?.details).toMatchObject({ requests: 100, failed: 40 });
+    expect(stepsOf(ended.key, "web")).toEqual(["log no such table: orders"]);
+    await goneBack(ended);
+  });
+
+  test("so does a container that falls, and one that ran out of memory", async () => {
+    const fall = async (change: object) => {
+      const request = aRequest("release.apply", aRelease(on, "v2", { ...next, redeploy: true, bake: { seconds: 30 } }));
+      runner.start(request);
+      await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+      const { number = 0 } = on.host.journal.find(request.key) ?? {};
+      Object.assign(on.engine.named(`shop-${number}-web-1`)?.State ?? {}, change);
+      return (await runner.attach(request.key, 0, () => undefined)).error;
+    };
+    expect(await fall({ Status: "exited", Running: false, ExitCode: 7 })).toMatchObject({
+      code: "RELEASE_BAKE_FAILED",
+      message: expect.stringContaining("the service web fell (exit code 7)"),
+    });
+    expect(await fall({ OOMKilled: true })).toMatchObject({ message: expect.stringContaining("ran out of memory") });
+    expect(await visit()).toMatchObject({ body: "one" });
+  });
+
+  test("so does one whose health check fails again and again", async () => {
+    let answers = 0;
+    const answer = () => ((answers += 1) > 1 ? { status: 503, body: "no database" } : { status: 200, body: "two" });
+    const ended = await deploy("v2", { ...next, program: { answer }, bake: { seconds: 30 } });
+    expect(ended.error?.message).toContain("is not healthy any more: GET / on port 8080: status 503: no database");
+  });
+
+  test("a server that somebody takes from the edge is no fault of the release", async () => {
+    const request = aRequest("release.apply", aRelease(on, "v2", { ...next, bake: { seconds: 30 } }));
+    runner.start(request);
+    await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+    await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+    const ended = await runner.attach(request.key, 0, () => undefined);
+    expect(ended.error).toMatchObject({ code: "EDGE_FAILED" });
+    expect(await visit()).toMatchObject({ body: "one" });
+    expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("a cancel in it goes back and withdraws nothing", async () => {
+    const request = aRequest("release.apply", aRelease(on, "v2", { ...next, bake: { seconds: 30 } }));
+    runner.start(request);
+    await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+    runner.cancel(request.key);
+    expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
+    expect(await visit()).toMatchObject({ body: "one" });
+    expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("too few requests are not judged, but told", async () => {
+    on.edge.count("d2-web-1", 5, 5);
+    const ended = await deploy("v2", next);
+    expect(ended).toMatchObject({ state: "succeeded" });
+    expect(stepsOf(ended.key, "bake").at(-1)).toBe("warning 5 requests, 5 failed: too few to judge by (20 are needed)");
+  });
+
+  test("an app's first release serves on although it is bad: there is nothing to go back to", async () => {
+    on.edge.count("d1-web-1", 100, 40);
+    const first = { app: "blog", program: saying("blog"), bake };
+    await run(runner, "site.apply", { app: "blog", domains: ["blog.example"] });
+    const ended = await deploy("v1", first);
+    expect(ended).toMatchObject({ state: "succeeded", result: { number: 1 } });
+    expect(stepsOf(ended.key, "bake").at(-1)).toMatch(
+      /^warning .*40 of 100.*no release to go back to, so #1 serves on\.$/,
+    );
+    expect(await visit("blog.example")).toMatchObject({ body: "blog" });
+    expect(on.host.deployments.current("blog")?.note).toContain("40 of 100");
+  });
+
+  test("a rollback is not watched: it goes away from something worse", async () => {
+    await deploy("v2", { ...next, bake: { seconds: 0 } });
+    on.edge.count("d3-web-1", 100, 100);
+    const back = { program: saying("one"), bundle: digestOf("1"), rollbackTo: 1, bake: { seconds: 3600 } };
+    expect(await deploy("v1", back)).toMatchObject({ state: "succeeded", result: { number: 3 } });
+  });
+
+  test("is not repeated where nothing changed, or a container is merely put up again", async () => {
+    await deploy("v2", next);
+    const again = await deploy("v2", { ...next, bake: { seconds: 3600 } });
+    expect(again).toMatchObject({ result: { unchanged: true } });
+    await on.engine.crash(on.engine.named("shop-2-web-1")?.Id ?? "", 137);
+    expect(await deploy("v2", { ...next, bake: { seconds: 3600 } })).toMatchObject({ result: { number: 2 } });
+  });
+});
+
+test("a release that failed before it served may be tried again", async () => {
+  await deploy("v1", { bundle: digestOf("1") });
+  const bad = { bundle: digestOf("2"), program: { exitCode: 3 } };
+  expect((await deploy("v2", bad)).error).toMatchObject({ code: "RELEASE_CRASHED" });
+  expect((await deploy("v2", bad)).error).toMatchObject({ code: "RELEASE_CRASHED" });
+  expect(await deploy("v2", { bundle: digestOf("2") })).toMatchObject({ state: "succeeded" });
 });
 
 describe("at the moment of the switch", () => {

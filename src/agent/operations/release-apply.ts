@@ -1,25 +1,20 @@
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { IkomaError } from "../../core/errors.ts";
-import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
-import { edgeView, hostNameOf, siteOf } from "../edge-from-ledger.ts";
-import { checkEdgeView } from "../edge/edge-view.ts";
-import type { EdgeApp, EdgeServer } from "../edge/edge.ts";
+import { toIkomaError } from "../../core/errors.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import { ownLabels } from "../engine/networks.ts";
-import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
-import type { GateTarget } from "../gate/health-gate.ts";
-import { runSmokeChecks } from "../gate/smoke.ts";
+import { labels } from "../engine/containers.ts";
+import { tellLastLines } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../ledger/deployments.ts";
 import type { OperationResult } from "../protocol.ts";
 import { readRelease, servicesOf } from "../reading/read-release.ts";
-import { attachAccessories } from "./accessory-networks.ts";
 import { recreateAlteredWorkers } from "./altered-workers.ts";
-import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
-import type { Placement } from "./compose-project.ts";
-import { restoreContainers } from "./restore-containers.ts";
-import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
 import { ensureVolumes } from "./required-volumes.ts";
+import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
+import { refuseWithdrawn } from "./refuse-withdrawn.ts";
+import { runHooks, runPostHooks } from "./hooks.ts";
+import { cutOver } from "./release-cutover.ts";
+import { bringUp, startWorkers } from "./release-start.ts";
 
 type Result = OperationResult<"release.apply">;
 
@@ -39,13 +34,17 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
     const standing = await keepOrHeal(host, input, current, op);
     if (standing !== undefined) return standing;
   }
+  const { app, bundle } = input.spec;
+  refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
   const deployment = host.deployments.begin(input, digest, op.by);
   host.journal.setNumber(op.key, deployment.number);
   const underway = underwayKey(deployment.app, deployment.number);
   host.underway.add(underway);
   try {
-    const placements = await bringUp(host, input.spec, deployment, op);
-    await cutOver(host, input.spec, deployment, placements, op);
+    const hooks = { app, number: deployment.number, spec: input.spec };
+    const placements = await bringUp(host, input.spec, deployment, op, () => runHooks(host, hooks, "pre", op));
+    await cutOver(host, input, deployment, placements, op);
+    await runPostHooks(host, hooks, op);
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
       await undo(host, deployment, error, op);
@@ -92,153 +91,6 @@ async function keepOrHeal(
   return after.drift.length === 0 ? asItStands(after.services, false) : undefined;
 }
 
-/** Network, containers, health: everything before the edge hears of the release. */
-async function bringUp(
-  host: Host,
-  spec: ReleaseSpec,
-  deployment: LedgerDeployment,
-  op: OperationContext,
-): Promise<Placement[]> {
-  const project = releaseProject(spec.app, deployment.number);
-  await op.enter("network");
-  const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
-  const placements = place(spec.services, subnet);
-  host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
-  await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
-  await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
-
-  await op.enter("starting");
-  const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
-  op.step("start", webs.map((each) => each.key).join(", "));
-  const own = ownLabels(spec.app, "release", deployment.number);
-  const before = await restartCounts(host.containers, own);
-  const rendered = renderRelease(spec, deployment.number, placements, host.files);
-  await restoreContainers(host, rendered, await host.containers.list(own));
-  await host.compose.up(
-    rendered,
-    webs.map((each) => each.key),
-    op.signal,
-  );
-
-  await op.enter("gating");
-  await waitUntilHealthy(
-    host.containers,
-    await gateTargets(host, spec, deployment.number, webs, before),
-    spec.health,
-    op,
-  );
-  op.step("healthy", webs.map((each) => each.key).join(", "));
-  return placements;
-}
-
-/** From the first request through the edge to the entry in the ledger that makes the release the current one. */
-async function cutOver(
-  host: Host,
-  spec: ReleaseSpec,
-  deployment: LedgerDeployment,
-  placements: readonly Placement[],
-  op: OperationContext,
-): Promise<void> {
-  const servers = host.deployments.require(spec.app, deployment.number).servers;
-  await op.enter("smoking");
-  const next: EdgeApp = { ...siteOf(host, spec.app), routes: spec.routes, servers };
-  await host.edge.ensure(() => {
-    const view = edgeView(host, spec);
-    // Not before it is known to be valid: from here on every other app's view has these backends too.
-    checkEdgeView(view);
-    host.prepared.set(spec.app, spec);
-    return view;
-  });
-  await smokeAsCandidate(host, spec, next, op);
-
-  await op.enter("switching");
-  op.signal.throwIfAborted();
-  await host.edge.switchTo(next);
-  await verifyServed(host, spec.app, servers);
-  const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
-  await runSmokeChecks(spec.smoke, atEdge, hostNameOf(host, spec.app), "on the public route", op);
-  await startWorkers(host, spec, deployment.number, placements, op);
-
-  // Said again, because a change for another app may have come in between; recorded before any other change can.
-  await host.edge.switchTo(next, () => {
-    host.deployments.makeCurrent(spec.app, deployment.number);
-    return edgeView(host);
-  });
-  await op.enter("switched");
-  op.step("switched", `#${deployment.number} (${spec.version}) serves`);
-}
-
-async function smokeAsCandidate(
-  host: Host,
-  spec: ReleaseSpec,
-  candidate: EdgeApp,
-  op: OperationContext,
-): Promise<void> {
-  if (spec.smoke.length === 0 || candidate.servers.length === 0) return;
-  await host.edge.addCandidates(candidate);
-  try {
-    const socketPath = join(host.paths.edge, "candidate.sock");
-    await runSmokeChecks(spec.smoke, { socketPath }, hostNameOf(host, spec.app), "before the switch", op);
-  } finally {
-    await host.edge.removeCandidates(spec.app);
-  }
-  op.step("smoke", `${spec.smoke.length} checks passed before the switch`);
-}
-
-async function verifyServed(host: Host, app: string, servers: readonly EdgeServer[]): Promise<void> {
-  const served = await host.edge.served(app);
-  const missing = servers.filter(
-    (wanted) =>
-      !served.servers.some(
-        (each) => each.name === wanted.name && each.address === wanted.address && each.state === "ready",
-      ),
-  );
-  if (missing.length === 0) return;
-  throw new IkomaError(
-    "EDGE_FAILED",
-    `The edge does not serve ${missing.map((each) => each.name).join(", ")} after the switch.`,
-  );
-}
-
-async function startWorkers(
-  host: Host,
-  spec: ReleaseSpec,
-  number: number,
-  placements: readonly Placement[],
-  op: OperationContext,
-): Promise<void> {
-  const workers = placements.filter((each) => spec.services[each.service]?.kind === "worker");
-  if (workers.length === 0) return;
-  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
-  await host.compose.up(
-    renderRelease(spec, number, placements, host.files),
-    workers.map((each) => each.key),
-  );
-  await waitUntilHealthy(host.containers, await gateTargets(host, spec, number, workers, before), spec.health, op);
-  op.step("workers", workers.map((each) => each.key).join(", "));
-}
-
-async function gateTargets(
-  host: Host,
-  spec: ReleaseSpec,
-  number: number,
-  placements: readonly Placement[],
-  restartsBefore: ReadonlyMap<string, number>,
-): Promise<GateTarget[]> {
-  const containers = await host.containers.list(ownLabels(spec.app, "release", number));
-  return placements.map((placement) => {
-    const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
-    const port = spec.routes.find((route) => route.service === placement.service)?.port;
-    return {
-      service: placement.service,
-      containerId: container?.Id ?? `${spec.app}-${number}-${placement.key}-1`,
-      healthcheck: spec.services[placement.service]?.["healthcheck"],
-      restartsBefore: restartsBefore.get(container?.Id ?? "") ?? 0,
-      ...(port === undefined ? {} : { http: { address: placement.address, port, host: hostNameOf(host, spec.app) } }),
-    };
-  });
-}
-
 /** The ledger says that it serves, so it is not undone: what failed after that is set right from the ledger. */
 async function finish(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
   const reasonOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
@@ -250,24 +102,50 @@ async function finish(host: Host, deployment: LedgerDeployment, error: unknown, 
   }
 }
 
-/** Back to what the ledger has: the old release serves (it never stopped), and nothing of the new one is left. */
+/** What a release does by its own fault. Where visitors had seen it already, it is withdrawn (docs/adr/0005). */
+const ownFaults: readonly ErrorCode[] = [
+  "RELEASE_CRASHED",
+  "RELEASE_UNHEALTHY",
+  "RELEASE_SMOKE_FAILED",
+  "RELEASE_BAKE_FAILED",
+];
+
+/** Back to what the ledger has: the old release serves (its containers never stopped), and nothing of the new one is left. */
 async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
-  host.deployments.fail(
-    deployment.app,
-    deployment.number,
-    error instanceof Error ? op.redact(error.message) : "unknown reason",
-  );
-  host.underway.delete(underwayKey(deployment.app, deployment.number));
-  const old = host.deployments.current(deployment.app);
-  op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
+  const sinceMs = performance.now();
+  const { app, number } = deployment;
+  const old = host.deployments.current(app);
+  const wasSeen = ["switching", "baking"].includes(host.journal.find(op.key)?.phase ?? "");
+  const why = error instanceof Error ? op.redact(error.message) : "unknown reason";
+  if (wasSeen && old !== undefined && ownFaults.includes(toIkomaError(error).code))
+    host.deployments.takeBack(app, number, why);
+  else host.deployments.fail(app, number, why);
+  host.underway.delete(underwayKey(app, number));
+  if (!wasSeen)
+    op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
   try {
-    await restoreRouting(host, deployment.app);
+    await restoreRouting(host, app);
+    if (wasSeen && old !== undefined) {
+      const tookMs = Math.round(performance.now() - sinceMs);
+      op.step("undo", `#${old.number} (${old.version}) serves again, ${tookMs} ms after the verdict`);
+      await tellWhatItSaid(host, deployment, op);
+    }
     // Only this one, and not longer than a caller cares to wait: what drains goes on after the answer.
-    const retired = retireDeployment(host, deployment.app, deployment.number).then(() => true);
+    const retired = retireDeployment(host, app, number).then(() => true);
     const isGone = await Promise.race([retired, sleep(undoPatienceMs, false, { ref: false })]);
-    if (!isGone) op.step("undo", `#${deployment.number} still drains or stops`);
+    if (!isGone) op.step("undo", `#${number} still drains or stops`);
   } catch (failure) {
     // Must not hide why the release failed; the sweep tries the rest again.
     op.step("undo", `not finished yet: ${failure instanceof Error ? failure.message : String(failure)}`);
   }
+}
+
+/** The last words of a release that visitors have seen, while they can still be read. */
+async function tellWhatItSaid(host: Host, { app, number }: LedgerDeployment, op: OperationContext): Promise<void> {
+  for (const each of await host.containers.list(ownLabels(app, "release", number)))
+    await tellLastLines(
+      host.containers,
+      { service: each.Config.Labels?.[labels.service] ?? "", containerId: each.Id },
+      op,
+    );
 }

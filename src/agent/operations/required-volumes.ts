@@ -19,14 +19,14 @@ export async function ensureVolumes(
   { app, volumes }: Wanted,
   recreate: readonly string[] = [],
 ): Promise<void> {
-  const all = Object.entries(volumes).map(([key, spec]) => ({ key, name: volumeName(app, key, spec) }));
+  const all = Object.entries(volumes).map(([key, spec]) => ({ key, spec, name: volumeName(app, key, spec) }));
   const found = await Promise.all(all.map((each) => host.volumes.exists(each.name)));
   const missing = all.filter((_, index) => found[index] === false);
   const lost = missing.filter(
     ({ key, name }) => host.knownVolumes.has(name) && !recreate.includes(key) && !recreate.includes(name),
   );
   if (lost.length > 0) throw volumesMissing(app, lost);
-  for (const { name } of missing) await host.volumes.ensure(name, app);
+  for (const { name, spec } of missing) await host.volumes.ensure(name, app, spec);
   for (const { name } of all) host.knownVolumes.add(app, name);
 }
 

@@ -26,7 +26,8 @@ type ReleaseView = Omit<PartView, "generation">;
  * ledger. With `expected`, also how that differs.
  */
 export async function readRelease(host: Host, app: string, expected: ReleaseSpec | undefined): Promise<ReleaseView> {
-  const [all, served] = await Promise.all([host.containers.list(ownLabels(app, "release")), host.edge.served(app)]);
+  const [found, served] = await Promise.all([host.containers.list(ownLabels(app, "release")), host.edge.served(app)]);
+  const all = found.filter((each) => each.Config.Labels?.[labels.hook] === undefined);
   const ready = served.servers.filter((each) => each.state === "ready" || each.state === "down");
   const number = servedNumber(ready) ?? newestRunning(all);
   if (number === undefined) return { exists: false, drift: [], services: {} };

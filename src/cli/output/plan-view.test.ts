@@ -25,6 +25,23 @@ function render(...entries: DeployPlanEntry[]): string {
   return renderPlan(plan, plain);
 }
 
+test("a plan made offline says at each resource that its drift is not known, and does not say that nothing changes", () => {
+  const text = render(entry("release", { driftUnknown: true, services: { web: "keeps-running" } }));
+  expect(text).toBe(`shop
+  = release: unchanged
+      drift unknown (offline: the host was not asked)
+      web: keeps running
+
+Nothing changes, as far as is known: drift unknown.
+`);
+});
+
+test("an app that goes is told with what becomes of its data", () => {
+  expect(render(entry("accessories", { operation: "delete", services: { db: "stops" } }))).toMatch(
+    /\nnote The volumes of shop stay on its host, with their data; `ikoma app purge shop` deletes them\.\nprod: 1 to delete\./,
+  );
+});
+
 test("a deploy: fields, what restarts and what does not", () => {
   const text = render(
     entry("accessories", { services: { db: "keeps-running", cache: "keeps-running" } }),

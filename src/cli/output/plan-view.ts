@@ -4,6 +4,7 @@ import {
   type DeployPlanEntry,
   type ServiceEffect,
 } from "../../core/deployer/deploy-plan.ts";
+import { planNotes } from "../../core/deployer/plan-notes.ts";
 import type { PlannedChange, PlannedOperation } from "../../core/engine/plan.ts";
 import type { Colors } from "./colors.ts";
 import { shortDigest, shortReference } from "./quantities.ts";
@@ -32,6 +33,7 @@ export function renderPlan(plan: DeployPlan, colors: Colors): string {
     lines.push(...renderEntry(entry, colors));
   }
   if (lines.length > 0) lines.push("");
+  lines.push(...planNotes(plan).map((note) => `${colors.yellow("note")} ${note}`));
   lines.push(renderCounts(plan));
   return `${lines.join("\n")}\n`;
 }
@@ -43,6 +45,7 @@ export function renderEntry(entry: DeployPlanEntry, colors: Colors): string[] {
   const width = Math.max(0, ...changes.map(({ path }) => shownWidth(path)));
   for (const change of changes) lines.push(`      ${change.path.padEnd(width)}  ${renderChange(change, colors)}`);
   for (const drift of entry.drift) lines.push(`      ${colors.yellow("drift")} ${drift}`);
+  if (entry.driftUnknown) lines.push(`      ${colors.yellow("drift unknown")} (offline: the host was not asked)`);
   lines.push(...renderServices(entry).map((line) => `      ${line}`));
   return lines;
 }
@@ -94,7 +97,9 @@ function cut(text: string): string {
 }
 
 function renderCounts(plan: DeployPlan): string {
-  if (!changesAnything(plan)) return "Nothing changes.";
+  const isKnown = plan.entries.every((entry) => entry.driftUnknown === undefined);
+  if (!changesAnything(plan))
+    return isKnown ? "Nothing changes." : "Nothing changes, as far as is known: drift unknown.";
   const count = (operation: PlannedOperation): number =>
     plan.entries.filter((entry) => entry.operation === operation).length;
   const parts = [

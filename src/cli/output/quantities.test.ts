@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { formatAge, formatDuration, formatMoment, shortDigest, shortReference } from "./quantities.ts";
+import { formatAge, formatBytes, formatDuration, formatMoment, shortDigest, shortReference } from "./quantities.ts";
 
 test.each([
   [0, "0.0 s"],
@@ -12,6 +12,17 @@ test.each([
   [400_000_000, "4 days"],
 ])("%d ms is %s", (durationMs, text) => {
   expect(formatDuration(durationMs)).toBe(text);
+});
+
+test.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [1_400_000, "1.4 MB"],
+  [46_512_345, "47 MB"],
+  [999_600_000, "1.0 GB"],
+  [23e12, "23 TB"],
+])("%d bytes are %s", (bytes, text) => {
+  expect(formatBytes(bytes)).toBe(text);
 });
 
 test("an age is never in the future, though clocks differ", () => {

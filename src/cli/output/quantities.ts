@@ -27,6 +27,14 @@ export function formatMoment(atMs: number): string {
     .replace(/\.\d+Z$/, "Z");
 }
 
+/** A size for people: `812 B`, `1.4 MB`, `23 GB`; powers of 1000, as Docker tells them. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [size, unit] = [bytes, 0];
+  for (; size >= 999.5 && unit < units.length - 1; unit += 1) size /= 1000;
+  return `${unit === 0 || size >= 9.95 ? Math.round(size) : size.toFixed(1)} ${units[unit] ?? "B"}`;
+}
+
 /** The first twelve digits of a `sha256:…`, as people compare them; other texts as they are. */
 export function shortDigest(digest: string): string {
   const hex = /^sha256:([0-9a-f]{12})[0-9a-f]{52}$/.exec(digest)?.[1];

@@ -50,6 +50,35 @@ test("an update: compared with the host, then a step with what the host does", (
   ]);
 });
 
+test("the bake is a step of its own, with its figures, until the release is the current one", () => {
+  const { view, lines } = watch(step("step", "update"));
+  const host = (type: "phase" | "step", name: string, message = "") => {
+    view.host(urn, { seq: 1, atMs: 0, type, name, message });
+  };
+  host("phase", "baking");
+  host("step", "bake", "1 of 10 s: 200 requests, 0 failed");
+  host("step", "bake", "2 of 10 s: 400 requests, 0 failed");
+  host("phase", "switched");
+  view.engine(step("done", "update"));
+  expect(lines).toEqual([
+    "begin release shop in run",
+    "note release: baking",
+    `begin bake in ${urn}`,
+    `note ${urn}::bake: 1 of 10 s: 200 requests, 0 failed`,
+    `note ${urn}::bake: 2 of 10 s: 400 requests, 0 failed`,
+    `end ${urn}::bake done`,
+    "note release: switched",
+    "end release done",
+  ]);
+});
+
+test("a bake that the host ends by going back has failed", () => {
+  const { view, lines } = watch(step("step", "update"));
+  view.host(urn, { seq: 1, atMs: 0, type: "step", name: "bake", message: "1 of 10 s" });
+  view.host(urn, { seq: 2, atMs: 0, type: "step", name: "undo", message: "#1 (v1) serves again" });
+  expect(lines.slice(-2)).toEqual([`end ${urn}::bake failed`, "note release: undo #1 (v1) serves again"]);
+});
+
 test("what stays the same, components and providers are no steps", () => {
   const { lines } = watch(
     step("step", "same"),

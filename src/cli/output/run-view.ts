@@ -1,4 +1,5 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
+import { driftUnknown } from "../../core/config/offline.ts";
 import type { EngineEvent, EngineStep } from "../../core/engine/engine-event.ts";
 import type { Progress } from "./steps.ts";
 
@@ -19,6 +20,8 @@ export class RunView {
   readonly #root: string;
   readonly #isPreview: boolean;
   readonly #open = new Set<string>();
+  /** Steps of bakes that are under way, with what was last said of each. */
+  readonly #baking = new Map<string, string>();
 
   /** `root` is the id of a step that is under way; what the run does becomes part of it. Of a preview nothing is done. */
   constructor(progress: Progress, root: string, { isPreview = false } = {}) {
@@ -49,13 +52,24 @@ export class RunView {
   /** What an operation on a host does, for the resource that asked for it. */
   host(urn: string, { type, name, message }: OperationEvent): void {
     const step = this.#open.has(urn) ? urn : this.#root;
-    if (type === "warning") this.#progress.message(`${name}: ${message}`, "warning");
+    if (type === "phase" && name === "switched") this.#endBake(urn, "done");
+    if (type === "step" && name === "undo") this.#endBake(urn, "failed");
+    if (type === "step" && name === "bake") this.#bake(urn, step, message);
+    else if (type === "warning") this.#progress.message(`${name}: ${message}`, "warning");
     else if (type === "log") this.#progress.note(step, `${name} | ${message}`);
     else this.#progress.note(step, type === "phase" ? name : `${name} ${message}`.trim());
   }
 
   repair(message: string): void {
     this.#progress.message(message, "warning");
+  }
+
+  /** The only part of an operation that is meant to take long, hence a step of its own, until the next thing happens. */
+  #bake(urn: string, step: string, message: string): void {
+    const id = `${urn}::bake`;
+    if (!this.#baking.has(id)) this.#progress.begin({ id, title: "bake", parent: step });
+    this.#baking.set(id, message);
+    this.#progress.note(id, message);
   }
 
   #begin(step: EngineStep): void {
@@ -69,7 +83,14 @@ export class RunView {
   }
 
   #end(urn: string, outcome: "done" | "failed"): void {
+    this.#endBake(urn, outcome);
     if (this.#open.delete(urn)) this.#progress.end(urn, outcome);
+  }
+
+  #endBake(urn: string, outcome: "done" | "failed"): void {
+    const id = `${urn}::bake`;
+    const figures = this.#baking.get(id);
+    if (this.#baking.delete(id)) this.#progress.end(id, outcome, figures);
   }
 
   /**
@@ -77,7 +98,8 @@ export class RunView {
    * before the engine repeats them.
    */
   #diagnostic({ severity, message, urn, ephemeral }: Extract<EngineEvent, { type: "diagnostic" }>): void {
-    if (ephemeral || message === "") return;
+    // What is unknown is told in the plan, at its resource.
+    if (ephemeral || message === "" || message === driftUnknown) return;
     if (severity === "warning") this.#progress.message(message, "warning");
     else if (severity === "info" && urn === undefined) this.#progress.message(message);
   }

@@ -234,11 +234,41 @@ test("a service that must complete first is a job of the release; dependencies a
   };
   const migrate = { image: `migrate/migrate@${hex("3")}`, depends_on: ["db"] };
   const { manifest } = await make(shop(web, { migrate, db: { image: postgres } }));
-  expect(manifest.services.migrate).toMatchObject({ kind: "job", reason: "web waits for it to complete" });
+  expect(manifest.services.migrate).toMatchObject({
+    kind: "job",
+    reason: "web waits for it to complete",
+    hook: { run: "pre", timeoutSeconds: 300 },
+  });
   expect(definitionOf(manifest).depends_on).toEqual({
     migrate: { condition: "service_completed_successfully", required: true },
   });
   expect(definitionOf(manifest, "migrate")).not.toHaveProperty("depends_on");
+});
+
+test("`run` makes a job that runs for each deployment, before it serves or after", async () => {
+  const migrate = { image: webImage, command: "npm run migrate", "x-ikoma": { run: "pre", timeoutSeconds: 60 } };
+  const warm = { image: webImage, "x-ikoma": { kind: "job", run: "post" } };
+  const { manifest } = await make(shop({}, { migrate, warm }));
+  expect(manifest.services.migrate).toMatchObject({ kind: "job", hook: { run: "pre", timeoutSeconds: 60 } });
+  expect(manifest.services.warm).toMatchObject({ kind: "job", hook: { run: "post", timeoutSeconds: 300 } });
+  expect(manifest.services.web).not.toHaveProperty("hook");
+});
+
+test("a job without `run` that nobody waits for is not run by itself", async () => {
+  const { manifest } = await make(shop({}, { report: { image: webImage, "x-ikoma": { kind: "job" } } }));
+  expect(manifest.services.report).toMatchObject({ kind: "job" });
+  expect(manifest.services.report).not.toHaveProperty("hook");
+});
+
+test("`run` on what runs all the time, and a time limit on what does not end, are refused", async () => {
+  const poller = { image: webImage, "x-ikoma": { kind: "worker", run: "pre" } };
+  await expect(make(shop({}, { poller }))).rejects.toMatchObject({
+    code: "COMPOSE_UNSUPPORTED",
+    message: expect.stringContaining("a worker runs all the time"),
+  });
+  await expect(make(shop({ "x-ikoma": { timeoutSeconds: 5 } }))).rejects.toMatchObject({
+    message: expect.stringContaining("services.web.x-ikoma.timeoutSeconds"),
+  });
 });
 
 test("tags become the digests that they have in the registry now", async () => {

@@ -2,6 +2,7 @@ import * as z from "zod";
 import {
   appName,
   healthProbe,
+  hook,
   route,
   serviceFiles,
   serviceKind,
@@ -15,6 +16,8 @@ export const bundleService = z.strictObject({
   kind: serviceKind,
   /** Why it was given that kind, for people. */
   reason: z.string(),
+  /** Of a job that runs by itself. */
+  hook: hook.optional(),
   definition: z.looseObject({
     image: z.string().regex(/@sha256:[0-9a-f]{64}$/),
     /** Values may hold `${NAME}`; never null (a name without value becomes `${NAME}`). */

@@ -28,6 +28,8 @@ export interface EnvironmentConfig {
 export interface HostsConfig {
   hosts: Readonly<Record<string, HostConfig>>;
   setup: Readonly<Record<string, HostSetup>>;
+  /** Plan without looking at hosts. */
+  offline: boolean;
 }
 
 const namespace = "ikoma:";
@@ -75,7 +77,12 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
       refuse([`ikoma:setup.${name}: there is no host "${name}" in ikoma:hosts${suggestion(name, Object.keys(hosts))}`]);
   }
   const defaults = setupConfig.valueType.parse({});
-  return { hosts, setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])) };
+  const offline = setting(raw, "offline", z.boolean()) ?? false;
+  return {
+    hosts,
+    setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])),
+    offline,
+  };
 }
 
 function setting<Schema extends z.ZodType>(raw: RawConfig, key: Key, schema: Schema): z.infer<Schema> | undefined {

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { appName, healthProbe, smokeCheck } from "../deployer/release-spec.ts";
+import { appName, bakePolicy, healthProbe, smokeCheck } from "../deployer/release-spec.ts";
 
 /** How to reach a host. Written by `ikoma host trust`. */
 export const hostConfig = z.strictObject({
@@ -44,9 +44,11 @@ export const appConfig = z.strictObject({
   health: healthProbe.optional(),
   smoke: z.array(smokeCheck).optional(),
   drainSeconds: z.number().min(0).max(3600).optional(),
+  /** How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is. */
+  bake: bakePolicy.optional(),
   /** How many good deployments stay ready for a rollback. */
   keep: z.number().int().min(1).max(50).default(5),
-  /** Refuse to delete the resource of the long-lived services; their volumes stay in any case. */
+  /** Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case. */
   protectAccessories: z.boolean().default(true),
 });
 export type AppConfig = z.infer<typeof appConfig>;

@@ -4,7 +4,52 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
+import { appName } from "./release-spec.ts";
 import { backendFolder, type DeployProject } from "./deploy-project.ts";
+
+const shownService = z.strictObject({
+  kind: z.string(),
+  image: z.string(),
+  state: z.string(),
+  healthy: z.boolean(),
+  replicas: z.number().int(),
+});
+
+/**
+ * The status contract: what `pulumi stack output --json` gives of an environment and of the stack `hosts`, whoever ran
+ * the last update. docs/reference/stack-outputs.md tells it to people. Fields may come; none goes or changes its meaning.
+ */
+export const stackOutputs = {
+  environment: z.strictObject({
+    apps: z.record(
+      appName,
+      z.strictObject({
+        /** Number of the deployment that serves, in the ledger of its host. */
+        number: z.number().int().positive(),
+        version: z.string(),
+        /** Pinned reference of the bundle that it was made from. */
+        bundle: z.string(),
+        /** Keyed digest over the whole release; equal only for equal releases on one host. */
+        digest: z.string(),
+        host: z.string(),
+        /** Missing for an app without a host name of its own. */
+        url: z.url().optional(),
+        services: z.record(z.string(), shownService),
+      }),
+    ),
+  }),
+  hosts: z.strictObject({
+    hosts: z.record(
+      z.string(),
+      z.strictObject({
+        agentVersion: z.string(),
+        engineVersion: z.string(),
+        composeVersion: z.string(),
+        edgeVersion: z.string(),
+      }),
+    ),
+  }),
+};
 
 /** What a stack exported, and when. */
 export interface StackExports {

@@ -19,6 +19,8 @@ export interface DeployPlanEntry {
   readonly operation: PlannedOperation;
   readonly changes: readonly PlannedChange[];
   readonly drift: readonly string[];
+  /** Planned offline: what runs may be different from what was applied last. */
+  readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
 }
 
@@ -37,7 +39,7 @@ export interface ResourceInputs {
 const typePrefix = "ikoma:vps:";
 const partOrder = ["agent", "bundle", "accessories", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set(["source", "note", "redeploy", "keep"]);
+const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake"]);
 const services = z.record(z.string(), z.unknown()).catch({});
 
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
@@ -74,7 +76,7 @@ export function partOfType(type: string): string {
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
-  const { urn, type, name, operation, changes, drift } = resource;
+  const { urn, type, name, operation, changes, drift, driftUnknown } = resource;
   const part = partOfType(type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
@@ -87,6 +89,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     changes,
     drift,
     services: effects,
+    ...(driftUnknown !== undefined && { driftUnknown }),
   };
 }
 

@@ -5,9 +5,10 @@ import { chooseRollbackTarget, rollbackEdit, rollbackNote } from "./deploy-rollb
 
 const digest = `sha256:${"a".repeat(64)}`;
 
-function deployed(number: number, version: string, status: Deployment["status"], note?: string): Deployment {
+function deployed(number: number, version: string, status: Deployment["status"], rollbackTo?: number): Deployment {
   const what = { number, version, status, app: "shop", bundle: digest, digest: `of ${version}` };
-  return { ...what, startedAtMs: number, by: "ana", ...(note !== undefined && { note }) };
+  const rollback = rollbackTo === undefined ? {} : { rollbackTo, note: `rollback to #${rollbackTo}` };
+  return { ...what, startedAtMs: number, by: "ana", ...rollback };
 }
 
 const history = [
@@ -30,13 +31,13 @@ test("good deployments after the current are none to go back to by default", () 
 
 test("a second rollback goes further back, not to what the first one took away", () => {
   const before = [deployed(1, "1", "good"), deployed(2, "2", "good"), deployed(3, "3", "good")];
-  const once = [...before, deployed(4, "2", "current", "rollback to #2")];
+  const once = [...before, deployed(4, "2", "current", 2)];
   expect(chooseRollbackTarget(once, undefined).number).toBe(1);
-  const twice = [...before, deployed(4, "2", "good", "rollback to #2"), deployed(5, "1", "current", "rollback to #1")];
+  const twice = [...before, deployed(4, "2", "good", 2), deployed(5, "1", "current", 1)];
   expect(() => chooseRollbackTarget(twice, undefined)).toThrow(
     "#5 (1), rollback to #1, has no good deployment before it",
   );
-  const again = [...before, deployed(4, "2", "good", "rollback to #2"), deployed(5, "2", "current", "rollback to #4")];
+  const again = [...before, deployed(4, "2", "good", 2), deployed(5, "2", "current", 4)];
   expect(chooseRollbackTarget(again, undefined).number).toBe(1);
 });
 
@@ -45,7 +46,14 @@ test("the same deployment again is no way back", () => {
   expect(chooseRollbackTarget(same, undefined).number).toBe(1);
 });
 
-test("the note of a rollback is read again", () => {
+test("what is on the withdrawn list is gone back to only by its name", () => {
+  const withdrawn = { ...deployed(2, "2", "good"), withdrawn: "it was rolled back from" };
+  const past = [deployed(1, "1", "good"), withdrawn, deployed(3, "3", "current")];
+  expect(chooseRollbackTarget(past, undefined).number).toBe(1);
+  expect(chooseRollbackTarget(past, "#2").number).toBe(2);
+});
+
+test("a rollback says so in its note", () => {
   expect(rollbackNote(deployed(7, "1", "good"))).toBe("rollback to #7");
 });
 

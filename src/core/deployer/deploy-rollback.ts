@@ -24,7 +24,7 @@ export interface RollbackEdit {
 /**
  * The deployment to go back to. By default the newest good one before the current; where the current is a rollback
  * itself, before the deployment that it went back to: else a second rollback would bring back what the first one
- * took away. `to` names another by version (`v1.4.0`, `1.4.0`) or number (`#42`, `42`).
+ * took away. One that is on the withdrawn list has to be named. `to` names another by version (`v1.4.0`, `1.4.0`) or number (`#42`, `42`).
  *
  * @param history of the ledger, in any order
  * @throws NO_ROLLBACK_TARGET with the reason
@@ -37,7 +37,8 @@ export function chooseRollbackTarget(history: readonly Deployment[], to: string 
     throw new IkomaError("NO_ROLLBACK_TARGET", "There is nothing to go back from: no deployment serves.");
   const standsFor = originOf(newestFirst, current);
   const target = newestFirst.find(
-    ({ status, number, digest }) => status === "good" && number < standsFor.number && digest !== current.digest,
+    ({ status, number, digest, withdrawn }) =>
+      status === "good" && withdrawn === undefined && number < standsFor.number && digest !== current.digest,
   );
   if (target !== undefined) return target;
   const what = `#${current.number} (${current.version})${standsFor === current ? "" : `, ${current.note ?? ""},`}`;
@@ -47,15 +48,14 @@ export function chooseRollbackTarget(history: readonly Deployment[], to: string 
   );
 }
 
-/** The note of the deployment that a rollback makes; {@link chooseRollbackTarget} reads it again. */
+/** The note of the deployment that a rollback makes, for people. */
 export function rollbackNote({ number }: Deployment): string {
   return `rollback to #${number}`;
 }
 
 /** What a deployment is a rollback to, through any number of rollbacks; itself where it is none. */
 function originOf(history: readonly Deployment[], deployment: Deployment): Deployment {
-  const number = /^rollback to #(\d+)$/.exec(deployment.note ?? "")?.[1];
-  const origin = history.find((each) => each.number === Number(number) && each.number < deployment.number);
+  const origin = history.find(({ number }) => number === deployment.rollbackTo && number < deployment.number);
   return origin === undefined ? deployment : originOf(history, origin);
 }
 

@@ -17,6 +17,8 @@ export interface HostFile {
   readonly setup: Readonly<Record<string, HostSetup>>;
   /** Hosts that the stack's apps are on. */
   readonly usedHosts: readonly string[];
+  /** Which app is on which host. */
+  readonly appHosts: Readonly<Record<string, string>>;
 }
 
 const stackFile = z
@@ -58,8 +60,12 @@ async function readHostFile(path: string, stack: string): Promise<HostFile> {
     });
   }
   const config = parsed.data?.config ?? {};
-  const usedHosts = Object.values(config["ikoma:apps"] ?? {}).flatMap((app) => app.host ?? []);
-  return { path, stack, hosts: config["ikoma:hosts"] ?? {}, setup: config["ikoma:setup"] ?? {}, usedHosts };
+  const placed = Object.entries(config["ikoma:apps"] ?? {}).flatMap(([app, { host }]): [string, string][] =>
+    host === undefined ? [] : [[app, host]],
+  );
+  const appHosts = Object.fromEntries<string>(placed);
+  const { "ikoma:hosts": hosts, "ikoma:setup": setup } = config;
+  return { path, stack, hosts: hosts ?? {}, setup: setup ?? {}, usedHosts: Object.values(appHosts), appHosts };
 }
 
 /** A host by its name, as the first file that knows it says, and its setup (defaults where none is given). */
@@ -107,11 +113,26 @@ export async function writeHostEntry(path: string, name: string, entry: HostEntr
   const before = await readFile(path, "utf8").catch(() => undefined);
   const after = editHostEntry(before ?? "", name, entry);
   if (after === before) return false;
-  const mode = before === undefined ? 0o644 : (await stat(path)).mode;
-  const partial = `${path}.${process.pid}.partial`;
-  await writeFile(partial, after, { mode });
-  await rename(partial, path);
+  await replaceFile(path, after, before === undefined ? 0o644 : (await stat(path)).mode);
   return true;
+}
+
+/** Takes a host out of a stack's file: its entry and its setup. All else stays, encrypted secrets included. */
+export async function removeHostEntry(path: string, name: string): Promise<void> {
+  const document = parseFile(await readFile(path, "utf8"), path);
+  for (const key of ["ikoma:hosts", "ikoma:setup"]) {
+    if (!isMap(document.getIn(["config", key]))) continue;
+    document.deleteIn(["config", key, name]);
+    const left = document.getIn(["config", key]);
+    if (isMap(left) && left.items.length === 0) document.deleteIn(["config", key]);
+  }
+  await replaceFile(path, document.toString({ lineWidth: 0 }), (await stat(path)).mode);
+}
+
+async function replaceFile(path: string, text: string, mode: number): Promise<void> {
+  const partial = `${path}.${process.pid}.partial`;
+  await writeFile(partial, text, { mode });
+  await rename(partial, path);
 }
 
 function parseFile(text: string, path: string): Document {

@@ -31,10 +31,21 @@ export type ServiceFile = z.infer<typeof serviceFile>;
 
 /** By absolute path in the container. */
 export const serviceFiles = z.record(z.string().regex(/^\/[^\0:]*[^\0:/]$/, "an absolute path of a file"), serviceFile);
+export const hookTimeoutSeconds = z.number().positive().max(3600);
+
+/** When a job runs by itself: once for each deployment, before its web services start, or after it came to serve. */
+export const hook = z.strictObject({
+  run: z.enum(["pre", "post"]),
+  /** How long it may take, in seconds. */
+  timeoutSeconds: hookTimeoutSeconds.default(300),
+});
+export type Hook = z.infer<typeof hook>;
 
 /** One service, fully resolved: the fields of a compose service (environment always as a map) and its kind. */
 export const serviceSpec = z.looseObject({
   kind: serviceKind,
+  /** Of a job that runs by itself. */
+  hook: hook.optional(),
   /** By digest: `repository@sha256:…`. */
   image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest (name@sha256:…)"),
   environment: z.record(z.string(), z.string()).default({}),
@@ -73,6 +84,19 @@ export const healthProbe = z.strictObject({
   timeoutSeconds: z.number().positive().max(3600).default(30),
 });
 export type HealthProbe = z.infer<typeof healthProbe>;
+
+/** How a release is watched once it gets visitors' requests, before it counts as good. */
+export const bakePolicy = z.strictObject({
+  /** For how long, in seconds; 0 does not watch at all. */
+  seconds: z.number().min(0).max(3600).default(10),
+  /** Largest share of requests that may fail (status 5xx, no connection, broken answer); 0.01 is 1 %. */
+  maxErrorRate: z.number().min(0).max(1).default(0.01),
+  /** With fewer requests than these, errors and times are not judged. */
+  minRequests: z.number().int().min(1).default(20),
+  /** Largest mean time until the app answers, in milliseconds. Without it times are not judged. */
+  maxLatencyMs: z.number().positive().optional(),
+});
+export type BakePolicy = z.infer<typeof bakePolicy>;
 
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });

@@ -125,10 +125,10 @@ function resolveServices<Sealed>(
     return names.length === 0 ? filled({}) : seal(names, filled);
   };
   return Object.fromEntries(
-    Object.entries(services).map(([name, { kind, definition }]) => {
+    Object.entries(services).map(([name, { kind, hook, definition }]) => {
       const { environment = {}, ...rest } = definition;
       // mapStrings keeps the tree's shape and puts what `fill` answers in place of texts.
-      return [name, mapStrings({ kind, ...rest, environment }, fill) as Sealable<Sealed>];
+      return [name, mapStrings({ kind, ...(hook && { hook }), ...rest, environment }, fill) as Sealable<Sealed>];
     }),
   );
 }

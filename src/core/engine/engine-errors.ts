@@ -28,7 +28,10 @@ const knownFailures: readonly { pattern: RegExp; code: ErrorCode; message?: stri
   {
     pattern: /is protected|marked for protection/,
     code: "ENGINE_FAILED",
-    hint: "Protected resources hold data. `pulumi state unprotect` lets go of them, if that is what you want.",
+    hint:
+      "The long-lived services of an app are protected. To take an app away, set `protectAccessories: false`, apply, " +
+      "then remove it; its volumes stay in any case. Renamed it? The host knows an app by its name: under another one " +
+      "it begins with empty volumes, so keep the name (its domains may change).",
   },
   { pattern: /resource '.*' has a problem: /, code: "CONFIG_INVALID" },
   {

@@ -2,6 +2,7 @@ import * as z from "zod";
 
 /** What the engine is to do with a resource. There are more; only these are told apart here. */
 const stepState = z.looseObject({
+  urn: z.string().optional(),
   inputs: z
     .record(z.string(), z.unknown())
     .nullish()

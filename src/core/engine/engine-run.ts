@@ -1,8 +1,9 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
 import type { HostAccess } from "../../provider/agent-access.ts";
-import { isOffline, type CurrentConfig } from "../../provider/provider-config.ts";
+import type { CurrentConfig } from "../../provider/provider-config.ts";
 import type { ReadReport } from "../../provider/read-report.ts";
 import { providerVersion } from "../../provider/version.ts";
+import { isOffline, offlineRefusal } from "../config/offline.ts";
 import { IkomaError } from "../errors.ts";
 import { engineFailure } from "./engine-errors.ts";
 import type { EngineEvent } from "./engine-event.ts";
@@ -26,6 +27,8 @@ export interface EngineRun {
   program: ProgramLoader;
   /** The ways to hosts; by default SSH. */
   access?: HostAccess;
+  /** For a refresh: let go of everything on this host, without dialling any. */
+  forgetHost?: string;
   /** Added to this process's environment for the engine. */
   env?: Readonly<Record<string, string>>;
   /** Another file than `Pulumi.<stack>.yaml`, for this run. */
@@ -60,10 +63,11 @@ const commands: Readonly<Record<StackOperation, readonly string[]>> = {
 
 /** Runs the engine once, with program and provider in this process. Failures are thrown as the error that caused them. */
 export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] = []): Promise<StackResult> {
+  const current = await currentConfig(run);
+  if (current.offline && (run.operation === "up" || run.operation === "destroy")) throw offlineRefusal();
   const observed = new Observation(run);
   const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
   const server = createEngineServer();
-  const current = await currentConfig(run);
   const access = run.access ?? lazyHostAccess;
   const fail = observed.fail.bind(observed);
   const session = addProvider(server, {
@@ -92,7 +96,8 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
       signal: run.signal,
     });
     // Only now: what follows keeps this process busy for half a second, in which the engine starts.
-    if (!current.offline) for (const host of Object.values(current.hosts)) access.prewarm?.(host);
+    if (!current.offline && run.forgetHost === undefined)
+      for (const host of Object.values(current.hosts)) access.prewarm?.(host);
     const loading = needsProgram(run.operation) ? program().catch(fail) : undefined;
     const exit = await engine.exit;
     await loading;
@@ -106,7 +111,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
 
 async function currentConfig(run: EngineRun): Promise<CurrentConfig> {
   const { hosts, offline } = await readHostReach(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
-  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }) };
+  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }), forgetHost: run.forgetHost };
 }
 
 /** Real hosts; SSH is loaded when the first is needed. */

@@ -1,3 +1,4 @@
+import { driftUnknown } from "../config/offline.ts";
 import { parsePath, type PropertyPath } from "../../provider/property-path.ts";
 import type { EngineEvent, EngineStep } from "./engine-event.ts";
 
@@ -24,6 +25,8 @@ export interface PlannedResource {
   changes: PlannedChange[];
   /** What was found on the host to be different from what was applied last. */
   drift: string[];
+  /** The host was not looked at (offline): it may be different. */
+  driftUnknown?: true;
 }
 
 /** How many resources of a plan are touched, and how. A replaced one counts as created and deleted. */
@@ -39,26 +42,39 @@ export class PlanBuilder {
   readonly #resources = new Map<string, PlannedResource>();
   /** Resources whose next "done" tells what a refresh found; its operation says "same" or "update" then. */
   readonly #refreshing = new Set<string>();
+  readonly #unknown = new Set<string>();
 
   add(event: EngineEvent): void {
     if (event.type === "done" && this.#refreshing.delete(event.step.urn)) this.refreshed(event.step);
     else if (event.type === "step" && event.step.op === "refresh") this.#refreshing.add(event.step.urn);
     else if (event.type === "step") this.planned(event.step);
+    else if (event.type === "diagnostic" && event.message === driftUnknown) this.#unknown.add(event.urn ?? "");
   }
 
   get resources(): PlannedResource[] {
-    return [...this.#resources.values()];
+    return [...this.#resources.values()].map((each) =>
+      this.#unknown.has(each.urn) ? { ...each, driftUnknown: true } : each,
+    );
   }
 
   private planned(step: EngineStep): void {
     const operation = operations[step.op];
     if (operation === undefined || !isCounted(step)) return;
+    this.renamed(step);
     const known = this.resource(step);
     // In the order in which things are done; refreshes came before, in an order of their own.
     this.#resources.delete(step.urn);
     this.#resources.set(step.urn, known);
     known.operation = known.operation === "replace" ? "replace" : operation;
     if (step.detailedDiff) known.changes = changesOf(step);
+  }
+
+  /** By an alias: the refresh knew it by its old name still. */
+  private renamed({ urn, old }: EngineStep): void {
+    const before = old?.urn === undefined ? undefined : this.#resources.get(old.urn);
+    if (before === undefined || before.urn === urn) return;
+    this.#resources.delete(before.urn);
+    this.#resources.set(urn, { ...before, urn, name: nameOf(urn) });
   }
 
   /** A refresh before the real step tells what is different; the step that follows tells what is done about it. */
@@ -73,7 +89,7 @@ export class PlanBuilder {
     const known = this.#resources.get(urn) ?? {
       urn,
       type,
-      name: urn.split("::").slice(3).join("::"),
+      name: nameOf(urn),
       operation: "same",
       changes: [],
       drift: [],
@@ -81,6 +97,10 @@ export class PlanBuilder {
     this.#resources.set(urn, known);
     return known;
   }
+}
+
+function nameOf(urn: string): string {
+  return urn.split("::").slice(3).join("::");
 }
 
 /** Counts a plan by what it does. */

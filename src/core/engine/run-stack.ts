@@ -11,6 +11,8 @@ export interface StackRun extends EngineRun {
   waitForLockMs?: number;
   /** Called with what was done about something left behind by a run that was killed. */
   onRepair?: (message: string) => void;
+  /** For a refresh: forget what a killed run had begun to create. */
+  clearPendingCreates?: boolean;
 }
 
 const lockPollMs = 1000;
@@ -28,7 +30,7 @@ export async function runStack(run: StackRun): Promise<StackResult> {
     try {
       if (isRepairing) await clearPendingCreates(run);
       isRepairing = false;
-      return await runEngineOnce(run);
+      return await runEngineOnce(run, run.clearPendingCreates === true ? ["--clear-pending-creates"] : []);
     } catch (error) {
       if (!(error instanceof IkomaError) || run.signal?.aborted === true) throw error;
       if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);

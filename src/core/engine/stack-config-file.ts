@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import { hostsConfig, type HostConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
+import { processExists } from "./process-exists.ts";
 
 /** Where the configuration of a stack is, beside Pulumi.yaml. */
 export function stackConfigFile(workDir: string, stackName: string): string {
@@ -52,7 +53,8 @@ export async function withConfigOverride<T>(
     if (value === undefined) document.deleteIn(["config", ...path]);
     else document.setIn(["config", ...path], value);
   }
-  const folder = await mkdtemp(join(tmpdir(), "ikoma-config-"));
+  await removeLeftCopies();
+  const folder = await mkdtemp(join(tmpdir(), `${copyPrefix}${process.pid}-`));
   try {
     const copy = join(folder, `${randomUUID()}.yaml`);
     await writeFile(copy, document.toString(), { mode: 0o600 });
@@ -60,4 +62,17 @@ export async function withConfigOverride<T>(
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const copyPrefix = "ikoma-config-";
+
+/** Copies of commands that were killed: their values are encrypted, but what is nobody's need not lie about. */
+async function removeLeftCopies(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  const left = names.filter((name) => {
+    const pid = name.startsWith(copyPrefix) ? Number(name.slice(copyPrefix.length).split("-")[0]) : Number.NaN;
+    return Number.isInteger(pid) && !processExists(pid);
+  });
+  // Another user's cannot be removed; that is no reason to fail.
+  await Promise.allSettled(left.map((name) => rm(join(tmpdir(), name), { recursive: true })));
 }

@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
-import * as z from "zod";
+import { processExists } from "./process-exists.ts";
 
 /** A lock of Pulumi's DIY backend: a file without a lease, left behind by whoever was killed. */
 export interface StackLock {
@@ -47,15 +47,3 @@ export async function removeLock(lock: StackLock): Promise<boolean> {
   await rm(`${path}.attrs`, { force: true });
   return true;
 }
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it exists and belongs to somebody else.
-    return !noSuchProcess.safeParse(error).success;
-  }
-}
-
-const noSuchProcess = z.looseObject({ code: z.literal("ESRCH") });

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { releaseSource } from "../../agent/protocol.ts";
-import { releaseSpec } from "../../core/deployer/release-spec.ts";
+import { bakePolicy, releaseSpec } from "../../core/deployer/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
 /** A release and how to roll it out: the specification's fields, and what goes into the ledger with it. */
@@ -11,11 +11,15 @@ export const releaseInputs = releaseSpec.extend({
   note: z.string().optional(),
   /** Deploy although this bundle is on the withdrawn list. */
   redeploy: z.boolean().default(false),
+  /** The deployment that this is a rollback to. */
+  rollbackTo: z.number().int().positive().optional(),
   /** How many good deployments stay ready for a rollback. */
   keep: z.number().int().min(1).max(50).default(5),
+  /** How it is watched after the switch. */
+  bake: bakePolicy.prefault({}),
 });
 
-const besidesSpec = ["source", "note", "redeploy", "keep"] as const;
+const besidesSpec = ["source", "note", "redeploy", "rollbackTo", "keep", "bake"] as const;
 
 function isBesidesSpec(name: string): boolean {
   return besidesSpec.some((each) => each === name);
@@ -30,12 +34,14 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, keep, ...spec }, run) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, bake, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
     redeploy,
+    ...(rollbackTo !== undefined && { rollbackTo }),
     keep,
+    bake,
     ...run,
   }),
   expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isBesidesSpec(name))),

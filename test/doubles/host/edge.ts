@@ -7,6 +7,7 @@ import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,
   EdgeApp,
+  EdgeCounters,
   EdgeRoute,
   EdgeServer,
   EdgeServed,
@@ -31,6 +32,7 @@ interface AppOnEdge {
 export class FakeEdge implements Edge {
   readonly #apps = new Map<string, AppOnEdge>();
   readonly #servers: Server[] = [];
+  readonly #counted = new Map<string, Pick<EdgeCounters, "requests" | "failed" | "responseMs">>();
   #backends = new Set<string>();
   /** What a restart of HAProxy would come up with. */
   onDisk: EdgeView | undefined;
@@ -163,6 +165,22 @@ export class FakeEdge implements Edge {
     });
   }
 
+  counters(app: string, names: readonly string[]): Promise<EdgeCounters[]> {
+    return this.#do("counters", () =>
+      this.#states(app)
+        .filter((each) => names.includes(each.name))
+        .map(({ backend, name }) => {
+          const counted = this.#counted.get(name) ?? { requests: 0, failed: 0, responseMs: 0 };
+          return { worker: 1, backend, server: name, ...counted };
+        }),
+    );
+  }
+
+  /** What the edge shall have counted for a server. */
+  count(server: string, requests: number, failed: number, responseMs = 1): void {
+    this.#counted.set(server, { requests, failed, responseMs });
+  }
+
   version(): Promise<string | undefined> {
     return Promise.resolve(this.failures.has("version") ? undefined : "2.6.12");
   }
@@ -170,7 +188,7 @@ export class FakeEdge implements Edge {
   #do<T>(name: keyof Edge, action: () => T): Promise<T> {
     const failure = this.failures.get(name);
     if (failure !== undefined) return Promise.reject(failure);
-    if (!["served", "draining"].includes(name)) this.calls.push(name);
+    if (!["served", "draining", "counters"].includes(name)) this.calls.push(name);
     return new Promise((done) => {
       done(action());
     });

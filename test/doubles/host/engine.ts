@@ -74,6 +74,11 @@ export class FakeEngine {
   readonly containers = new Map<string, FakeContainer>();
   readonly networks = new Map<string, FakeNetwork>();
   readonly volumes = new Set<string>();
+  readonly volumeLabels = new Map<string, Record<string, string>>();
+  /** What `docker system df` says of volumes, in bytes. */
+  readonly volumeBytes = new Map<string, number>();
+  /** Name of the container that has a volume. */
+  readonly volumeUsers = new Map<string, string>();
   /** `POST /containers/x/stop`… in order. */
   readonly calls: string[] = [];
   /** Answers these calls (a part of `METHOD path`) with a refusal instead. */
@@ -262,7 +267,7 @@ export class FakeEngine {
     [/^GET \/info$/, () => ({ Architecture: "x86_64", DockerRootDir: "/var/lib/docker" })],
     [
       /^GET \/containers\/json$/,
-      ({ query }) => this.#list(query).map(({ Id, Config }) => ({ Id, Labels: Config.Labels })),
+      ({ query }) => this.#list(query).map(({ Id, Name, Config }) => ({ Id, Names: [Name], Labels: Config.Labels })),
     ],
     [/^GET \/containers\/([^/]+)\/json$/, (_call, id = "") => ({ ...this.#container(id), servers: undefined })],
     [/^GET \/containers\/([^/]+)\/logs$/, ({ query }, id = "") => this.#logs(id, Number(query.get("tail")))],
@@ -316,7 +321,32 @@ export class FakeEngine {
         this.networks.delete(this.#network(name).Name);
       },
     ],
-    [/^POST \/volumes\/create$/, ({ body }) => void this.volumes.add(body["Name"] as string)],
+    [
+      /^POST \/volumes\/create$/,
+      ({ body }) => {
+        const name = body["Name"] as string;
+        if (!this.volumes.has(name)) this.volumeLabels.set(name, body["Labels"] as Record<string, string>);
+        this.volumes.add(name);
+      },
+    ],
+    [
+      /^GET \/volumes$/,
+      ({ query }) => {
+        const { label = [] } = filtersOf(query);
+        const found = [...this.volumes].filter((name) => hasLabels(this.volumeLabels.get(name) ?? {}, label));
+        return { Volumes: found.map((Name) => ({ Name, Labels: this.volumeLabels.get(Name) ?? null })) };
+      },
+    ],
+    [/^DELETE \/volumes\/([^/]+)$/, (_call, name = "") => void this.volumes.delete(name)],
+    [
+      /^GET \/system\/df$/,
+      () => ({
+        Volumes: [...this.volumes].map((Name) => ({
+          Name,
+          UsageData: { Size: this.volumeBytes.get(Name) ?? -1, RefCount: 0 },
+        })),
+      }),
+    ],
     [
       /^GET \/volumes\/([^/]+)$/,
       (_call, name = "") => {
@@ -353,9 +383,10 @@ export class FakeEngine {
   }
 
   #list(query: URLSearchParams): FakeContainer[] {
-    const { label = [], network = [] } = filtersOf(query);
+    const { label = [], network = [], volume = [] } = filtersOf(query);
     return [...this.containers.values()].filter(
       (each) =>
+        volume.every((wanted) => `/${this.volumeUsers.get(wanted) ?? ""}` === each.Name) &&
         hasLabels(each.Config.Labels, label) &&
         network.every((wanted) =>
           Object.keys(each.NetworkSettings.Networks).some(
@@ -523,8 +554,8 @@ export function frame(stream: 1 | 2, text: string): Buffer {
   return Buffer.concat([header, bytes]);
 }
 
-function filtersOf(query: URLSearchParams): { label?: string[]; network?: string[] } {
-  return JSON.parse(query.get("filters") ?? "{}") as { label?: string[]; network?: string[] };
+function filtersOf(query: URLSearchParams): { label?: string[]; network?: string[]; volume?: string[] } {
+  return JSON.parse(query.get("filters") ?? "{}") as { label?: string[]; network?: string[]; volume?: string[] };
 }
 
 function hasLabels(labels: Record<string, string>, wanted: string[]): boolean {

@@ -25,7 +25,16 @@ export function aHolder(label = "anna@laptop"): Holder {
 export function aRelease(
   on: TestHost,
   name: string,
-  { app = "shop", program = {}, redact = [], keep = 5, ...spec }: ReleaseChanges = {},
+  {
+    app = "shop",
+    program = {},
+    redact = [],
+    keep = 5,
+    redeploy = false,
+    rollbackTo,
+    bake = { seconds: 0 },
+    ...spec
+  }: ReleaseChanges = {},
 ): OperationInput<"release.apply"> {
   const image = imageOf(name);
   on.engine.images.set(image, { ports: [webPort], ...program });
@@ -36,13 +45,16 @@ export function aRelease(
       bundle: digestOf("a"),
       services: { web: { kind: "web", image, environment: { VERSION: name } } },
       routes: [{ path: "/", service: "web", port: webPort }],
-      health: { timeoutSeconds: 2 },
+      health: { timeoutSeconds: 3 },
       drainSeconds: 0,
       ...spec,
     },
     source: { bundle: name },
     redact,
     keep,
+    redeploy,
+    rollbackTo,
+    bake,
   });
 }
 
@@ -51,6 +63,10 @@ interface ReleaseChanges {
   program?: Program;
   redact?: string[];
   keep?: number;
+  redeploy?: boolean;
+  rollbackTo?: number;
+  bake?: object;
+  bundle?: string;
   services?: object;
   routes?: object[];
   smoke?: object[];

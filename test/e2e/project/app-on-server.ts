@@ -1,7 +1,7 @@
 import { waitUntil } from "../../lab/wait-until.ts";
 import { LoadProcess } from "../../load/load-process.ts";
 import { inShort, type AgentHost, type ContainerSeen, type Settled } from "../fixture/index.ts";
-import { httpGet, type Answer } from "../fixture/http-get.ts";
+import { httpGet, type Answer } from "../fixture/http-request.ts";
 import { readLedger } from "../fixture/ledger-view.ts";
 import { containersOf, worldOf } from "../fixture/world.ts";
 

@@ -58,7 +58,7 @@ export class AppProject {
     const project = new AppProject(options);
     await mkdir(project.stateFolder, { recursive: true });
     await mkdir(join(project.#home, "tmp"), { recursive: true });
-    const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, ...settings };
+    const app = { host: hostName, domains: [`${name}.test`], drainSeconds: 2, bake: { seconds: 0 }, ...settings };
     const config = { "ikoma:hosts": { [hostName]: host }, "ikoma:apps": { [name]: app } };
     await writeFile(join(project.folder, "Pulumi.yaml"), projectFile(name, project.stateFolder));
     await writeFile(project.stackFile, stringify({ config }));
@@ -175,6 +175,11 @@ export class AppProject {
   async setting(...path: readonly string[]): Promise<unknown> {
     const found: unknown = parseDocument(await this.stackText()).toJS();
     return ["config", "ikoma:apps", this.name, ...path].reduce(valueAt, found);
+  }
+
+  /** Replaces the stack's file, as by an editor. */
+  async write(text: string): Promise<void> {
+    await writeFile(this.stackFile, text);
   }
 
   stackText(): Promise<string> {

@@ -9,6 +9,39 @@ export const webAlone = `services:
       LOG_ENV: \${LOG_ENV:-}
 `;
 
+/** The same after a migration of a database, which adds a row each time that it runs; `MIGRATION` is another one. */
+export const webAfterMigration = `services:
+  web:
+    build: .
+    ports: ["8080:8080"]
+    depends_on:
+      db: { condition: service_healthy }
+      migrate: { condition: service_completed_successfully }
+  migrate:
+    image: postgres:15
+    command:
+      - psql
+      - postgres://stock@db:5432/stock
+      - --set=ON_ERROR_STOP=1
+      - --command=create table if not exists migrations (at timestamptz default now())
+      - --command=\${MIGRATION:-insert into migrations default values}
+    environment:
+      PGPASSWORD: \${POSTGRES_PASSWORD:?choose one}
+    depends_on:
+      db: { condition: service_healthy }
+  db:
+    image: postgres:15
+    environment:
+      POSTGRES_USER: stock
+      POSTGRES_DB: stock
+      POSTGRES_PASSWORD: \${POSTGRES_PASSWORD:?choose one}
+    healthcheck:
+      test: ["CMD-SHELL", "pg_isready -h 127.0.0.1 -U stock -d stock"]
+      interval: 2s
+      timeout: 3s
+      retries: 30
+`;
+
 /** The same beside a database, which lives on across releases. */
 export const webWithDatabase = `services:
   web:

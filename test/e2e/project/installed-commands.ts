@@ -22,9 +22,18 @@ export interface InstalledCommands {
  */
 export async function installCommands(folder: string): Promise<InstalledCommands> {
   // The runner's Node, not the first one on PATH: it reads TypeScript.
-  await runChecked(process.execPath, ["--no-warnings", join(checkout, "scripts/build.ts"), "cli", "provider"]);
+  await runChecked(process.execPath, [
+    "--no-warnings",
+    join(checkout, "scripts/build.ts"),
+    "cli",
+    "provider",
+    "program",
+  ]);
   const commands = { cli: join(folder, "cli"), plugin: join(folder, "plugin") };
-  const files = { cli: ["ikoma", "ikoma.mjs", "chunks"], plugin: ["pulumi-resource-ikoma", "provider.mjs"] };
+  const files = {
+    cli: ["ikoma", "ikoma.mjs", "chunks", "program.mjs"],
+    plugin: ["pulumi-resource-ikoma", "provider.mjs"],
+  };
   await Promise.all([...copies(files.cli, commands.cli), ...copies(files.plugin, commands.plugin)]);
   await symlink(join(checkout, "node_modules"), join(folder, "node_modules"));
   return commands;

@@ -26,7 +26,7 @@ function servicesText({ services }: BundleView): string {
   return renderTable(
     [
       { title: "service", value: ({ name }) => name },
-      { title: "kind", value: ({ kind }) => kind },
+      { title: "kind", value: ({ kind, hook }) => (hook === undefined ? kind : `${kind} (${hook.run})`) },
       { title: "image", value: ({ image }) => shortImage(image) },
       { title: "why", value: ({ reason }) => reason },
     ],

@@ -20,7 +20,11 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
   describe: "Deploy: bring what runs to what is configured, or to another bundle",
   builder: (parser) =>
     withEngineOptions(withBundleOption(withAppOption(parser)))
-      .option("redeploy", { type: "boolean", default: false, describe: "Deploy a bundle that was taken back before" })
+      .option("redeploy", {
+        type: "boolean",
+        default: false,
+        describe: "Deploy a bundle although it was taken back before",
+      })
       .option("recreate-volume", {
         type: "string",
         array: true,

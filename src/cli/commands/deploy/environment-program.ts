@@ -6,6 +6,8 @@ export interface ProgramNotes {
   readonly note?: string;
   /** Deploy although the bundle is on the withdrawn list. */
   readonly redeploy?: boolean;
+  /** Number of the deployment that the app goes back to. */
+  readonly rollbackTo?: number;
 }
 
 /** The program of an environment. It and the SDK are loaded when the engine has been started. */

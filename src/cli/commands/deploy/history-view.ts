@@ -13,12 +13,12 @@ export function renderHistory(deployments: readonly Deployment[], colors: Colors
     [
       { title: "#", align: "right", value: ({ number }) => String(number) },
       { title: "version", value: ({ version }) => version },
-      { title: "status", value: ({ status }) => colored(status, colors) },
+      { title: "status", value: (each) => statusOf(each, colors) },
       { title: "bundle", value: ({ bundle }) => shortDigest(bundle) },
       { title: "started", value: ({ startedAtMs }) => formatMoment(startedAtMs) },
       { title: "took", align: "right", value: took },
       { title: "by", value: ({ by }) => by },
-      { title: "note", value: ({ note }) => shortened(note ?? "") },
+      { title: "note", value: ({ note, withdrawn }) => shortened(withdrawn ?? note ?? "") },
     ],
     deployments,
   );
@@ -32,6 +32,11 @@ function shortened(note: string): string {
 
 function took({ startedAtMs, endedAtMs }: Deployment): string {
   return endedAtMs === undefined ? "" : formatDuration(endedAtMs - startedAtMs);
+}
+
+/** What came to serve once and must not come back by itself says so. */
+function statusOf({ status, withdrawn }: Deployment, colors: Colors): string {
+  return colored(status, colors) + (withdrawn === undefined ? "" : colors.yellow(", withdrawn"));
 }
 
 function colored(status: Deployment["status"], colors: Colors): string {

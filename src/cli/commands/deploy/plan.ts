@@ -25,12 +25,14 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
   const [
     { bundleEdit, inDeploySession, runShown },
     { changesAnything },
+    { planNotes },
     { renderPlan },
     { printResult },
     { colorsFor },
   ] = await Promise.all([
     import("./deploy-session.ts"),
     import("../../../core/deployer/deploy-plan.ts"),
+    import("../../../core/deployer/plan-notes.ts"),
     import("../../output/plan-view.ts"),
     import("../../output/envelope.ts"),
     import("../../output/colors.ts"),
@@ -39,7 +41,7 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
     const edit = await bundleEdit(session, argv, startedIn);
     const { plan } = await runShown(session, { operation: "preview", edit, onlyApp: argv.app }, argv);
     session.progress.close();
-    const data = { ...plan, bundle: edit?.set.bundle, changes: changesAnything(plan) };
+    const data = { ...plan, bundle: edit?.set.bundle, changes: changesAnything(plan), notes: planNotes(plan) };
     printResult({ kind: "DeployPlan", data, human: () => renderPlan(plan, colorsFor(process.stdout, argv)) }, argv);
   });
 }

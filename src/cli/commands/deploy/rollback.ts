@@ -108,8 +108,7 @@ async function goBack(
     ]);
   const { app, target, edit, restored, accessoriesBundle } = rollback;
   const note = rollbackNote(target);
-  // Whoever rolls back to a deployment that was taken back once means it.
-  const notes = { note, redeploy: true };
+  const notes = { note, rollbackTo: target.number };
   const message = `rollback to ${nameOf(target)}`;
   const result = await runShown(
     session,

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { healthProbe, route, serviceKind, smokeCheck } from "../../deployer/release-spec.ts";
+import { healthProbe, hook, hookTimeoutSeconds, route, serviceKind, smokeCheck } from "../../deployer/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 
 const port = z.number().int().min(1).max(65535);
@@ -7,6 +7,10 @@ const port = z.number().int().min(1).max(65535);
 /** `x-ikoma` on a service. */
 export const serviceExtension = z.strictObject({
   kind: serviceKind.optional(),
+  /** Makes it a job that runs once for each deployment: before the web starts, or after it came to serve. */
+  run: hook.shape.run.optional(),
+  /** How long such a job may take, in seconds. */
+  timeoutSeconds: hookTimeoutSeconds.optional(),
   /** Port that the edge sends requests to. */
   port: port.optional(),
   /** Requests whose path starts so go to this service. @default "/" */
@@ -35,6 +39,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, smoke and health; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
   });
 }

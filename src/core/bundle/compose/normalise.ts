@@ -1,4 +1,6 @@
 import { parseImageReference } from "../../adapters/registry/image-reference.ts";
+import { hook } from "../../deployer/release-spec.ts";
+import type { Hook } from "../../deployer/release-spec.ts";
 import type { BundleManifest, BundleService } from "../manifest.ts";
 import type { ComposeModel, ComposeService } from "./compose-model.ts";
 import type { FileVariables } from "./environment.ts";
@@ -29,6 +31,7 @@ export interface ProjectInput {
 
 /** A service that lacks only the digest of its image. */
 export interface NormalisedService extends Verdict {
+  hook?: Hook;
   /** Image reference; empty where there is none, which was refused. */
   image: string;
   definition: ServiceDefinition;
@@ -67,7 +70,10 @@ export function normaliseProject(input: ProjectInput, findings: Findings): Norma
       findings,
     });
     const verdict = split.verdicts.get(fact.name) ?? { kind: "accessory", reason: "" };
-    return [fact.name, { ...verdict, image: fact.image ?? "", definition }] as const;
+    return [
+      fact.name,
+      { ...verdict, ...hookOf(fact, verdict, findings), image: fact.image ?? "", definition },
+    ] as const;
   });
   return {
     services: new Map(normalised),
@@ -94,8 +100,32 @@ function factsOf(name: string, service: ComposeService, input: ProjectInput, fin
     awaitedBy: Object.entries(input.services).flatMap(([other, { depends_on: needs }]) => {
       return needs?.[name]?.condition === "service_completed_successfully" ? [other] : [];
     }),
-    extension: parseExtension(serviceExtension, service["x-ikoma"], `${path}.x-ikoma`),
+    extension: jobExtension(parseExtension(serviceExtension, service["x-ikoma"], `${path}.x-ikoma`), path, findings),
   };
+}
+
+/** `run` alone makes a job. */
+function jobExtension(extension: ServiceExtension, path: string, findings: Findings): ServiceExtension {
+  const { kind = "job", run } = extension;
+  if (run === undefined) return extension;
+  if (kind !== "job") {
+    const reason = `a ${kind} runs all the time, and \`run\` is for a job.`;
+    findings.refuse(`${path}.x-ikoma`, `${reason} Leave one of them out.`);
+  }
+  return { ...extension, kind };
+}
+
+/** What others wait for to complete runs before them, as it does when compose starts the project. */
+function hookOf(
+  { name, extension: { run, timeoutSeconds }, awaitedBy }: ServiceFacts,
+  { kind }: Verdict,
+  findings: Findings,
+): { hook?: Hook } {
+  const moment = run ?? (awaitedBy.length > 0 ? "pre" : undefined);
+  if (kind === "job" && moment !== undefined) return { hook: hook.parse({ run: moment, timeoutSeconds }) };
+  if (timeoutSeconds !== undefined)
+    findings.refuse(`services.${name}.x-ikoma.timeoutSeconds`, "it is for a job with `run: pre` or `run: post`.");
+  return {};
 }
 
 function checkImage(name: string, image: string | undefined, findings: Findings): void {
@@ -171,6 +201,9 @@ function checksOf(app: AppExtension, facts: readonly ServiceFacts[], findings: F
 }
 
 /** A service with its image by digest, as it stands in the manifest. */
-export function pinnedService({ kind, reason, definition }: NormalisedService, image: string): BundleService {
-  return { kind, reason, definition: { ...definition, image } };
+export function pinnedService(
+  { kind, reason, hook: runs, definition }: NormalisedService,
+  image: string,
+): BundleService {
+  return { kind, reason, ...(runs && { hook: runs }), definition: { ...definition, image } };
 }

@@ -1,0 +1,25 @@
+import { expect, test } from "@jest/globals";
+import type { PlannedOperation } from "../engine/plan.ts";
+import type { DeployPlanEntry } from "./deploy-plan.ts";
+import { planNotes } from "./plan-notes.ts";
+
+function entry(app: string, part: string, operation: PlannedOperation): DeployPlanEntry {
+  return { urn: `${app}/${part}`, app, part, name: app, operation, changes: [], drift: [], services: {} };
+}
+
+test("an ordinary deploy needs no word about data", () => {
+  const parts = ["bundle", "accessories", "release", "site"];
+  for (const operation of ["create", "update", "same"] as const)
+    expect(planNotes({ entries: parts.map((part) => entry("shop", part, operation)) })).toEqual([]);
+});
+
+test("a plan that takes an app away, moves it or renames it says what becomes of its data", () => {
+  const gone = ["accessories", "release"].map((part) => entry("shop", part, "delete"));
+  expect(planNotes({ entries: gone })).toEqual([expect.stringMatching(/volumes of shop stay.*ikoma app purge shop/)]);
+  expect(
+    planNotes({ entries: [entry("shop", "accessories", "replace"), entry("shop", "release", "replace")] }),
+  ).toEqual([expect.stringMatching(/data of shop does not move/)]);
+  expect(planNotes({ entries: [entry("store", "release", "create"), entry("shop", "release", "delete")] })).toEqual([
+    expect.stringMatching(/If store is shop renamed: .*empty volumes/),
+  ]);
+});

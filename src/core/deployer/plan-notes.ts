@@ -1,0 +1,30 @@
+import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
+
+/** What a plan means for data, where that is not what one might expect: volumes are never deleted, moved or renamed by a deploy. */
+export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
+  const accessories = entries.filter(({ part }) => part === "accessories");
+  const releases = entries.filter(({ part }) => part === "release");
+  return [
+    ...accessories.filter(isDone("delete")).map(({ app = "" }) => stays(app)),
+    ...accessories.filter(isDone("replace")).map(({ app = "" }) => moved(app)),
+    ...releases
+      .filter(isDone("create"))
+      .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
+  ];
+}
+
+function isDone(operation: DeployPlanEntry["operation"]): (entry: DeployPlanEntry) => boolean {
+  return (entry) => entry.operation === operation;
+}
+
+function stays(app: string): string {
+  return `The volumes of ${app} stay on its host, with their data; \`ikoma app purge ${app}\` deletes them.`;
+}
+
+function moved(app: string): string {
+  return `The data of ${app} does not move along: on the new host its volumes begin empty, the old ones stay where they are.`;
+}
+
+function renamed(app: string, next: string): string {
+  return `If ${next} is ${app} renamed: to its host it is another app, which begins with empty volumes, while ${app} stops. Keep the name to keep data and service.`;
+}
