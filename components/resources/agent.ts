@@ -13,6 +13,8 @@ export interface AgentArgs {
   httpsPort: pulumi.Input<number>;
   /** Addresses that releases get their networks from, such as `10.210.0.0/16`. */
   networkPool: pulumi.Input<string>;
+  /** What images may take on disk, in GB, before the oldest that are kept for a rollback go. */
+  imageBudgetGb: pulumi.Input<number>;
 }
 
 /** The agent and the edge of a host. It cannot be deleted while apps are served there. */

@@ -8,6 +8,7 @@ export const agentSettings = z.strictObject({
   httpsPort: z.number().int().default(443),
   networkPool: z.cidrv4().default("10.210.0.0/16"),
   edgeImage: z.string(),
+  imageBudgetGb: z.number().positive().default(10),
 });
 export type AgentSettings = z.infer<typeof agentSettings>;
 

@@ -47,7 +47,7 @@ export const errorTable = {
     exitCode: 4,
     hint: "Somebody else changed the app meanwhile. Run the same command again to see the new plan.",
   },
-  DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, then run again." },
+  DEPLOY_IN_PROGRESS: { exitCode: 4, hint: "Wait for the deploy that is named, or use --wait-for-lock." },
   APP_UNKNOWN: { exitCode: 2, hint: "Check the app's name, or see `ikoma status`." },
   HOOK_FAILED: { exitCode: 10, hint: "Read the log lines above; the release before it still serves." },
   APP_IN_USE: {

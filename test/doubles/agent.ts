@@ -27,7 +27,7 @@ export class FakeAgent {
   readonly started: { kind: OperationKind; key: string; input: unknown }[] = [];
   /** Requests of any kind, `part.read` and the like. */
   readonly calls: string[] = [];
-  installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" };
+  installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16", imageBudgetGb: 10 };
   version = "0.1.0";
   /** The next operation is done, and its answer is lost on the way. */
   losesNextAnswer = false;

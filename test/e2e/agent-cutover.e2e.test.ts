@@ -110,25 +110,6 @@ describe("a good deploy", () => {
     expect((await app.ledger()).deployments).toHaveLength(1);
   });
 
-  test("lets long requests end on the releases they began on, also when a third deploy comes meanwhile", async () => {
-    const app = await host.addApp("patient");
-    await app.deploy(app.release(v1).drainingFor(30));
-    const first = app.get("/slow?ms=7000");
-    await until("the edge has the first", async () => hasConnection(app, "d1-web-1"));
-    await app.deploy(app.release(v2).drainingFor(30));
-    const second = app.get("/slow?ms=5000");
-    await until("the edge has the second", async () => hasConnection(app, "d2-web-1"));
-    await app.deploy(app.release(v3));
-    expect(await app.versionsServed()).toEqual(["v3"]);
-    const draining = (await app.world()).edgeServers.map(
-      (each) => `${each.name} ${each.takesRequests ? "serves" : "drains"}`,
-    );
-    expect(draining.sort()).toEqual(["d1-web-1 drains", "d2-web-1 drains", "d3-web-1 serves"]);
-    expect(await first).toMatchObject({ status: 200, version: "v1" });
-    expect(await second).toMatchObject({ status: 200, version: "v2" });
-    await expectToSettle(app, { serving: 3, deployments: ["#1 good", "#2 good", "#3 current"] }, cleanUpMs);
-  });
-
   test("waits for a long request no longer than the drain time", async () => {
     const app = await host.addApp("hasty");
     await app.deploy(app.release(v1).drainingFor(1));

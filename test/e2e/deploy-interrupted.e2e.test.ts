@@ -170,17 +170,23 @@ describe("two deploys at once", () => {
     await expectV2(deployed);
   });
 
-  test("of one app from two places, which share no lock: the server refuses the second", async () => {
+  test("of one app from two places, which share no lock: the server refuses the second, or lets it wait", async () => {
     const deployed = await withV1("two-places");
     const parent = join(deployed.project.folder, "elsewhere");
     const elsewhere = await lab.addProject({ name: "two-places", compose: webAlone, parent });
     await using first = await heldApply(deployed);
     const failure = await elsewhere.project.applyBadly("--bundle", deployed.next);
     expect(failure).toMatchObject({ exitCode: 4, code: "DEPLOY_IN_PROGRESS" });
-    expect(failure.message).toContain(`${userInfo().username}@${hostname()} (process ${first.pid})`);
+    const holder = `${userInfo().username}@${hostname()} (process ${first.pid})`;
+    expect(failure.message).toContain(holder);
 
+    await using patient = elsewhere.project.startApply("--bundle", deployed.next, "--wait-for-lock", "60");
+    await until("the patient one says whom it waits for", () =>
+      patient.output.stderr.includes(`Waiting: two-places is being deployed by ${holder}`),
+    );
     await lab.host.agentProcess.letGo();
     readApplied(await first.ended);
+    expect(readApplied(await patient.ended)).toMatchObject({ apps: { "two-places": { number: 2 } } });
     await expectV2(deployed);
   });
 });

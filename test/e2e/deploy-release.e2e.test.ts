@@ -190,3 +190,20 @@ describe("what was changed behind its back", () => {
     expect(await project.plan()).toMatchObject({ changes: false });
   });
 });
+
+test("another environment alone is a deployment of its own, and is rolled back like one", async () => {
+  const versions = await app.versions();
+  const bundle = await project.setting("bundle");
+  await project.configure(["env", "GREETING"], "changed");
+  const changed = await project.apply();
+  expect(changed.plan.map(({ operation }) => operation).sort()).toEqual(["same", "same", "update"]);
+  expect(await app.variable("GREETING")).toBe("changed");
+
+  const { apps, restored } = await project.rollBack();
+  expect(restored).toEqual(["env.GREETING"]);
+  expect(apps["shop"]?.number).toBe((changed.apps["shop"]?.number ?? 0) + 1);
+  expect(await app.variable("GREETING")).toBe("welcome");
+  expect(await app.versions()).toEqual(versions);
+  expect([await project.setting("env"), await project.setting("bundle")]).toEqual([{ GREETING: "welcome" }, bundle]);
+  expect(await project.plan()).toMatchObject({ changes: false });
+});

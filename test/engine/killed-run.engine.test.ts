@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "@jest/globals";
 import * as z from "zod";
+import { IkomaError } from "../../src/core/errors.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { hostAddress, releaseProgram } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
@@ -115,6 +116,26 @@ test("a stack that a living run holds is not touched, and can be waited for", as
   await expect(holding).resolves.toMatchObject({ changes: { update: 1 } });
   await expect(waiting).resolves.toMatchObject({ changes: { update: 1 } });
 });
+
+test.each(["DEPLOY_IN_PROGRESS", "STALE_GENERATION"] as const)(
+  "a deploy from elsewhere (%s) is waited for with patience, and refuses without",
+  async (code) => {
+    const agent = new FakeAgent();
+    const stack = await newStack(agent);
+    await stack.up(releaseProgram("v1"));
+    const elsewhere = new IkomaError(code, "shop is being deployed by anna@laptop.");
+    agent.failNext("release.apply", elsewhere);
+    await expect(stack.up(releaseProgram("v2"))).rejects.toMatchObject({ code, message: elsewhere.message });
+
+    agent.failNext("release.apply", elsewhere);
+    const told: string[] = [];
+    const onRepair = (message: string): void => void told.push(message);
+    const waited = await stack.up(releaseProgram("v2"), { waitForLockMs: 60_000, onRepair });
+    expect(waited.changes.update).toBe(1);
+    expect(told).toEqual(["Waiting: shop is being deployed by anna@laptop."]);
+    expect(agent.part("shop", "release")?.input).toMatchObject({ spec: { version: "v2" } });
+  },
+);
 
 test("a lock of another machine is never removed", async () => {
   const stack = await newStack(new FakeAgent());

@@ -188,6 +188,7 @@ test("the agent is installed, noticed when it is another version, and not taken 
     httpPort: 8080,
     httpsPort: 8443,
     networkPool: "10.210.0.0/16",
+    imageBudgetGb: 10,
   });
   await stack.up(program);
   expect(agent.installed).toMatchObject({ httpPort: 8080 });

@@ -56,9 +56,9 @@ function routesOf(app: string, routes: ReadonlyMap<string, string>): EdgeApp["ro
 }
 
 function serversOf(app: string, servers: readonly RuntimeServer[]): EdgeServer[] {
-  return servers.flatMap(({ name, address, backend }) => {
+  return servers.flatMap(({ name, address, backend, maxConnections }) => {
     const parsed = parseBackend(app, backend);
-    return parsed === undefined ? [] : [{ name, address, ...parsed }];
+    return parsed === undefined ? [] : [{ name, address, maxConnections, ...parsed }];
   });
 }
 

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
-import { appName, serviceName, siteSpec } from "../../core/deployer/release-spec.ts";
+import { appName, connectionLimit, serviceName, siteSpec } from "../../core/deployer/release-spec.ts";
 import { backendName, routeKey } from "./edge-names.ts";
 import type { EdgeApp, EdgeView } from "./edge.ts";
 
@@ -19,6 +19,7 @@ const app = z.object({
     backend.extend({
       name: z.string().regex(/^[\w.-]{1,120}$/, "letters, digits and _.-"),
       address: z.string().refine((text) => isIP(text) !== 0, "an IP address"),
+      maxConnections: connectionLimit.optional(),
     }),
   ),
   backends: z.array(backend).optional(),

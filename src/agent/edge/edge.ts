@@ -43,6 +43,8 @@ export interface EdgeServer extends EdgeBackend {
   name: string;
   /** IPv4 or IPv6 address, not a name. */
   address: string;
+  /** Requests and open connections that it may have at once; what comes beyond them waits. @default 400 */
+  maxConnections?: number | undefined;
 }
 
 /** Every server's: requests go to each in turn. */
@@ -54,7 +56,7 @@ export interface EdgeServerState {
   backend: string;
   address: string;
   port: number;
-  /** `down`: wanted, but its health check fails. */
+  /** `down`: wanted, but its health check fails. Only one of several in a backend is checked, see `isChecked`. */
   state: "ready" | "drain" | "maint" | "down";
   /** Requests and connections under way. */
   connections: number;

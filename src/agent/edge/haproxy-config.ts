@@ -5,8 +5,26 @@ import { backendName, candidateName, routeEntries, unservedBackend } from "./edg
 import { hostNames } from "./edge-view.ts";
 import type { EdgeApp, EdgeServer, EdgeView } from "./edge.ts";
 
-/** How a server is declared, in the configuration and over the runtime API alike. One passed check brings it back. */
-export const serverOptions = "check inter 1s fall 3 rise 1";
+/**
+ * Fewer than an app has room for in its queue of connections to accept (Node and nginx: 511; the rest is for
+ * checks). Where that overflows the kernel drops what comes, and an app that is merely busy looks dead.
+ */
+export const defaultMaxConnections = 400;
+
+/**
+ * Whether servers of a backend are checked. One alone is not: to take it out would serve nobody, while a busy one
+ * still answers. Of several, a dead one is out after two checks. A check is a connection only, which the kernel of
+ * a slow app accepts as well, and one passed check brings a server back.
+ */
+export function isChecked(servers: readonly EdgeServer[]): boolean {
+  return servers.length > 1;
+}
+
+/** How a server is declared, in the configuration and over the runtime API alike. */
+export function serverOptions(server: EdgeServer, checked: boolean): string {
+  const limit = `maxconn ${server.maxConnections ?? defaultMaxConnections}`;
+  return checked ? `${limit} check inter 500ms fastinter 200ms fall 2 rise 1` : limit;
+}
 
 /** Where HAProxy stands, as far as its configuration depends on it. */
 export interface HaproxyPlace {
@@ -121,6 +139,9 @@ ${user}  stats socket ${haproxyPaths(place.directory).runtimeSocket} mode 600 le
 
 // http-server-close: the app's side is closed after each response, so no request meets a pooled connection
 // that the app is just closing, and a drained server has no idle connections that would hold up its removal.
+// timeout queue: how long a request waits for a server that has its maximum of them. abortonclose: one whose
+// client went away waits no longer, and is not worked on for nobody.
+// …-fin: an app that never closes its side of a websocket must not keep the place of a client that is gone.
 // idle-close-on-response: a kept-alive client of an old worker gets an answer to its next request, with
 // "connection: close", instead of a reset while it sends it.
 const defaultsSection = `
@@ -132,12 +153,16 @@ defaults
   option log-separate-errors
   option http-server-close
   option idle-close-on-response
+  option abortonclose
   retries 0
   timeout connect 5s
+  timeout queue 10s
   timeout client 60s
   timeout server 60s
   timeout check 2s
   timeout tunnel 1h
+  timeout client-fin 30s
+  timeout server-fin 30s
   timeout http-request 10s
   timeout http-keep-alive 75s
   http-error status 502 content-type text/plain string "The application gave no valid answer.\\n" hdr cache-control no-store
@@ -222,7 +247,10 @@ function socketOptions(place: HaproxyPlace): string {
 }
 
 function backendSection(name: string, servers: readonly EdgeServer[]): string {
-  const lines = servers.map((server) => `  server ${server.name} ${serverAddress(server)} ${serverOptions}\n`);
+  const checked = isChecked(servers);
+  const lines = servers.map(
+    (server) => `  server ${server.name} ${serverAddress(server)} ${serverOptions(server, checked)}\n`,
+  );
   // Servers can be added only under a balancing method that allows it; round robin does.
   return `\nbackend ${name}\n  balance roundrobin\n${lines.join("")}`;
 }

@@ -106,7 +106,7 @@ class HaproxyEdge implements Edge {
         await this.#removeCandidates(run, app.app, signal);
         for (const server of app.servers) {
           const path = serverPath(app.app, server, candidateName);
-          await perform(run, [addServer(path, server), setState(path, "ready")]);
+          await perform(run, [addServer(path, server, false), setState(path, "ready")]);
         }
         await replaceEntries(
           run,

@@ -141,7 +141,7 @@ test("a switch that was cut off anywhere can be completed, and taken back", asyn
   await serve(before);
   const { prepare, activate, drain } = planSwitch(await runtimeServers(), after);
   const commands = [...prepare, ...activate, ...drain].map((each) => each.command);
-  expect(commands).toHaveLength(4);
+  expect(commands).toHaveLength(3);
   const load = rig().load("shop.test");
   for (let done = 0; done <= commands.length; done++) {
     for (const [goal, name] of [

@@ -14,7 +14,7 @@ test("a server's state is its administrative one before what its check says", ()
     stateLine("drain-down", 0, 8, 6),
     stateLine("maint", 0, 1, 2),
   ];
-  const stat = "# pxname,svname,qcur,scur\nshop_web_1,up,1,2\nshop_web_1,drain,0,7\n";
+  const stat = "# pxname,svname,qcur,scur,slim\nshop_web_1,up,1,2,400\nshop_web_1,drain,0,7,\n";
   const servers = parseServers([stateHeader, ...lines].join("\n"), stat);
   expect(servers.map(({ name, state, connections, checked }) => [name, state, connections, checked])).toEqual([
     ["up", "ready", 3, true],
@@ -23,7 +23,7 @@ test("a server's state is its administrative one before what its check says", ()
     ["drain-down", "drain", 0, true],
     ["maint", "maint", 0, false],
   ]);
-  expect(servers[0]).toMatchObject({ backend: "shop_web_1", address: "10.0.0.1", port: 80 });
+  expect(servers[0]).toMatchObject({ backend: "shop_web_1", address: "10.0.0.1", port: 80, maxConnections: 400 });
 });
 
 test("an answer that is not a table is an error, not an empty host", () => {
@@ -35,7 +35,7 @@ test("an answer that is not a table is an error, not an empty host", () => {
       return error;
     }
   };
-  expect(thrownBy(() => parseServers(`${stateHeader}\n5 shop_web_1`, "# pxname,svname,qcur,scur\n"))).toEqual(
+  expect(thrownBy(() => parseServers(`${stateHeader}\n5 shop_web_1`, "# pxname,svname,qcur,scur,slim\n"))).toEqual(
     unreadable,
   );
   expect(thrownBy(() => parseInfo("Can't connect to the target CLI!"))).toEqual(unreadable);

@@ -6,6 +6,7 @@ import type { EdgeServerState } from "./edge.ts";
 export interface RuntimeServer extends EdgeServerState {
   /** Whether health checks run for it. A server added at run time has them off until told. */
   checked: boolean;
+  maxConnections: number;
 }
 
 /** Commands whose answers {@link parseServers} reads. Neither alone tells both: see there. */
@@ -27,7 +28,7 @@ const stateRow = z.object({
   srv_check_state: count,
   srv_uweight: count,
 });
-const statRow = z.object({ "# pxname": z.string(), svname: z.string(), qcur: count, scur: count });
+const statRow = z.object({ "# pxname": z.string(), svname: z.string(), qcur: count, scur: count, slim: count });
 
 /**
  * All servers of a worker. The administrative state is read from `show servers state`, because `show stat`
@@ -37,8 +38,8 @@ const statRow = z.object({ "# pxname": z.string(), svname: z.string(), qcur: cou
  */
 export function parseServers(stateAnswer: string, statAnswer: string): RuntimeServer[] {
   const [, header = "", ...lines] = stateAnswer.split("\n");
-  const connections = new Map(
-    table(statRow, statAnswer.split("\n"), ",").map((row) => [`${row["# pxname"]}/${row.svname}`, row.qcur + row.scur]),
+  const stats = new Map(
+    table(statRow, statAnswer.split("\n"), ",").map((row) => [`${row["# pxname"]}/${row.svname}`, row]),
   );
   return table(stateRow, [header.replace(/^# /, ""), ...lines], " ").map((row) => ({
     name: row.srv_name,
@@ -46,7 +47,7 @@ export function parseServers(stateAnswer: string, statAnswer: string): RuntimeSe
     address: row.srv_addr,
     port: row.srv_port,
     state: serverState(row.srv_admin_state, row.srv_op_state),
-    connections: connections.get(`${row.be_name}/${row.srv_name}`) ?? 0,
+    ...limits(stats.get(`${row.be_name}/${row.srv_name}`)),
     weight: row.srv_uweight,
     checked: (row.srv_check_state & checkEnabled) !== 0,
   }));
@@ -114,6 +115,12 @@ export function parseProcesses(answer: string): Processes {
   }
   if (!/^\d+\s+master\s/m.test(answer)) throw unexpected("show proc", answer);
   return processes;
+}
+
+function limits(stat: z.infer<typeof statRow> | undefined): { connections: number; maxConnections: number } {
+  return stat === undefined
+    ? { connections: 0, maxConnections: 0 }
+    : { connections: stat.qcur + stat.scur, maxConnections: stat.slim };
 }
 
 function serverState(admin: number, operational: number): EdgeServerState["state"] {

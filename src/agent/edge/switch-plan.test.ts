@@ -12,7 +12,8 @@ const found = (name: string, more: Partial<RuntimeServer> = {}): RuntimeServer =
   state: "ready",
   connections: 0,
   weight: 1,
-  checked: true,
+  checked: false,
+  maxConnections: 400,
   ...more,
 });
 const wanted = (...names: string[]): EdgeApp => ({
@@ -23,15 +24,42 @@ const wanted = (...names: string[]): EdgeApp => ({
 });
 
 test("new servers are made known, then ready, then checked; the old ones drain last", () => {
-  const { prepare, activate, drain } = planSwitch([found("old")], wanted("new"));
-  expect(prepare.map((each) => each.command)).toEqual([
-    "add server shop_web_80/new 10.0.0.1:80 check inter 1s fall 3 rise 1",
-  ]);
+  const { prepare, activate, drain } = planSwitch([found("old")], wanted("new", "twin"));
+  expect(prepare.map((each) => each.command)).toEqual(
+    ["new", "twin"].map(
+      (name) =>
+        `add server shop_web_80/${name} 10.0.0.1:80 maxconn 400 check inter 500ms fastinter 200ms fall 2 rise 1`,
+    ),
+  );
   expect(activate.map((each) => each.command)).toEqual([
     "set server shop_web_80/new state ready",
     "enable health shop_web_80/new",
+    "set server shop_web_80/twin state ready",
+    "enable health shop_web_80/twin",
   ]);
   expect(drain.map((each) => each.command)).toEqual(["set server shop_web_80/old state drain"]);
+});
+
+test("a server alone in its backend is not checked, whatever it was before", () => {
+  const alone = planSwitch([], wanted("new"));
+  expect(alone.prepare.map((each) => each.command)).toEqual(["add server shop_web_80/new 10.0.0.1:80 maxconn 400"]);
+  expect(alone.activate.map((each) => each.command)).toEqual(["set server shop_web_80/new state ready"]);
+  const left = planSwitch([found("a", { checked: true, state: "down" })], wanted("a"));
+  expect(left.activate.map((each) => each.command)).toEqual([
+    "disable health shop_web_80/a",
+    "set server shop_web_80/a health up",
+  ]);
+});
+
+test("a limit of its own is set where a server is made known, and where it has another", () => {
+  const [server] = wanted("a").servers;
+  const limited = { ...wanted(), servers: server === undefined ? [] : [{ ...server, maxConnections: 5000 }] };
+  expect(planSwitch([], limited).prepare.map((each) => each.command)).toEqual([
+    "add server shop_web_80/a 10.0.0.1:80 maxconn 5000",
+  ]);
+  expect(planSwitch([found("a")], limited).prepare.map((each) => each.command)).toEqual([
+    "set maxconn server shop_web_80/a 5000",
+  ]);
 });
 
 test("IPv6 addresses are put in brackets, and a changed address is set", () => {
@@ -73,5 +101,6 @@ function carriedOut(servers: RuntimeServer[], command: string): RuntimeServer[] 
     servers.map((each) => (each.name === name ? { ...each, ...more } : each));
   if (command.startsWith("add server")) return [...servers, found(name, { state: "maint", checked: false })];
   if (command.startsWith("enable health")) return change({ checked: true });
+  if (command.startsWith("disable health")) return change({ checked: false });
   return change({ state: command.endsWith("drain") ? "drain" : "ready" });
 }

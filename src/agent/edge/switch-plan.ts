@@ -1,6 +1,6 @@
 import { IkomaError } from "../../core/errors.ts";
 import { backendName } from "./edge-names.ts";
-import { serverAddress, serverOptions } from "./haproxy-config.ts";
+import { defaultMaxConnections, isChecked, serverAddress, serverOptions } from "./haproxy-config.ts";
 import { usualWeight } from "./edge.ts";
 import type { EdgeApp, EdgeServer } from "./edge.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
@@ -28,7 +28,8 @@ const silent = /^$/;
  *
  * Traps (HAProxy 2.6): an added server is in maintenance and its checks are off. `set server … state ready`
  * makes it take requests at once, as nothing checks it; `enable health` must come after, for a checked server
- * that leaves maintenance counts as down until its first check has passed.
+ * that leaves maintenance counts as down until its first check has passed. A server that was configured without a
+ * check cannot get one any more, and goes on without.
  */
 export function planSwitch(now: readonly RuntimeServer[], wanted: EdgeApp): SwitchPlan {
   const plan: SwitchPlan = { prepare: [], activate: [], drain: [] };
@@ -37,19 +38,23 @@ export function planSwitch(now: readonly RuntimeServer[], wanted: EdgeApp): Swit
     const path = serverPath(wanted.app, server);
     kept.add(path);
     const found = now.find((each) => `${each.backend}/${each.name}` === path);
-    if (found === undefined) plan.prepare.push(addServer(path, server));
-    else if (found.address !== server.address || found.port !== server.port)
-      plan.prepare.push(moveServer(path, server));
-    plan.activate.push(...setWeight(path, found));
+    const checked = isChecked(besides(wanted, server));
+    if (found === undefined) plan.prepare.push(addServer(path, server, checked));
+    else plan.prepare.push(...adjustServer(path, found, server));
     if (found === undefined || found.state === "drain" || found.state === "maint")
       plan.activate.push(setState(path, "ready"));
-    if (found?.checked !== true) plan.activate.push({ command: `enable health ${path}`, expected: silent });
+    if (checked !== (found?.checked ?? false)) plan.activate.push(...setChecked(path, checked));
   }
   for (const other of now) {
     const path = `${other.backend}/${other.name}`;
     if (!kept.has(path) && other.state !== "drain" && other.state !== "maint") plan.drain.push(setState(path, "drain"));
   }
   return plan;
+}
+
+/** The servers of a server's backend, with itself. */
+function besides(app: EdgeApp, server: EdgeServer): EdgeServer[] {
+  return app.servers.filter((each) => backendName(app.app, each) === backendName(app.app, server));
 }
 
 /** Backends that requests of the app can reach, of which each must have a server that is up. */
@@ -82,9 +87,9 @@ export function serverPath(
 }
 
 /** Makes a server known, in maintenance. */
-export function addServer(path: string, server: EdgeServer): EdgeCommand {
+export function addServer(path: string, server: EdgeServer, checked: boolean): EdgeCommand {
   return {
-    command: `add server ${path} ${serverAddress(server)} ${serverOptions}`,
+    command: `add server ${path} ${serverAddress(server)} ${serverOptions(server, checked)}`,
     expected: /^New server registered\.$/,
   };
 }
@@ -94,16 +99,27 @@ export function setState(path: string, state: "ready" | "drain" | "maint"): Edge
   return { command: `set server ${path} state ${state}`, expected: silent };
 }
 
-/** Its share of the requests, where somebody changed it. */
-function setWeight(path: string, found: RuntimeServer | undefined): EdgeCommand[] {
-  if (found === undefined || found.weight === usualWeight) return [];
-  return [{ command: `set server ${path} weight ${usualWeight}`, expected: silent }];
+/** Gives a known server another address (a container that came back elsewhere), limit or weight. */
+function adjustServer(path: string, found: RuntimeServer, server: EdgeServer): EdgeCommand[] {
+  const commands: EdgeCommand[] = [];
+  if (found.address !== server.address || found.port !== server.port)
+    commands.push({
+      command: `set server ${path} addr ${server.address} port ${server.port}`,
+      expected: /changed|no need to change/i,
+    });
+  const limit = server.maxConnections ?? defaultMaxConnections;
+  if (found.maxConnections !== limit)
+    commands.push({ command: `set maxconn server ${path} ${limit}`, expected: silent });
+  if (found.weight !== usualWeight)
+    commands.push({ command: `set server ${path} weight ${usualWeight}`, expected: silent });
+  return commands;
 }
 
-/** Gives a known server another address (a container that came back elsewhere). */
-export function moveServer(path: string, server: EdgeServer): EdgeCommand {
-  return {
-    command: `set server ${path} addr ${server.address} port ${server.port}`,
-    expected: /changed|no need to change/i,
-  };
+/** What its last check said would stay for good when they end, hence `health up`. */
+function setChecked(path: string, checked: boolean): EdgeCommand[] {
+  if (checked) return [{ command: `enable health ${path}`, expected: /^$|not configured/ }];
+  return [
+    { command: `disable health ${path}`, expected: silent },
+    { command: `set server ${path} health up`, expected: silent },
+  ];
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import * as z from "zod";
@@ -24,6 +25,10 @@ const image = z.object({
 /** An image of the engine. */
 export type Image = z.infer<typeof image>;
 
+const history = z.array(z.object({ Created: z.number(), CreatedBy: z.string(), Size: z.number() }));
+/** Bytes of each layer, by a name that images share where they share the layer. */
+export type ImageLayers = ReadonlyMap<string, number>;
+
 const pullProgress = z.object({ error: z.string().optional() });
 const dockerConfig = z.object({ auths: z.record(z.string(), z.object({ auth: z.string().optional() })).default({}) });
 
@@ -43,6 +48,21 @@ export class Images {
 
   async inspect(reference: string): Promise<Image | undefined> {
     return this.#engine.find(image, `/images/${reference}/json`);
+  }
+
+  /**
+   * What the image takes on disk; nothing when it is not there. The engine tells the sizes of layers only with the
+   * image's history, in which all that is built on the same base begins alike.
+   */
+  async layers(reference: string): Promise<ImageLayers> {
+    const entries = (await this.#engine.find(history, `/images/${reference}/history`)) ?? [];
+    const layers = new Map<string, number>();
+    let name = "";
+    for (const { Created, CreatedBy, Size } of entries.toReversed()) {
+      name = createHash("sha256").update(`${name} ${Created} ${Size} ${CreatedBy}`).digest("hex");
+      if (Size > 0) layers.set(name, Size);
+    }
+    return layers;
   }
 
   /** Pulls by digest. Throws IMAGE_PULL_FAILED with the engine's reason. */

@@ -30,7 +30,13 @@ const row = z.object({
 type Row = z.infer<typeof row>;
 
 const servers = z.array(
-  z.strictObject({ name: z.string(), service: z.string(), address: z.string(), port: z.number() }),
+  z.strictObject({
+    name: z.string(),
+    service: z.string(),
+    address: z.string(),
+    port: z.number(),
+    maxConnections: z.number().optional(),
+  }),
 );
 
 /** A deployment with what the agent alone knows of it. */
@@ -164,6 +170,15 @@ export class Deployments {
   forget(app: string): number {
     this.withdrawn.forget(app);
     return Number(this.#database.prepare("DELETE FROM deployments WHERE app = ?").run(app).changes);
+  }
+
+  /** Ends the keeping of a good deployment that nothing is to be rolled back to any more; see {@link prune}. */
+  giveUp(app: string, number: number): void {
+    this.#database
+      .prepare(
+        "UPDATE deployments SET status = 'pruned', sealed = x'' WHERE app = ? AND number = ? AND status = 'good'",
+      )
+      .run(app, number);
   }
 
   current(app: string): LedgerDeployment | undefined {

@@ -5,10 +5,11 @@ import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
 import { applyAccessories, removeAccessories } from "./accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
-import { removeUnusedImages, retireOthers } from "./converge.ts";
+import { retireOthers } from "./converge.ts";
 import { purgeApp } from "./purge.ts";
 import { applyRelease } from "./release-apply.ts";
 import { changeSite } from "./site.ts";
+import { removeUnusedImages } from "./unused-images.ts";
 
 type Handler<K extends OperationKind> = (
   host: Host,

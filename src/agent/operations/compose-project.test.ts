@@ -192,6 +192,13 @@ describe("servers of the edge", () => {
     expect(servers.map((each) => deploymentOfServer(each.name))).toEqual([42, 42, 42, 42]);
   });
 
+  test("have the limit of their route", () => {
+    const routes = [{ path: "/", service: "web", port: 80, maxConnections: 5000 }];
+    const release = spec({ web: { deploy: { replicas: 2 } } }, { routes });
+    const servers = edgeServersOf(release, 42, place(release.services, subnet));
+    expect(servers.map((each) => each.maxConnections)).toEqual([5000, 5000]);
+  });
+
   test.each(["web", "d-1", "x42-web-1"])("%s is none of a deployment", (name) => {
     expect(deploymentOfServer(name)).toBeUndefined();
   });

@@ -61,8 +61,10 @@ export function accessoryAddress(subnet: string, index: number): string {
 /** The servers that the edge needs for a release: each web container, once for every port that a route names. */
 export function edgeServersOf(spec: ReleaseSpec, number: number, placements: readonly Placement[]): EdgeServer[] {
   return placements.flatMap(({ service, replica, address }) => {
-    const ports = new Set(spec.routes.filter((route) => route.service === service).map((route) => route.port));
-    return [...ports].map((port) => ({ name: serverName(number, service, replica), service, address, port }));
+    const own = spec.routes.filter((route) => route.service === service);
+    const limits = new Map(own.map(({ port, maxConnections }) => [port, maxConnections]));
+    const name = serverName(number, service, replica);
+    return [...limits].map(([port, maxConnections]) => ({ name, service, address, port, maxConnections }));
   });
 }
 

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { accessoriesSpec } from "../../core/deployer/release-spec.ts";
 import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import { routePath } from "../edge/edge-names.ts";
 import { usualWeight } from "../edge/edge.ts";
@@ -7,12 +6,11 @@ import type { EdgeRoute, EdgeView } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
-import { operations } from "../protocol.ts";
 import { deploymentOfServer, noSubnet, place, releaseProject } from "./compose-project.ts";
 import { removeImpostors } from "./impostors.ts";
 import { removeHooks } from "./hooks.ts";
-
-const stageInput = operations["bundle.stage"].input;
+import { keepWithinBudget } from "./image-budget.ts";
+import { removeUnusedImages } from "./unused-images.ts";
 
 const drainPollMs = 50;
 const defaultDrainSeconds = 30;
@@ -46,7 +44,9 @@ export async function retireOthers(host: Host, app: string, enter?: (phase: stri
   );
   await Promise.all(others.map((number) => retireDeployment(host, app, number, enter)));
   if (current !== undefined && !host.underway.has(underwayKey(app, current))) await removeHooks(host, app, current);
-  if (others.length > 0 || current === undefined) await removeUnusedImages(host, app);
+  if (others.length === 0 && current !== undefined) return;
+  await removeUnusedImages(host, app);
+  await keepWithinBudget(host);
 }
 
 /** Whether the edge serves what the ledger has as current. */
@@ -141,26 +141,4 @@ async function deploymentsOnHost(host: Host, app: string): Promise<number[]> {
     ...served.servers.map((each) => deploymentOfServer(each.name) ?? Number.NaN),
   ];
   return [...new Set(numbers)].filter((number) => Number.isInteger(number));
-}
-
-/** Images of deployments that can no longer be rolled back to, unless something else of the app needs them. */
-export async function removeUnusedImages(host: Host, app: string): Promise<void> {
-  const current = host.deployments.current(app);
-  const keep = current === undefined ? 0 : (host.deployments.input(app, current.number)?.keep ?? 0);
-  host.deployments.prune(app, keep);
-  const needed = imagesNeeded(host, app);
-  for (const reference of host.imageUse.of(app)) {
-    if (needed.has(reference)) continue;
-    if (host.imageUse.drop(app, reference)) await host.images.remove(reference);
-  }
-}
-
-function imagesNeeded(host: Host, app: string): Set<string> {
-  const specs = [
-    ...host.deployments.kept(app).map((each) => host.deployments.input(app, each.number)?.spec),
-    host.parts.get(app, "accessories", accessoriesSpec),
-  ];
-  const inUse = specs.flatMap((spec) => Object.values(spec?.services ?? {}).map((each) => each.image));
-  // Staged for a deploy that may be about to begin.
-  return new Set([...inUse, ...(host.parts.get(app, "bundle", stageInput)?.images ?? [])]);
 }

@@ -76,7 +76,7 @@ test("a name that resembles no other gets no suggestion", () => {
 
 test("a host without a setup gets the defaults, and a setup without a host is refused", () => {
   expect(loadHostsConfig(raw({ "ikoma:hosts": { vps1: host } })).setup).toEqual({
-    vps1: { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16" },
+    vps1: { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16", imageBudgetGb: 10 },
   });
   expect(() => loadHostsConfig(raw({ "ikoma:setup": { vps1: {} } }))).toThrow(
     'ikoma:setup.vps1: there is no host "vps1"',

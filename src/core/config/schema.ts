@@ -27,6 +27,8 @@ export const hostSetup = z.strictObject({
   httpsPort: z.number().int().min(1).max(65535).default(443),
   /** Addresses that releases get their networks from. */
   networkPool: z.cidrv4().default("10.210.0.0/16"),
+  /** What images may take on disk, in GB (10⁹ bytes), before the oldest that are kept for a rollback go. */
+  imageBudgetGb: z.number().positive().default(10),
 });
 export type HostSetup = z.infer<typeof hostSetup>;
 

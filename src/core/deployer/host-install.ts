@@ -40,8 +40,8 @@ export async function installAgent(
     { reference: images.edge, pull: setup.edgeImage !== undefined },
   ];
   await bringImages(connection, wanted, onStep);
-  const { httpPort, httpsPort, networkPool } = setup;
-  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, edgeImage: images.edge });
+  const { httpPort, httpsPort, networkPool, imageBudgetGb } = setup;
+  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, imageBudgetGb, edgeImage: images.edge });
   const found = await lookAtHost(connection, images);
   const label = labelOf(found.agentImageId, version, settings);
   const settingsAreThere = await writeSettings(connection, images.agent, settings);

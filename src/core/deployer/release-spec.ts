@@ -53,6 +53,9 @@ export const serviceSpec = z.looseObject({
 });
 export type ServiceSpec = z.infer<typeof serviceSpec>;
 
+/** What one container of a web service is given at once: requests, and connections that stay open (websockets). */
+export const connectionLimit = z.number().int().min(1).max(10_000);
+
 /** Requests whose path starts with `path` go to `port` of `service`; the hosts are those of the app's site. */
 export const route = z.strictObject({
   path: z
@@ -61,6 +64,8 @@ export const route = z.strictObject({
     .default("/"),
   service: serviceName,
   port: z.number().int().min(1).max(65535),
+  /** What comes beyond it waits at the edge. @default 400 */
+  maxConnections: connectionLimit.optional(),
 });
 export type Route = z.infer<typeof route>;
 

@@ -7,9 +7,9 @@ import { isAbandoned, lockOwner, parseLocks, removeLock, type StackLock } from "
 
 /** A run of the engine, and how much patience it has. */
 export interface StackRun extends EngineRun {
-  /** How long to wait for another run to end, in milliseconds; 0 does not wait. */
+  /** How long to wait for another run to end, of this stack or on the host, in milliseconds; 0 does not wait. */
   waitForLockMs?: number;
-  /** Called with what was done about something left behind by a run that was killed. */
+  /** Called with what was done about something left behind by a run that was killed, and with what is waited for. */
   onRepair?: (message: string) => void;
   /** For a refresh: forget what a killed run had begun to create. */
   clearPendingCreates?: boolean;
@@ -19,12 +19,13 @@ const lockPollMs = 1000;
 
 /**
  * Runs the engine over a stack: makes the stack when there is none yet, waits for another run's lock or removes
- * that of a dead one, and puts right what a killed run left in the state.
+ * that of a dead one, and puts right what a killed run left in the state. A deploy from elsewhere, which only the
+ * host knows of, is waited for in the same way: by running again, for by then the app is another.
  *
  * @throws IkomaError with the code of what really went wrong: the program's, the host's, or the engine's.
  */
 export async function runStack(run: StackRun): Promise<StackResult> {
-  const giveUpAtMs = Date.now() + (run.waitForLockMs ?? 0);
+  const patience: Patience = { untilMs: Date.now() + (run.waitForLockMs ?? 0), isTold: false };
   let isRepairing = false;
   for (;;) {
     try {
@@ -33,11 +34,40 @@ export async function runStack(run: StackRun): Promise<StackResult> {
       return await runEngineOnce(run, run.clearPendingCreates === true ? ["--clear-pending-creates"] : []);
     } catch (error) {
       if (!(error instanceof IkomaError) || run.signal?.aborted === true) throw error;
-      if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);
-      else if (error.code === "STACK_LOCKED") isRepairing = (await settleLocks(run, error, giveUpAtMs)) || isRepairing;
-      else throw error;
+      isRepairing = (await settle(run, error, patience)) || isRepairing;
     }
   }
+}
+
+interface Patience {
+  readonly untilMs: number;
+  /** Whether it was said what is waited for. */
+  isTold: boolean;
+}
+
+/** Does what makes another attempt worth while, or throws the failure. Answers whether that has to repair something first. */
+async function settle(run: StackRun, error: IkomaError, patience: Patience): Promise<boolean> {
+  if (error.code === "STACK_LOCKED") return settleLocks(run, error, patience);
+  if (error.code === "STACK_NOT_FOUND" && mayCreate(run)) await createStack(run);
+  else if (isOvertaken(error) && hasPatience(patience)) {
+    if (!patience.isTold) run.onRepair?.(`Waiting: ${error.message}`);
+    patience.isTold = true;
+    await pause(run);
+  } else throw error;
+  return false;
+}
+
+/** Another deploy of the app is under way on the host, or came in between: the plan is to be made anew. */
+function isOvertaken({ code }: IkomaError): boolean {
+  return code === "DEPLOY_IN_PROGRESS" || code === "STALE_GENERATION";
+}
+
+function hasPatience({ untilMs }: Patience): boolean {
+  return Date.now() + lockPollMs <= untilMs;
+}
+
+async function pause({ signal }: StackRun): Promise<void> {
+  await delay(lockPollMs, undefined, signal === undefined ? {} : { signal });
 }
 
 function mayCreate({ operation }: StackRun): boolean {
@@ -56,15 +86,15 @@ async function createStack(run: StackRun): Promise<void> {
 }
 
 /** Removes locks whose owners are dead (and answers true), else waits a little, else gives up. */
-async function settleLocks(run: StackRun, error: IkomaError, giveUpAtMs: number): Promise<boolean> {
+async function settleLocks(run: StackRun, error: IkomaError, patience: Patience): Promise<boolean> {
   const locks = parseLocks(error.message);
   const abandoned = locks.filter(isAbandoned);
   if (locks.length > 0 && abandoned.length === locks.length) {
     await removeAbandoned(run, abandoned);
     return true;
   }
-  if (Date.now() + lockPollMs > giveUpAtMs) throw lockedError(run, locks, error);
-  await delay(lockPollMs, undefined, run.signal === undefined ? {} : { signal: run.signal });
+  if (!hasPatience(patience)) throw lockedError(run, locks, error);
+  await pause(run);
   return false;
 }
 

@@ -23,6 +23,8 @@ export interface Program {
   /** What its image brings along. */
   imageEnvironment?: string[];
   architecture?: string;
+  /** Bytes of its image's layers, the base's first. @default none */
+  layers?: number[];
 }
 
 export interface FakeContainer {
@@ -352,6 +354,15 @@ export class FakeEngine {
       (_call, name = "") => {
         if (!this.volumes.has(name)) throw new Refusal(404, `get ${name}: no such volume`);
         return { Name: name };
+      },
+    ],
+    [
+      /^GET \/images\/(.+)\/history$/,
+      (_call, reference = "") => {
+        const program = this.images.get(reference);
+        if (program === undefined) throw new Refusal(404, `No such image: ${reference}`);
+        // Newest first. Images of the double share a layer where it has the same size and place.
+        return (program.layers ?? []).map((Size) => ({ Created: 0, CreatedBy: "COPY", Size })).toReversed();
       },
     ],
     [/^GET \/images\/(.+)\/json$/, (_call, reference = "") => this.#image(reference)],

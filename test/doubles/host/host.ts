@@ -81,7 +81,10 @@ export class TestHost {
 
   #open(): [Host, DatabaseSync] {
     const paths = agentPaths(this.root);
-    const settings = { httpPort: this.#httpPort, httpsPort: 443, networkPool: this.#networkPool, edgeImage: "edge" };
+    const settings = {
+      ...{ httpPort: this.#httpPort, httpsPort: 443, networkPool: this.#networkPool, edgeImage: "edge" },
+      imageBudgetGb: 10,
+    };
     const vault = Vault.open(paths.key);
     const database = openDatabase(paths.database);
     const engine = new EngineApi(this.engine.socketPath);

@@ -27,6 +27,6 @@ export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock
     requiresArg: true,
     default: process.env.CI === undefined || process.env.CI === "" ? 0 : ciPatienceSeconds,
     defaultDescription: `${ciPatienceSeconds} in CI, else 0`,
-    describe: "Seconds to wait for another run of the stack",
+    describe: "Seconds to wait for another run of the stack, or deploy of the app",
   });
 }

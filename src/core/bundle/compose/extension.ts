@@ -1,5 +1,13 @@
 import * as z from "zod";
-import { healthProbe, hook, hookTimeoutSeconds, route, serviceKind, smokeCheck } from "../../deployer/release-spec.ts";
+import {
+  connectionLimit,
+  healthProbe,
+  hook,
+  hookTimeoutSeconds,
+  route,
+  serviceKind,
+  smokeCheck,
+} from "../../deployer/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 
 const port = z.number().int().min(1).max(65535);
@@ -15,6 +23,8 @@ export const serviceExtension = z.strictObject({
   port: port.optional(),
   /** Requests whose path starts so go to this service. @default "/" */
   path: z.string().startsWith("/").optional(),
+  /** Requests and open connections (websockets) that one container is given at once. @default 400 */
+  maxConnections: connectionLimit.optional(),
   smoke: z.array(smokeCheck).default([]),
   health: healthProbe.optional(),
 });
@@ -39,6 +49,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
   });
 }

@@ -90,6 +90,12 @@ test("x-ikoma decides over everything", () => {
   expect(split(services)).toEqual(["a=worker b=web c=accessory d=job", "/ b:2"]);
 });
 
+test("a limit of connections goes to the route", () => {
+  const web = built({ name: "web", ports: ["80"], ikoma: { maxConnections: 5000 } });
+  const { routes } = splitServices([web], undefined, new Findings());
+  expect(routes).toEqual([{ path: "/", service: "web", port: 80, maxConnections: 5000 }]);
+});
+
 test("an app without a web is possible when that is said of each service", () => {
   const worker = { kind: "worker" } as const;
   expect(split([built({ name: "a", ikoma: worker }), service({ name: "db" })])).toEqual(["a=worker db=accessory"]);

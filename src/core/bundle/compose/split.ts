@@ -164,7 +164,10 @@ function routesOf(services: readonly ServiceFacts[], webs: ReadonlySet<string>, 
         `services.${service.name}.x-ikoma`,
         `${others}. Give one of them another \`path\`, or \`kind: worker\`.`,
       );
-    } else if (port !== undefined) routes.push({ path, service: service.name, port });
+    } else if (port !== undefined) {
+      const { maxConnections } = service.extension;
+      routes.push({ path, service: service.name, port, ...(maxConnections !== undefined && { maxConnections }) });
+    }
   }
   return routes;
 }
