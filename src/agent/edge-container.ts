@@ -12,8 +12,10 @@ const pollMs = 50;
 /**
  * Makes sure that the edge runs, from the configured image. A running one is left alone whatever its
  * image is: replacing it cuts connections, which only an upgrade of the host may do.
+ *
+ * @returns whether it had to be started
  */
-export async function ensureEdgeRuns(host: Host): Promise<void> {
+export async function ensureEdgeRuns(host: Host): Promise<boolean> {
   const existing = await host.containers.inspect(edgeContainerName);
   if (existing === undefined) await createEdge(host);
   if (existing?.State.Running !== true) await host.containers.start(edgeContainerName);
@@ -22,6 +24,7 @@ export async function ensureEdgeRuns(host: Host): Promise<void> {
     if (Date.now() > deadline) throw await startError(host);
     await sleep(pollMs);
   }
+  return existing?.State.Running !== true;
 }
 
 async function createEdge(host: Host): Promise<void> {

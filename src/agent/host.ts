@@ -11,9 +11,11 @@ import type { Edge } from "./edge/edge.ts";
 import type { Deployments } from "./ledger/deployments.ts";
 import type { ImageUse } from "./ledger/image-use.ts";
 import type { Journal } from "./ledger/journal.ts";
+import type { KnownVolumes } from "./ledger/known-volumes.ts";
 import type { Parts } from "./ledger/parts.ts";
 import type { Subnets } from "./ledger/subnets.ts";
 import type { Vault } from "./ledger/vault.ts";
+import type { Repairs } from "./repairs.ts";
 import type { AgentPaths, AgentSettings } from "./settings.ts";
 
 /** Everything that an operation works with: the engine, the edge, the ledger. */
@@ -35,10 +37,13 @@ export interface Host {
   parts: Parts;
   subnets: Subnets;
   imageUse: ImageUse;
+  knownVolumes: KnownVolumes;
   /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
   underway: Set<string>;
   /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */
   prepared: Map<string, ReleaseSpec>;
+  /** What the agent put right by itself. */
+  repairs: Repairs;
   /** Clean-ups under way, by `app/number`. */
   retiring: Map<string, Promise<void>>;
 }

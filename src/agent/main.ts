@@ -15,6 +15,7 @@ import { openDatabase } from "./ledger/database.ts";
 import { Deployments } from "./ledger/deployments.ts";
 import { ImageUse } from "./ledger/image-use.ts";
 import { Journal } from "./ledger/journal.ts";
+import { KnownVolumes } from "./ledger/known-volumes.ts";
 import { Parts } from "./ledger/parts.ts";
 import { Subnets } from "./ledger/subnets.ts";
 import { Vault } from "./ledger/vault.ts";
@@ -22,6 +23,7 @@ import { OperationRunner } from "./operations/operation-runner.ts";
 import { recover } from "./recovery.ts";
 import { serve } from "./rpc-server.ts";
 import { startSweep } from "./sweep.ts";
+import { Repairs } from "./repairs.ts";
 import { agentPaths, readSettings } from "./settings.ts";
 
 const root = process.env["IKOMA_ROOT"] ?? "/var/lib/ikoma";
@@ -92,6 +94,8 @@ function openHost(): Host {
     parts: new Parts(database, vault),
     subnets: new Subnets(database, settings.networkPool),
     imageUse: new ImageUse(database),
+    knownVolumes: new KnownVolumes(database),
+    repairs: new Repairs(),
     underway: new Set(),
     prepared: new Map(),
     retiring: new Map(),

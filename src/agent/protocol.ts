@@ -60,8 +60,16 @@ export const operationEvent = z.strictObject({
 });
 export type OperationEvent = z.infer<typeof operationEvent>;
 
-/** A drift: where, and what is different on the host. `path` is a property path of the resource. */
-export const drift = z.strictObject({ path: z.string(), message: z.string() });
+/**
+ * A drift: where, and what is different on the host. `path` is a property path of the resource. `wanted` and `found`
+ * are given where neither can be a secret of the app's environment.
+ */
+export const drift = z.strictObject({
+  path: z.string(),
+  message: z.string(),
+  wanted: z.string().optional(),
+  found: z.string().optional(),
+});
 export type Drift = z.infer<typeof drift>;
 
 export const serviceStatus = z.strictObject({
@@ -73,6 +81,10 @@ export const serviceStatus = z.strictObject({
   replicas: z.number().int(),
 });
 export type ServiceStatus = z.infer<typeof serviceStatus>;
+
+/** Something that the agent put right by itself, without being asked. */
+export const repair = z.strictObject({ atMs: z.number(), app: appName.optional(), message: z.string() });
+export type Repair = z.infer<typeof repair>;
 
 /** A deployment of the ledger. */
 export const deployment = z.strictObject({
@@ -105,6 +117,9 @@ export const releaseSource = z.record(z.string(), z.unknown());
 
 const none = z.strictObject({});
 
+/** Volumes whose loss is known: made anew, empty. By their names in the compose file or on the host. */
+const recreateVolumes = z.array(z.string()).optional();
+
 /** Secret values that must not appear in log lines, probe answers or errors. */
 const redact = z.array(z.string()).default([]);
 
@@ -121,7 +136,7 @@ export const operations = {
   },
   "bundle.remove": { input: z.strictObject({ app: appName }), result: none },
   "accessories.apply": {
-    input: z.strictObject({ spec: accessoriesSpec, redact }),
+    input: z.strictObject({ spec: accessoriesSpec, recreateVolumes, redact }),
     result: z.strictObject({ unchanged: z.boolean(), services: z.record(z.string(), serviceStatus) }),
   },
   /** Stops and removes the containers; volumes stay. */
@@ -135,6 +150,7 @@ export const operations = {
       /** This is a rollback to that deployment: what served after it goes onto the withdrawn list. */
       rollbackTo: z.number().int().positive().optional(),
       keep: z.number().int().min(1).max(50).default(5),
+      recreateVolumes,
       bake: bakePolicy.prefault({}),
       redact,
     }),
@@ -271,6 +287,8 @@ export const methods = {
           operation: z.strictObject({ kind: operationKind, phase: z.string(), by: z.string() }).optional(),
         }),
       ),
+      /** Since the agent was started, the newest last. */
+      repairs: z.array(repair).default([]),
     }),
   },
 } as const;

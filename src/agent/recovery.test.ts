@@ -8,6 +8,7 @@ import { IkomaError } from "../core/errors.ts";
 import { probe } from "./gate/http-probe.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
 import { releasePhases } from "./protocol.ts";
+import { readStatus } from "./reading/read-status.ts";
 import { recover } from "./recovery.ts";
 import { Sweep } from "./sweep.ts";
 
@@ -181,6 +182,24 @@ describe("the sweep", () => {
     await sweep.once();
     expect(on.edge.calls.slice(calls)).toEqual([]);
     await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+    const told = (await readStatus(on.host, runner)).repairs.length;
+    await sweep.once();
+    expect(await visit()).toMatchObject({ body: "v1" });
+    const { repairs } = await readStatus(on.host, runner);
+    expect(repairs.slice(told)).toEqual([
+      { atMs: expect.any(Number), app: "shop", message: expect.stringContaining("it was told again") },
+    ]);
+  });
+
+  test("does nothing while it is held", async () => {
+    const runner = new OperationRunner(on.host);
+    await run(runner, "release.apply", aRelease(on, "v1", answering("v1")));
+    const sweep = new Sweep(on.host, runner);
+    await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+    await writeFile(join(on.host.paths.hold, "sweep"), "");
+    await sweep.once();
+    expect((await on.edge.served("shop")).routes).toEqual([]);
+    await rm(join(on.host.paths.hold, "sweep"));
     await sweep.once();
     expect(await visit()).toMatchObject({ body: "v1" });
   });

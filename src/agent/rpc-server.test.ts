@@ -143,7 +143,7 @@ describe("a request", () => {
     await once(client.socket, "ready");
     expect(client.messages).toEqual([]);
     ready();
-    expect(await answer).toEqual({ apps: [] });
+    expect(await answer).toEqual({ apps: [], repairs: [] });
   });
 });
 

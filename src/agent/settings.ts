@@ -19,7 +19,7 @@ export function agentPaths(root: string) {
     settings: join(root, "agent/settings.json"),
     database: join(root, "agent/ledger.db"),
     key: join(root, "agent/host.key"),
-    /** A file of a phase's name in here holds every operation that enters the phase, until it is gone. */
+    /** A file of a phase's name in here holds every operation that enters the phase, until it is gone; `sweep` the sweep. */
     hold: join(root, "agent/hold"),
     socket: join(root, "run/agent.sock"),
     edge: join(root, "edge"),

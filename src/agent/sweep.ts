@@ -1,3 +1,4 @@
+import { isHeld } from "./operations/operation-context.ts";
 import { ensureEdgeRuns } from "./edge-container.ts";
 import type { Host } from "./host.ts";
 import { isRouted, restoreRouting, retireOthers } from "./operations/converge.ts";
@@ -7,7 +8,9 @@ const sweepEveryMs = 20_000;
 
 /**
  * Looks after the host now and then: an edge that somebody removed is put back, one that does not serve what the
- * ledger has is told again, and what a clean-up could not finish (the engine was busy) is tried again.
+ * ledger has is told again, and what a clean-up could not finish (the engine was busy) is tried again. That is what
+ * visitors feel at once and what costs no restart; `host status` tells of it. Everything else that differs waits for
+ * an apply. The file `sweep` among the agent's holds stops it.
  */
 export function startSweep(host: Host, runner: OperationRunner): void {
   const sweep = new Sweep(host, runner);
@@ -30,8 +33,9 @@ export class Sweep {
 
   /** Never throws; resolves when all that this look began has ended. */
   async once(): Promise<void> {
+    if (isHeld(this.#host, "sweep")) return;
     try {
-      await ensureEdgeRuns(this.#host);
+      if (await ensureEdgeRuns(this.#host)) this.#tell("the edge did not run; it was started");
     } catch (error) {
       this.#host.log.warn({ reason: String(error) }, "the edge could not be put back; it is tried again");
     }
@@ -39,12 +43,20 @@ export class Sweep {
     await Promise.all(idle.map((app) => this.#lookAfter(app)));
   }
 
+  #tell(message: string, app?: string): void {
+    this.#host.repairs.note(message, app);
+    this.#host.log.warn({ ...(app !== undefined && { app }) }, message);
+  }
+
   async #lookAfter(app: string): Promise<void> {
     this.#underWay.add(app);
     try {
       if (!(await isRouted(this.#host, app))) {
         // In turn: an operation that began meanwhile is not to be taken back half-way.
-        await this.#runner.inTurn(app, () => restoreRouting(this.#host, app));
+        await this.#runner.inTurn(app, async () => {
+          await restoreRouting(this.#host, app);
+          this.#tell("the edge did not serve the current deployment as it should; it was told again", app);
+        });
       }
       await retireOthers(this.#host, app);
     } catch (error) {

@@ -1,5 +1,6 @@
 import yargs, { type Argv, type CommandModule } from "yargs";
 import { IkomaError } from "../core/errors.ts";
+import driftCommand from "./commands/drift.ts";
 import initCommand from "./commands/init.ts";
 import statusCommand from "./commands/status.ts";
 import { withGlobalOptions } from "./global-options.ts";
@@ -71,10 +72,12 @@ export function createCommandLine(args: readonly string[]): Argv {
       ["$0 deploy apply -s prod --bundle REF", "Deploy, after asking"],
       ["$0 deploy rollback -s prod", "Go back to the last good deployment"],
       ["$0 status -s prod", "What runs"],
+      ["$0 drift -s prod", "What differs from what was applied"],
     ]);
   for (const group of groups) mountGroup(parser, group);
   mount(parser, initCommand);
   mount(parser, statusCommand);
+  mount(parser, driftCommand);
   return parser
     .version(cliVersion)
     .alias("help", "h")

@@ -149,6 +149,8 @@ test.each([
   [["status", "-s", "nosuch"], 6],
   [["status", "--cwd", "/nowhere"], 2],
   [["deploy", "history"], 2],
+  [["drift", "-s", "nosuch"], 6],
+  [["drift", "--app", "blog"], 2],
 ])("%j ends with %d", async (args, code) => {
   const ended = await ikoma(args);
   expect(ended).toMatchObject({ code });
@@ -191,6 +193,7 @@ const helps = [
   "deploy history",
   "status",
   "config explain",
+  "drift",
 ];
 
 test.each(helps)("help of `ikoma %s`", async (command) => {

@@ -10,7 +10,8 @@ export async function main(args: readonly string[]): Promise<number> {
   leaveQuietlyWhenNobodyReads();
   try {
     await createCommandLine(args).parseAsync();
-    return 0;
+    // A command whose answer is no failure and still no plain "yes" (drift was found) sets it.
+    return Number(process.exitCode ?? 0);
   } catch (thrown) {
     const error = withCommandHelp(toIkomaError(thrown), args);
     printError(error, { json: args.includes("--json"), color: !args.includes("--no-color") });

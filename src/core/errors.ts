@@ -4,6 +4,7 @@
  *
  * Exit codes follow Pulumi's own table (0 ok, 1 error, 2 usage or configuration, 3 authentication,
  * 4 resource, 6 stack not found, 8 cancelled, 9 time-out, 255 internal) with 10 for a release that failed its checks.
+ * 7 is no failure: `ikoma drift` found something.
  */
 export const errorTable = {
   INTERNAL: {
@@ -220,6 +221,11 @@ export const errorTable = {
     exitCode: 4,
     meaning: "A long-lived service (database, cache) did not start or did not become healthy.",
     hint: "Read the log lines above; no release was changed.",
+  },
+  VOLUME_MISSING: {
+    exitCode: 4,
+    meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",
+    hint: "Restore the volume from a backup, or begin with an empty one: `ikoma deploy apply --recreate-volume NAME`.",
   },
   IMAGE_PULL_FAILED: {
     exitCode: 4,

@@ -5,6 +5,7 @@ import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
 import { HostInstances } from "./host-instances.ts";
 import type { CurrentConfig } from "./provider-config.ts";
+import type { ReadReport } from "./read-report.ts";
 import type { ResourceCall } from "./resource-handler.ts";
 import type { PartialResource } from "./rpc-error.ts";
 
@@ -14,12 +15,19 @@ export interface ProviderListener {
   onEvent?(urn: string, event: OperationEvent): void;
   /** Failures as they were thrown; the engine passes on only their text. */
   onFailure?(urn: string, error: IkomaError): void;
+  /**
+   * What each read found. With it a host that cannot be read fails no read: that is told here, and the engine is
+   * answered with what the state says.
+   */
+  onRead?(report: ReadReport): void;
 }
 
 export interface ProviderOptions extends ProviderListener {
   access: HostAccess;
   version: string;
   current?: CurrentConfig;
+  /** See {@link ResourceCall.recreateVolumes}. */
+  recreateVolumes?: readonly string[];
 }
 
 /** What the provider keeps while an engine uses it: hosts, the engine's log, and what is under way. */
@@ -28,6 +36,7 @@ export class ProviderSession {
   readonly hosts: HostInstances;
   readonly #current: CurrentConfig;
   readonly #listener: ProviderListener;
+  readonly #recreateVolumes: readonly string[];
   readonly #cancellation = new AbortController();
   readonly #partial = new WeakMap<object, PartialResource>();
   readonly #owners = new Map<string, string>();
@@ -38,6 +47,7 @@ export class ProviderSession {
     this.#current = options.current ?? { hosts: {}, offline: false };
     this.hosts = new HostInstances(options.access, this.#current);
     this.#listener = options;
+    this.#recreateVolumes = options.recreateVolumes ?? [];
   }
 
   connectEngine(address: string): void {
@@ -46,6 +56,12 @@ export class ProviderSession {
 
   async warn(urn: string, message: string): Promise<void> {
     await this.#log?.write(urn, "warning", message, false);
+  }
+
+  /** Tells what a read found; false where nobody listens. */
+  reportRead(report: ReadReport): boolean {
+    this.#listener.onRead?.(report);
+    return this.#listener.onRead !== undefined;
   }
 
   cancel(): void {
@@ -64,7 +80,8 @@ export class ProviderSession {
       this.#listener.onEvent?.(urn, event);
     };
     try {
-      return await work({ urn, host: this.hosts.of(peer), secrets: [], signal: this.#cancellation.signal, onEvent });
+      const [host, recreateVolumes, { signal }] = [this.hosts.of(peer), this.#recreateVolumes, this.#cancellation];
+      return await work({ urn, host, secrets: [], recreateVolumes, signal, onEvent });
     } catch (thrown) {
       const error = toIkomaError(thrown);
       if (partial !== undefined) this.#partial.set(error, partial);

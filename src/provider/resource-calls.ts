@@ -72,15 +72,25 @@ export async function read(
   handler: ResourceHandler,
   call: ResourceCall,
   stored: Stored,
-): Promise<Omit<Stored, "id"> | undefined> {
+): Promise<(Omit<Stored, "id"> & { drift: Drift[] }) | undefined> {
   const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
   if (!outcome.exists) return undefined;
   const applied = appliedInputs(handler, stored);
-  const drift = outcome.drift.map(({ path, message }) => `${path}: ${message}`);
+  const secrets = secretTexts(applied);
+  const drift = outcome.drift.map((each) => withoutSecrets(each, secrets));
+  const told = drift.map(({ path, message }) => `${path}: ${message}`);
   return {
-    inputs: withDrift(handler, applied, outcome.drift),
-    outputs: { ...applied, ...mapFromJson({ ...outcome.computed, drift }) },
+    inputs: withDrift(handler, applied, drift),
+    outputs: { ...applied, ...mapFromJson({ ...outcome.computed, drift: told }) },
+    drift,
   };
+}
+
+/** The host does not know which parts of a definition are secret (a command line, a name of a volume): here it is known. */
+function withoutSecrets({ path, message, wanted, found }: Drift, secrets: readonly string[]): Drift {
+  const isOpen = [message, wanted, found].every((text) => !secrets.some((secret) => text?.includes(secret)));
+  if (!isOpen) return { path, message: "it differs; what it is holds a secret" };
+  return { path, message, ...(wanted !== undefined && { wanted }), ...(found !== undefined && { found }) };
 }
 
 function withDrift(handler: ResourceHandler, applied: PropertyMap, drift: readonly Drift[]): PropertyMap {

@@ -8,6 +8,8 @@ export interface ResourceCall {
   readonly host: HostInstance;
   /** Secret values among the inputs, for the host to keep out of its logs. */
   readonly secrets: readonly string[];
+  /** Volumes that may be made anew, empty, where they are gone: somebody has said so for this run. */
+  readonly recreateVolumes: readonly string[];
   /** Raised when the engine asks to cancel. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: OperationEvent) => void;

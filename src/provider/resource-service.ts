@@ -12,11 +12,12 @@ import type {
   UpdateResponse,
 } from "@pulumi/pulumi/proto/provider_pb.js";
 import { driftUnknown } from "../core/config/offline.ts";
-import { IkomaError } from "../core/errors.ts";
+import { IkomaError, toIkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
 import { decodeMap, encodeMap, type PropertyMap } from "./property-values.ts";
 import { Empty, providerMessages } from "./proto.ts";
 import type { ProviderSession } from "./provider-session.ts";
+import type { ReadFinding } from "./read-report.ts";
 import { handlers } from "./registry.ts";
 import * as resource from "./resource-calls.ts";
 import type { ResourceCall, ResourceHandler } from "./resource-handler.ts";
@@ -49,21 +50,33 @@ function checkResource(session: ProviderSession, request: CheckRequest, call: Pe
 
 async function readResource(session: ProviderSession, request: ReadRequest, call: Peer): Promise<ReadResponse> {
   const urn = request.getUrn();
+  const peer = call.getPeer();
+  const host = session.hosts.of(peer);
   const outputs = decodeMap(request.getProperties());
   const stored = { id: request.getId(), inputs: decodeMap(request.getInputs()), outputs };
+  const report = (found: ReadFinding): boolean =>
+    session.reportRead({ urn, host: host.name, app: appOf(outputs), found });
   // The engine then reads before each update, in a preview too: a plain `up` repairs what was changed behind its back.
   const response = new providerMessages.ReadResponse().setRefreshBeforeUpdate(true);
-  const host = session.hosts.of(call.getPeer());
   if (host.isForgotten) return response;
+  const asStored = (): ReadResponse =>
+    response.setId(stored.id).setInputs(encodeMap(stored.inputs)).setProperties(encodeMap(stored.outputs));
   if (host.offline) {
     // Before the answer: the plan must not be complete without it.
     await session.warn(urn, driftUnknown);
-    return response.setId(stored.id).setInputs(encodeMap(stored.inputs)).setProperties(encodeMap(stored.outputs));
+    report({ state: "unread", error: new IkomaError("AGENT_OFFLINE", `${host.name} is offline in the settings.`) });
+    return asStored();
   }
-  const found = await session.serve(call.getPeer(), urn, (each) => resource.read(handlerOf(urn), each, stored));
-  // Without an id the engine takes the resource for gone.
-  if (found === undefined) return response;
-  return response.setId(stored.id).setInputs(encodeMap(found.inputs)).setProperties(encodeMap(found.outputs));
+  try {
+    const found = await session.serve(peer, urn, (each) => resource.read(handlerOf(urn), each, stored));
+    report(found === undefined ? { state: "gone" } : { state: "present", drift: found.drift });
+    // Without an id the engine takes the resource for gone.
+    if (found === undefined) return response;
+    return response.setId(stored.id).setInputs(encodeMap(found.inputs)).setProperties(encodeMap(found.outputs));
+  } catch (thrown) {
+    if (report({ state: "unread", error: toIkomaError(thrown) })) return asStored();
+    throw thrown;
+  }
 }
 
 async function createResource(session: ProviderSession, request: CreateRequest, call: Peer): Promise<CreateResponse> {
@@ -122,6 +135,9 @@ function thingOf({ token, identity }: ResourceHandler, { app }: PropertyMap): st
 
 /** What a half-made resource is recorded under: its app, or its own name. */
 function idOf(urn: string, inputs: PropertyMap): string {
-  const { app } = inputs;
-  return typeof app === "string" ? app : urn.split("::").slice(3).join("::");
+  return appOf(inputs) ?? urn.split("::").slice(3).join("::");
+}
+
+function appOf({ app }: PropertyMap): string | undefined {
+  return typeof app === "string" ? app : undefined;
 }

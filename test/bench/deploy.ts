@@ -63,10 +63,18 @@ function measure({ folder, bundles: [v1 = "", v2 = ""] }: Stand, runs: number): 
   const deploy = (bundle: string): number =>
     run(folder, ["deploy", "apply", "-s", "prod", "--yes", "--redeploy", "--bundle", bundle]).tookMs;
   deploy(v1);
-  const figures: Record<string, number[]> = { deploy: [], rollback: [], unchanged: [], status: [], version: [] };
+  const figures: Record<string, number[]> = {
+    deploy: [],
+    rollback: [],
+    unchanged: [],
+    drift: [],
+    status: [],
+    version: [],
+  };
   for (let each = 0; each < runs; each += 1) {
     figures["deploy"]?.push(deploy(v2));
     figures["unchanged"]?.push(run(folder, ["deploy", "apply", "-s", "prod", "--yes"]).tookMs);
+    figures["drift"]?.push(run(folder, ["drift", "-s", "prod"]).tookMs);
     figures["rollback"]?.push(run(folder, ["deploy", "rollback", "-s", "prod", "--yes", "--to", "v1"]).tookMs);
     figures["status"]?.push(run(folder, ["status", "-s", "prod"]).tookMs);
     figures["version"]?.push(run(folder, ["--version"]).tookMs);

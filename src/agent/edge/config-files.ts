@@ -11,6 +11,11 @@ import type { RenderedConfig } from "./haproxy-config.ts";
 export class ConfigFiles {
   readonly #paths: ReturnType<typeof haproxyPaths>;
   readonly #directory: string;
+  /** What was written last. */
+  #written: RenderedConfig | undefined;
+  /** What was written before that. */
+  #before: RenderedConfig | undefined;
+  #isTrusted = true;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -25,15 +30,35 @@ export class ConfigFiles {
   /** Writes what is not there yet; on disk when it returns. Files of the configuration before stay, see {@link prune}. */
   async write(rendered: RenderedConfig): Promise<void> {
     await this.#folders();
-    const present = new Set(await this.#named());
+    const present = new Set(this.#isTrusted ? await this.#named() : []);
     for (const [path, content] of rendered.files) {
       if (!present.has(path)) await writeDurably(path, content);
     }
     if ((await this.current()) !== rendered.config) await writeDurably(this.#paths.config, rendered.config);
+    this.#before = this.#written;
+    this.#written = rendered;
+    this.#isTrusted = true;
+  }
+
+  /** The next write goes over every file, also over those of the right name: somebody may have changed what is in them. */
+  distrust(): void {
+    this.#isTrusted = false;
+  }
+
+  /** Names of the files that are not as they were written last; none before the first time. */
+  async altered(): Promise<string[]> {
+    if (this.#written === undefined) return [];
+    const { config, files } = this.#written;
+    const all = [...files, [this.#paths.config, config] as const];
+    const isAltered = await Promise.all(
+      all.map(async ([path, content]) => (await readFile(path, "utf8").catch(() => undefined)) !== content),
+    );
+    return all.filter((_, index) => isAltered[index]).map(([path]) => basename(path));
   }
 
   /** Puts an earlier configuration back; its other files must not have been pruned. */
   async restore(config: string | undefined): Promise<void> {
+    this.#written = this.#before;
     if (config === undefined) await rm(this.#paths.config, { force: true });
     else await writeDurably(this.#paths.config, config);
   }

@@ -47,6 +47,9 @@ export interface EdgeServer extends EdgeBackend {
   maxConnections?: number | undefined;
 }
 
+/** Every server's: requests go to each in turn. */
+export const usualWeight = 1;
+
 /** A server as HAProxy has it now, over all its worker processes. */
 export interface EdgeServerState {
   name: string;
@@ -57,6 +60,8 @@ export interface EdgeServerState {
   state: "ready" | "drain" | "maint" | "down";
   /** Requests and connections under way. */
   connections: number;
+  /** Its share of the requests, beside those of the others. */
+  weight: number;
 }
 
 /** What a worker process of HAProxy has counted for a server since it knows it. */
@@ -114,6 +119,18 @@ export interface Edge {
   removeServers(app: string, names: readonly string[]): Promise<void>;
   /** What HAProxy really serves for an app. */
   served(app: string): Promise<EdgeServed>;
+  /** SHA-1 fingerprints (hexadecimal, upper case) of the certificates that HAProxy has loaded for an app. */
+  certificates(app: string): Promise<string[]>;
+  /**
+   * Files of the configuration on disk that are not as they were written last: what HAProxy would come up with after
+   * a start. Their names, without their folder.
+   */
+  alteredFiles(): Promise<string[]>;
+  /**
+   * Writes the configuration over whatever somebody made of it, and reloads without losing a connection: HAProxy may
+   * have been started from the altered files meanwhile.
+   */
+  rewrite(view: EdgeViewSource): Promise<void>;
   /** The counters of these servers of the app (not as candidates), of every worker that lives. */
   counters(app: string, names: readonly string[]): Promise<EdgeCounters[]>;
   /** Version of HAProxy, or undefined when it does not answer. */

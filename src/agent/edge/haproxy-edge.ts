@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
 import { carryOver } from "./carry-over.ts";
@@ -13,6 +14,7 @@ import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
 import { Mutex } from "./mutex.ts";
+import { readFingerprints } from "./runtime-certificates.ts";
 import { parseCounters } from "./runtime-counters.ts";
 import { replaceEntries } from "./runtime-map.ts";
 import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
@@ -70,6 +72,27 @@ class HaproxyEdge implements Edge {
       const wanted = resolve(view);
       const ledger = this.#render(wanted);
       if (!(await this.#runs(ledger, signal))) await this.#reload(wanted, signal);
+      await this.#files.write(ledger);
+      await this.#files.prune(ledger);
+    });
+  }
+
+  certificates(app: string): Promise<string[]> {
+    const path = join(this.#place.directory, "certs", `${app}-`);
+    return this.#bounded((signal) => this.#runtime(signal, (run) => readFingerprints(run, path)));
+  }
+
+  alteredFiles(): Promise<string[]> {
+    return this.#mutex.run(() => this.#files.altered());
+  }
+
+  rewrite(view: EdgeViewSource): Promise<void> {
+    return this.#exclusive(async (signal) => {
+      const wanted = resolve(view);
+      const ledger = this.#render(wanted);
+      this.#files.distrust();
+      await this.#files.write(ledger);
+      await this.#reload(wanted, signal);
       await this.#files.write(ledger);
       await this.#files.prune(ledger);
     });
@@ -277,10 +300,10 @@ class HaproxyEdge implements Edge {
 /** One entry per server, with the connections of all workers; the state is that of the first that is given. */
 function sumOverWorkers(servers: readonly RuntimeServer[]): EdgeServerState[] {
   const sums = new Map<string, EdgeServerState>();
-  for (const { name, backend, address, port, state, connections } of servers) {
+  for (const { name, backend, address, port, state, connections, weight } of servers) {
     const key = `${backend}/${name}`;
     const known = sums.get(key);
-    if (known === undefined) sums.set(key, { name, backend, address, port, state, connections });
+    if (known === undefined) sums.set(key, { name, backend, address, port, state, connections, weight });
     else known.connections += connections;
   }
   return [...sums.values()];

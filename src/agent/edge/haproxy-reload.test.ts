@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { Agent } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { LoadProcess } from "../../../test/load/load-process.ts";
@@ -58,6 +58,31 @@ test("ten reloads under 500 requests a second lose none, on kept and on new conn
   expect(sent).toBeGreaterThan(500);
   await until(async () => (await rig().workers()).length === 1);
 }, 60_000);
+
+test("files that a hand altered are told, and written anew without losing a request", async () => {
+  const web = await appServer("d1-web-1");
+  const app = shop([web.as("web")]);
+  await serve(app);
+  const before = await config();
+  expect(await rig().edge.alteredFiles()).toEqual([]);
+  const [hosts = ""] = (await readdir(`${rig().directory}/maps`)).filter((name) => name.startsWith("hosts-"));
+  await writeFile(`${rig().directory}/haproxy.cfg`, before.replace("timeout client 60s", "timeout client 1s"));
+  await writeFile(`${rig().directory}/maps/${hosts}`, "evil.test shop\n");
+  expect((await rig().edge.alteredFiles()).sort()).toEqual(["haproxy.cfg", hosts]);
+  // What has the right name is taken for right otherwise.
+  await rig().edge.ensure(rig().view(app));
+  expect(await rig().edge.alteredFiles()).toEqual([hosts]);
+
+  const load = rig().load("shop.test");
+  await load.more(50);
+  await rig().edge.rewrite(rig().view(app));
+  await load.more(50);
+  await load.stop();
+  expect(load.failures).toEqual([]);
+  expect(await rig().edge.alteredFiles()).toEqual([]);
+  expect(await config()).toBe(before);
+  expect((await rig().edge.served("shop")).domains).toEqual(["shop.test"]);
+});
 
 test("a kept-alive client of an old worker is served by what the newest one serves", async () => {
   const [old, next] = [await appServer("d1-web-1"), await appServer("d2-web-1", 4000)];

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { execFile } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { join } from "node:path";
@@ -117,6 +118,24 @@ test("an app with a certificate is served over TLS by its name", async () => {
 
   expect(await overTls("shop.test")).toMatchObject({ subject: "shop.test", protocol: "https" });
   expect(await overTls("two.test")).toMatchObject({ subject: "two.test", protocol: "https" });
+});
+
+test("the certificate that is loaded is told, also when a hand has loaded another, and put right", async () => {
+  const web = await appServer("d1-web-1");
+  const [own, other] = [await certificate("shop.test"), await certificate("other.test")];
+  const fingerprint = (pem: string): string => new X509Certificate(pem).fingerprint.replaceAll(":", "");
+  const app = shop([web.as("web")], { certificatePem: own });
+  await serve(app);
+  expect(await rig().edge.certificates("shop")).toEqual([fingerprint(own)]);
+  expect(await rig().edge.certificates("sho")).toEqual([]);
+
+  const [list = ""] = await rig().tell("show ssl cert");
+  const path = list.split("\n").find((line) => line.includes("/certs/shop-")) ?? "";
+  await rig().tell(`set ssl cert ${path} <<\n${other.trim()}\n`, `commit ssl cert ${path}`);
+  expect(await rig().edge.certificates("shop")).toEqual([fingerprint(other)]);
+  await rig().edge.rewrite(rig().view(app));
+  expect(await rig().edge.certificates("shop")).toEqual([fingerprint(own)]);
+  expect(await overTls("shop.test")).toMatchObject({ subject: "shop.test" });
 });
 
 test("without a certificate nothing listens for TLS", async () => {

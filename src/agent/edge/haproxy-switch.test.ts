@@ -96,7 +96,15 @@ test("what is under way on the old release goes on, is counted, and is closed wh
 
   await rig().edge.switchTo(shop([next.as("web")]));
   expect(await rig().edge.draining("shop", ["d2-web-1"])).toEqual([
-    { name: "d1-web-1", backend: "shop_web_3000", address: old.address, port: 3000, state: "drain", connections: 2 },
+    {
+      name: "d1-web-1",
+      backend: "shop_web_3000",
+      address: old.address,
+      port: 3000,
+      state: "drain",
+      connections: 2,
+      weight: 1,
+    },
   ]);
   expect(await tunnel.echo("still here")).toBe("d1-web-1:still here");
   old.finishSlow();

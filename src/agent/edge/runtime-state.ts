@@ -26,6 +26,7 @@ const stateRow = z.object({
   srv_op_state: count,
   srv_admin_state: count,
   srv_check_state: count,
+  srv_uweight: count,
 });
 const statRow = z.object({ "# pxname": z.string(), svname: z.string(), qcur: count, scur: count, slim: count });
 
@@ -47,6 +48,7 @@ export function parseServers(stateAnswer: string, statAnswer: string): RuntimeSe
     port: row.srv_port,
     state: serverState(row.srv_admin_state, row.srv_op_state),
     ...limits(stats.get(`${row.be_name}/${row.srv_name}`)),
+    weight: row.srv_uweight,
     checked: (row.srv_check_state & checkEnabled) !== 0,
   }));
 }

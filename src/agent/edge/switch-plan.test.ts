@@ -11,6 +11,7 @@ const found = (name: string, more: Partial<RuntimeServer> = {}): RuntimeServer =
   port: 80,
   state: "ready",
   connections: 0,
+  weight: 1,
   checked: false,
   maxConnections: 400,
   ...more,

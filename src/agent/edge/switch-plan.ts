@@ -1,6 +1,7 @@
 import { IkomaError } from "../../core/errors.ts";
 import { backendName } from "./edge-names.ts";
 import { defaultMaxConnections, isChecked, serverAddress, serverOptions } from "./haproxy-config.ts";
+import { usualWeight } from "./edge.ts";
 import type { EdgeApp, EdgeServer } from "./edge.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
 
@@ -98,7 +99,7 @@ export function setState(path: string, state: "ready" | "drain" | "maint"): Edge
   return { command: `set server ${path} state ${state}`, expected: silent };
 }
 
-/** Gives a known server another address (a container that came back elsewhere) or limit. */
+/** Gives a known server another address (a container that came back elsewhere), limit or weight. */
 function adjustServer(path: string, found: RuntimeServer, server: EdgeServer): EdgeCommand[] {
   const commands: EdgeCommand[] = [];
   if (found.address !== server.address || found.port !== server.port)
@@ -109,6 +110,8 @@ function adjustServer(path: string, found: RuntimeServer, server: EdgeServer): E
   const limit = server.maxConnections ?? defaultMaxConnections;
   if (found.maxConnections !== limit)
     commands.push({ command: `set maxconn server ${path} ${limit}`, expected: silent });
+  if (found.weight !== usualWeight)
+    commands.push({ command: `set server ${path} weight ${usualWeight}`, expected: silent });
   return commands;
 }
 

@@ -29,7 +29,7 @@ function project(environment: Record<string, string>): ComposeProject {
   return {
     name: "shop-1",
     services: { web: { image: "web", environment, command: ["echo", "$HOME"] } },
-    networks: {},
+    networks: { default: { name: "shop-1", external: true } },
     volumes: {},
   };
 }

@@ -17,7 +17,7 @@ const killAfterMs = 5000;
 export interface ComposeProject {
   name: string;
   services: Record<string, Record<string, unknown>>;
-  networks: Record<string, { name: string; external: true }>;
+  networks: { default: { name: string; external: true } };
   volumes: Record<string, { name: string; external: true }>;
 }
 

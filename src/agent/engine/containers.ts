@@ -21,6 +21,27 @@ const attachedNetwork = z.object({
   Aliases: z.array(z.string()).nullable().optional(),
 });
 
+const mountPoint = z.object({
+  Type: z.string(),
+  /** Of a volume. */
+  Name: z.string().default(""),
+  Source: z.string().default(""),
+  Destination: z.string(),
+  RW: z.boolean(),
+});
+/** A mount as the container really has it. */
+export type MountPoint = z.infer<typeof mountPoint>;
+
+const portBinding = z.object({ HostIp: z.string().default(""), HostPort: z.string().default("") });
+
+const hostSettings = z.object({
+  /** Its limit in bytes; 0 is none. */
+  Memory: z.number().default(0),
+  Privileged: z.boolean().default(false),
+  RestartPolicy: z.object({ Name: z.string().default("") }).default({ Name: "" }),
+  PortBindings: z.record(z.string(), z.array(portBinding).nullable()).nullable().optional(),
+});
+
 const containerDetails = z.object({
   Id: z.string(),
   Name: z.string(),
@@ -36,21 +57,20 @@ const containerDetails = z.object({
     /** Of its first process, on the host; 0 while it does not run. */
     Pid: z.number().default(0),
   }),
-  HostConfig: z.object({ Memory: z.number().default(0) }).default({ Memory: 0 }),
   Config: z.object({
     Image: z.string(),
     Env: z.array(z.string()).nullable().default([]),
     Cmd: z.array(z.string()).nullable().optional(),
+    Entrypoint: z.array(z.string()).nullable().optional(),
+    User: z.string().default(""),
     Labels: z.record(z.string(), z.string()).nullable(),
     Healthcheck: z
       .object({ Test: z.array(z.string()).nullable().optional() })
       .nullable()
       .optional(),
   }),
-  Mounts: z
-    .array(z.object({ Source: z.string().default(""), Destination: z.string() }))
-    .nullish()
-    .transform((mounts) => mounts ?? []),
+  HostConfig: hostSettings.default(hostSettings.parse({})),
+  Mounts: z.array(mountPoint).default([]),
   NetworkSettings: z.object({ Networks: z.record(z.string(), attachedNetwork) }),
 });
 
@@ -93,6 +113,15 @@ export class Containers {
 
   async start(id: string): Promise<void> {
     await ignoring([304], () => this.#engine.raw({ method: "POST", path: `/containers/${id}/start` }));
+  }
+
+  /** Lets a paused container go on; one that is not paused stays as it is. */
+  async resume(id: string): Promise<void> {
+    await ignoring(
+      [404, 409, 500],
+      () => this.#engine.raw({ method: "POST", path: `/containers/${id}/unpause` }),
+      /not paused/,
+    );
   }
 
   /** The last lines that the container wrote, standard output and error together, oldest first. */

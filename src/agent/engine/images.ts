@@ -12,7 +12,13 @@ const image = z.object({
   Os: z.string(),
   Size: z.number(),
   Config: z
-    .object({ Env: z.array(z.string()).nullable().optional(), Cmd: z.array(z.string()).nullable().optional() })
+    .object({
+      Env: z.array(z.string()).nullable().optional(),
+      Cmd: z.array(z.string()).nullable().optional(),
+      Entrypoint: z.array(z.string()).nullable().optional(),
+      User: z.string().optional(),
+      Volumes: z.record(z.string(), z.unknown()).nullable().optional(),
+    })
     .nullable()
     .optional(),
 });

@@ -39,9 +39,15 @@ function containerOf(wanted: ServiceSpec): Container {
     Image: "",
     RestartCount: 0,
     State: { Status: "running", Running: true, Restarting: false, OOMKilled: false, ExitCode: 0, Error: "", Pid: 1 },
-    HostConfig: { Memory: 0 },
-    Config: { Image: wanted.image, Env: [], Labels: {} },
-    Mounts: mounts.map(({ source, target }) => ({ Source: source, Destination: target })),
+    Config: { Image: wanted.image, Env: [], User: "", Labels: {} },
+    HostConfig: { Memory: 0, Privileged: false, RestartPolicy: { Name: "unless-stopped" } },
+    Mounts: mounts.map(({ source, target }) => ({
+      Type: "bind",
+      Name: "",
+      Source: source,
+      Destination: target,
+      RW: false,
+    })),
     NetworkSettings: { Networks: {} },
   };
 }
@@ -57,7 +63,7 @@ test("are written as asked for, in folders that nobody else enters", async () =>
   expect((await stat(sourceOf(web))).mode & 0o777).toBe(0o440);
   for (const path of [join(folder, "files"), join(folder, "files/shop-1")])
     expect((await stat(path)).mode & 0o777).toBe(0o700);
-  expect(await files.drift("services.web", "shop-1", web, containerOf(web))).toEqual([]);
+  expect(await files.drift("shop-1", web, containerOf(web))).toEqual([]);
 });
 
 test("one that was altered is told, and put right in the very file that the container has", async () => {
@@ -65,25 +71,25 @@ test("one that was altered is told, and put right in the very file that the cont
   await files.provide("shop-1", { web });
   const { ino } = await stat(sourceOf(web));
   await writeFile(sourceOf(web), "wrong");
-  const path = 'services.web.files["/run/secrets/token"]';
+  const path = 'files["/run/secrets/token"]';
   const altered = [{ path, message: "/run/secrets/token was altered or removed on the host" }];
-  expect(await files.drift("services.web", "shop-1", web, containerOf(web))).toEqual(altered);
+  expect(await files.drift("shop-1", web, containerOf(web))).toEqual(altered);
   await files.provide("shop-1", { web });
   expect(await readFile(sourceOf(web), "utf8")).toBe("right");
   expect((await stat(sourceOf(web))).ino).toBe(ino);
 
   await rm(sourceOf(web));
-  expect(await files.drift("services.web", "shop-1", web, containerOf(web))).toEqual(altered);
+  expect(await files.drift("shop-1", web, containerOf(web))).toEqual(altered);
   await files.provide("shop-1", { web });
-  expect(await files.drift("services.web", "shop-1", web, containerOf(web))).toEqual([]);
+  expect(await files.drift("shop-1", web, containerOf(web))).toEqual([]);
 });
 
 test("a container that has the content of before is told", async () => {
   const [before, after] = [service({ "/etc/app.conf": "a" }), service({ "/etc/app.conf": "b" })];
   await files.provide("shop-1", { before });
   await files.provide("shop-1", { after });
-  expect(await files.drift("services.web", "shop-1", after, containerOf(before))).toEqual([
-    { path: 'services.web.files["/etc/app.conf"]', message: "/etc/app.conf has another content" },
+  expect(await files.drift("shop-1", after, containerOf(before))).toEqual([
+    { path: 'files["/etc/app.conf"]', message: "/etc/app.conf has another content" },
   ]);
 });
 
@@ -92,7 +98,7 @@ test("those that no service has any more are removed, and with the project all",
   await files.provide("shop-1", { before });
   await files.keepOnly("shop-1", { after });
   expect((await readdir(join(folder, "files/shop-1"))).length).toBe(1);
-  expect(await files.drift("", "shop-1", after, containerOf(after))).toEqual([]);
+  expect(await files.drift("shop-1", after, containerOf(after))).toEqual([]);
   await files.remove("shop-1");
   expect(await readdir(join(folder, "files"))).toEqual([]);
   await files.remove("shop-1");

@@ -70,12 +70,12 @@ export class MountedFiles {
     return rm(join(this.#folder, project), { recursive: true, force: true });
   }
 
-  /** Files that are not on the host as they should be, or that the container does not mount. `path` is the service's. */
-  async drift(path: string, project: string, wanted: ServiceSpec, container: Container): Promise<Drift[]> {
+  /** Files that are not on the host as they should be, or that the container does not mount; paths count from the service. */
+  async drift(project: string, wanted: ServiceSpec, container: Container): Promise<Drift[]> {
     const mounted = new Map(container.Mounts.map(({ Source, Destination }) => [Destination, Source]));
     const entries = Object.entries(wanted.files ?? {}).map(async ([target, file]): Promise<Drift[]> => {
       const source = this.#pathOf(project, file);
-      const at = `${path}.files[${JSON.stringify(target)}]`;
+      const at = `files[${JSON.stringify(target)}]`;
       if (mounted.get(target) !== source) return [{ path: at, message: `${target} has another content` }];
       if (await isAsWanted(source, file)) return [];
       return [{ path: at, message: `${target} was altered or removed on the host` }];

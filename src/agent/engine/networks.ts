@@ -32,6 +32,12 @@ export class Networks {
       .filter((each) => each !== "");
   }
 
+  /** The subnet of a network; undefined where there is no such network. */
+  async subnetOf(name: string): Promise<string | undefined> {
+    const found = await this.#engine.find(network, `/networks/${encodeURIComponent(name)}`);
+    return found?.IPAM.Config?.find((each) => each.Subnet !== undefined)?.Subnet;
+  }
+
   /** Creates the network, or leaves one of that name as it is. */
   async create(name: string, subnet: string, own: Record<string, string>): Promise<void> {
     // CheckDuplicate: the engine would otherwise make a second network of the same name.
@@ -65,6 +71,17 @@ export class Networks {
     );
   }
 
+  /** Takes a container off a network; one that is not on it stays as it is. */
+  async disconnect(name: string, containerId: string): Promise<void> {
+    await ignoring([404], () =>
+      this.#engine.raw({
+        method: "POST",
+        path: `/networks/${encodeURIComponent(name)}/disconnect`,
+        body: { Container: containerId, Force: true },
+      }),
+    );
+  }
+
   /**
    * Removes the network; whatever is still attached (accessories) is detached first, stopped ones too: the engine
    * lets a network go that a stopped container is on, and the container can then never be started again.
@@ -77,13 +94,7 @@ export class Networks {
     const attached = await this.#engine.json(z.array(z.object({ Id: z.string() })), {
       path: `/containers/json?all=true&filters=${filters}`,
     });
-    await Promise.all(
-      attached.map(({ Id }) =>
-        ignoring([404], () =>
-          this.#engine.raw({ method: "POST", path: `${path}/disconnect`, body: { Container: Id, Force: true } }),
-        ),
-      ),
-    );
+    await Promise.all(attached.map(({ Id }) => this.disconnect(name, Id)));
     await ignoring([404], () => this.#engine.raw({ method: "DELETE", path }));
   }
 }

@@ -33,6 +33,7 @@ const migrations = [
     app TEXT, bundle TEXT, digest TEXT, number INTEGER NOT NULL, reason TEXT NOT NULL, at_ms INTEGER NOT NULL,
     PRIMARY KEY (app, bundle, digest)) STRICT;
   `,
+  "CREATE TABLE volumes (name TEXT, app TEXT, PRIMARY KEY (name, app)) STRICT",
 ];
 
 /**

@@ -150,7 +150,9 @@ describe("the withdrawn list", () => {
   test("knows the rollbacks of a ledger from before there was one by their notes", () => {
     const path = join(tmpdir(), `ikoma-ledger-${randomBytes(6).toString("hex")}.db`);
     const old = openDatabase(path);
-    old.exec("DROP TABLE withdrawn; ALTER TABLE deployments DROP COLUMN rollback_to; PRAGMA user_version = 1");
+    old.exec(
+      "DROP TABLE volumes; DROP TABLE withdrawn; ALTER TABLE deployments DROP COLUMN rollback_to; PRAGMA user_version = 1",
+    );
     old.exec(`INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, by, sealed)
       VALUES ('shop', 4, 'v1', 'b', 'd', 'current', 0, 'rollback to #12', 'anna', x'')`);
     old.close();

@@ -1,16 +1,18 @@
 import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
 import type { AccessoriesSpec } from "../../core/deployer/release-spec.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
-import { labels } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
-import { volumeName } from "../engine/volumes.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
-import { containerDrift } from "../reading/container-drift.ts";
+import { needsAnotherContainer } from "../reading/container-drift.ts";
 import { readAccessories } from "../reading/read-parts.ts";
-import { addressOn, reattachToCurrent } from "./accessory-networks.ts";
-import { accessoriesProject, place, renderAccessories } from "./compose-project.ts";
+import { reattachToCurrent } from "./accessory-networks.ts";
+import { accessoriesAsComposed, accessoryContainers, isOfRelease } from "./accessory-project.ts";
+import { accessoriesProject } from "./compose-project.ts";
+import { restoreContainers } from "./restore-containers.ts";
+import { removeImpostors } from "./impostors.ts";
+import { ensureVolumes } from "./required-volumes.ts";
 
 const defaultHealth = releaseSpec.shape.health.parse(undefined);
 /** A database's first start initialises its files. */
@@ -19,9 +21,10 @@ const accessoryTimeoutSeconds = 120;
 /** Brings the long-lived services to what is asked for; compose recreates only those whose definition changed. */
 export async function applyAccessories(
   host: Host,
-  { spec }: OperationInput<"accessories.apply">,
+  { spec, recreateVolumes }: OperationInput<"accessories.apply">,
   op: OperationContext,
 ): Promise<OperationResult<"accessories.apply">> {
+  await ensureVolumes(host, spec, recreateVolumes);
   const before = await readAccessories(host, spec.app, spec);
   const known = host.parts.get(spec.app, "accessories", accessoriesSpec);
   const isKnown = known !== undefined && host.vault.keyedDigest(known) === host.vault.keyedDigest(spec);
@@ -33,19 +36,19 @@ export async function applyAccessories(
   await op.enter("network");
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
   await host.networks.create(project, subnet, ownLabels(spec.app, "accessories"));
-  for (const [name, volume] of Object.entries(spec.volumes))
-    await host.volumes.ensure(volumeName(spec.app, name, volume), spec.app, volume);
 
   await host.files.provide(project, spec.services);
 
   await op.enter("starting");
-  const placements = place(spec.services, subnet, await addressesHeld(host, spec, project));
-  const names = placements.map((each) => each.key);
+  const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
+  const rendered = accessoriesAsComposed(host, spec, subnet, containers);
+  const names = Object.keys(rendered.services);
   op.step("start", names.join(", "));
   await removeDropped(host, spec.app, names);
+  await removeImpostors(host, project, names);
+  await restoreContainers(host, rendered, containers, isOfRelease(spec.app));
   const restarts = await restartCounts(host.containers, ownLabels(spec.app, "accessories"));
   try {
-    const rendered = renderAccessories(spec, placements, host.files);
     await host.compose.up(rendered, names, op.signal);
     await host.compose.up(rendered, await alteredByHand(host, spec), op.signal, true);
 
@@ -69,32 +72,8 @@ export async function applyAccessories(
  */
 async function alteredByHand(host: Host, spec: AccessoriesSpec): Promise<string[]> {
   const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
-  const keys = containers.map(async (each) => {
-    const wanted = spec.services[each.Config.Labels?.[labels.service] ?? ""];
-    if (wanted === undefined) return [];
-    const drift = [
-      ...containerDrift("", "", wanted, each, await host.images.inspect(wanted.image)),
-      ...(await host.files.drift("", accessoriesProject(spec.app), wanted, each)),
-    ];
-    return drift.every(({ path }) => path === ".state")
-      ? []
-      : [each.Config.Labels?.["com.docker.compose.service"] ?? ""];
-  });
-  return (await Promise.all(keys)).flat();
-}
-
-/** Addresses that the accessories have already; a database is not to be restarted because a cache came before it. */
-async function addressesHeld(host: Host, spec: AccessoriesSpec, network: string): Promise<Map<string, string>> {
-  const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
-  return new Map(
-    containers.flatMap((each): [string, string][] => {
-      const address = addressOn(network, each);
-      const service = each.Config.Labels?.[labels.service] ?? "";
-      const key = each.Config.Labels?.["com.docker.compose.service"];
-      const stays = address !== undefined && address !== "" && Object.hasOwn(spec.services, service);
-      return key !== undefined && stays ? [[key, address]] : [];
-    }),
-  );
+  const all = await accessoryContainers(host, spec, containers);
+  return all.filter((each) => needsAnotherContainer(each.drift)).map((each) => each.key);
 }
 
 /** Stops and removes the containers and their network. Volumes stay: data is only ever removed by a purge that names it. */

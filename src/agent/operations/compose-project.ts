@@ -16,6 +16,9 @@ export interface Placement {
   address: string;
 }
 
+/** To render a project whose network is gone: no container can have an address of it. */
+export const noSubnet = "0.0.0.0/26";
+
 const firstServiceIndex = 2; // 1 is the gateway
 const lastIndex = 61;
 

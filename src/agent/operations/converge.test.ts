@@ -135,6 +135,6 @@ describe("what is read of a release", () => {
     await deploy("v1", { services: { web } });
     await on.host.containers.stopAndRemove(on.engine.named("shop-1-web-2-1")?.Id ?? "");
     const { drift } = await readPart(on.host, "shop", "release", aRelease(on, "v1", { services: { web } }).spec);
-    expect(drift[0]).toEqual({ path: "services.web", message: "web: 1 of 2 containers missing" });
+    expect(drift[0]).toMatchObject({ path: "services.web", message: "web: 1 of 2 containers missing" });
   });
 });

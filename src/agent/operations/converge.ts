@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import { routePath } from "../edge/edge-names.ts";
+import { usualWeight } from "../edge/edge.ts";
 import type { EdgeRoute, EdgeView } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
-import { deploymentOfServer, releaseProject } from "./compose-project.ts";
+import { deploymentOfServer, noSubnet, place, releaseProject } from "./compose-project.ts";
+import { removeImpostors } from "./impostors.ts";
 import { removeHooks } from "./hooks.ts";
 import { keepWithinBudget } from "./image-budget.ts";
 import { removeUnusedImages } from "./unused-images.ts";
@@ -56,6 +58,7 @@ export async function isRouted(host: Host, app: string): Promise<boolean> {
     `${each.name} ${each.address} ${each.port}`;
   const route = (each: EdgeRoute): string => `${each.path} ${each.service} ${each.port}`;
   return (
+    serving.every((each) => each.weight === usualWeight) &&
     sameTexts(serving.map(server), wanted.servers.map(server)) &&
     sameTexts(
       served.routes.map(route),
@@ -95,6 +98,9 @@ async function retire(
   const containers = await host.containers.list(ownLabels(app, "release", number));
   await Promise.all(containers.map((each) => host.containers.stopAndRemove(each.Id)));
   const project = releaseProject(app, number);
+  const spec = host.deployments.input(app, number)?.spec;
+  const keys = spec === undefined ? [] : place(spec.services, noSubnet).map((each) => each.key);
+  await removeImpostors(host, project, keys);
   await Promise.all([host.networks.remove(project), host.files.remove(project)]);
   host.subnets.release(project);
 }

@@ -53,7 +53,12 @@ export function operationContext(host: Host, owner: ContextOwner): OperationCont
 async function holdAt(host: Host, phase: string, signal: AbortSignal): Promise<void> {
   const known: readonly string[] = releasePhases;
   if (!known.includes(phase)) return;
-  while (existsSync(join(host.paths.hold, phase))) await sleep(holdPollMs, undefined, { signal });
+  while (isHeld(host, phase)) await sleep(holdPollMs, undefined, { signal });
+}
+
+/** Whether the host's owner holds what has this name: a phase, or the agent's own look around (`sweep`). */
+export function isHeld(host: Host, name: string): boolean {
+  return existsSync(join(host.paths.hold, name));
 }
 
 function shortened(text: string): string {

@@ -24,6 +24,7 @@ export async function purgeApp(
   await op.enter("deleting");
   for (const name of volumes) {
     await host.volumes.removeOwn(name, app);
+    host.knownVolumes.forget(name);
     op.step("volume", `${name} is deleted`);
   }
   const images = host.imageUse.of(app);

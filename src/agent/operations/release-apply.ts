@@ -8,6 +8,8 @@ import type { Host, OperationContext } from "../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../ledger/deployments.ts";
 import type { OperationResult } from "../protocol.ts";
 import { readRelease, servicesOf } from "../reading/read-release.ts";
+import { recreateAlteredWorkers } from "./altered-workers.ts";
+import { ensureVolumes } from "./required-volumes.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "./converge.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
@@ -26,6 +28,7 @@ const undoPatienceMs = 5000;
  */
 export async function applyRelease(host: Host, input: ReleaseInput, op: OperationContext): Promise<Result> {
   const digest = host.vault.keyedDigest(input.spec);
+  await ensureVolumes(host, input.spec, input.recreateVolumes);
   const current = host.deployments.current(input.spec.app);
   if (current?.digest === digest) {
     const standing = await keepOrHeal(host, input, current, op);
@@ -74,6 +77,7 @@ async function keepOrHeal(
   op.step("repair", before.drift.map((each) => each.message).join("; "));
   try {
     const placements = await bringUp(host, input.spec, current, op);
+    await recreateAlteredWorkers(host, input.spec, current.number, placements);
     await startWorkers(host, input.spec, current.number, placements, op);
     await restoreRouting(host, app);
   } catch (error) {

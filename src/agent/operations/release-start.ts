@@ -1,7 +1,6 @@
 import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
 import { hostNameOf } from "../edge-from-ledger.ts";
 import { ownLabels } from "../engine/networks.ts";
-import { volumeName } from "../engine/volumes.ts";
 import type { ComposeProject } from "../engine/compose.ts";
 import { startError } from "../gate/gate-failure.ts";
 import { restartCounts, waitUntilHealthy } from "../gate/health-gate.ts";
@@ -11,6 +10,7 @@ import type { LedgerDeployment } from "../ledger/deployments.ts";
 import { attachAccessories } from "./accessory-networks.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "./compose-project.ts";
 import type { Placement } from "./compose-project.ts";
+import { restoreContainers } from "./restore-containers.ts";
 
 /** Network, containers, health: everything before the edge hears of the release. `beforeStart` has the network already. */
 export async function bringUp(
@@ -26,19 +26,17 @@ export async function bringUp(
   const placements = place(spec.services, subnet);
   host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
   await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
-  await Promise.all([
-    attachAccessories(host, spec.app, project, subnet),
-    ensureVolumes(host, spec),
-    host.files.provide(project, spec.services),
-  ]);
+  await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
 
   await op.enter("starting");
   await beforeStart();
   const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
-  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", deployment.number));
+  const own = ownLabels(spec.app, "release", deployment.number);
+  const before = await restartCounts(host.containers, own);
   const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, deployment.number, webs, before);
   const composed = renderRelease(spec, deployment.number, placements, host.files);
+  await restoreContainers(host, composed, await host.containers.list(own));
   await startAll(host, composed, webs, targets, op);
 
   await op.enter("gating");
@@ -100,12 +98,4 @@ export async function gateTargets(
       ...(port === undefined ? {} : { http: { address: placement.address, port, host: hostNameOf(host, spec.app) } }),
     };
   });
-}
-
-async function ensureVolumes(host: Host, spec: ReleaseSpec): Promise<void> {
-  await Promise.all(
-    Object.entries(spec.volumes).map(([name, volume]) =>
-      host.volumes.ensure(volumeName(spec.app, name, volume), spec.app, volume),
-    ),
-  );
 }

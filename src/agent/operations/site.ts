@@ -5,6 +5,7 @@ import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeView } from "../edge/edge.ts";
 import { edgeView } from "../edge-from-ledger.ts";
 import type { Host } from "../host.ts";
+import { certificateDrift } from "../reading/site-certificate.ts";
 
 /**
  * Gives an app another site, or none. One that the edge cannot serve (a host name that another app has, a bad
@@ -28,6 +29,10 @@ export async function changeSite(host: Host, app: string, site: SiteSpec | undef
     setSite(host, app, before);
     throw error;
   }
+  const certificate = await certificateDrift(host, app, site?.certificatePem);
+  // HAProxy may have been started from altered files: what it runs is not known to be what was written.
+  const isAltered = certificate.length > 0 || (await host.edge.alteredFiles()).length > 0;
+  if (isAltered) await host.edge.rewrite(() => edgeView(host));
   return {};
 }
 

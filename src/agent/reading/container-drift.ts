@@ -1,60 +1,60 @@
-import type { ServiceSpec } from "../../core/deployer/release-spec.ts";
+import type { ComposeProject } from "../engine/compose.ts";
 import type { Container } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
 import type { Drift } from "../protocol.ts";
+import { environmentDrift } from "./environment-drift.ts";
+import { mountDrift } from "./mount-drift.ts";
+import { networkDrift } from "./network-drift.ts";
+import { settingsDrift } from "./settings-drift.ts";
 
-/** How a container differs from what its service asks for. `path` is the service's property path. */
-export function containerDrift(
-  path: string,
-  name: string,
-  wanted: ServiceSpec,
-  container: Container,
-  image: Image | undefined,
-): Drift[] {
-  const found: Drift[] = [];
-  const { Status, ExitCode, Running, Restarting } = container.State;
-  // In a crash loop the engine calls it both.
-  if (!Running || Restarting)
-    found.push({ path: `${path}.state`, message: `${name}: the container is ${Status} (exit code ${ExitCode})` });
-  if (container.Config.Image !== wanted.image)
-    found.push({ path: `${path}.image`, message: `${name}: the container runs ${container.Config.Image}` });
-  found.push(...environmentDrift(path, name, wanted.environment, container.Config.Env ?? [], image));
-  return found;
+/** A service's definition as it was given to compose. */
+export type ComposedService = ComposeProject["services"][string];
+
+/** What compose was told of one container. */
+export interface WantedContainer {
+  /** Name of the service. */
+  name: string;
+  service: ComposedService;
+  /** Volumes of the project, by their names in its services. */
+  volumes: ComposeProject["volumes"];
+  /** Where the service's files are, which are held against their content elsewhere. */
+  files: ReadonlySet<string>;
+  /** The one network of the project. */
+  network: string;
+  /** Whether it may be on this network as well. */
+  mayJoin: (network: string) => boolean;
 }
 
-/** Names only: a value may be a secret. */
-function environmentDrift(
-  path: string,
-  name: string,
-  wanted: Record<string, string>,
-  actual: string[],
-  image: Image | undefined,
-): Drift[] {
-  const has = environmentMap(actual);
-  const fromImage = environmentMap(image?.Config?.Env ?? []);
-  const differing = Object.entries(wanted).filter(([key, value]) => has.get(key) !== value);
-  // Without the image nobody can tell what came from it.
-  const extra =
-    image === undefined
-      ? []
-      : [...has].filter(([key, value]) => !Object.hasOwn(wanted, key) && fromImage.get(key) !== value);
-  return [
-    ...differing.map(([key]) => ({
-      path: `${path}.environment.${key}`,
-      message: `${name}: the variable ${key} ${has.has(key) ? "has another value" : "is not set"}`,
-    })),
-    ...extra.map(([key]) => ({
-      path: `${path}.environment.${key}`,
-      message: `${name}: the variable ${key} was added`,
-    })),
+/**
+ * How a container differs from what compose was told; `path` counts from the service. The container's own labels say
+ * nothing about it: somebody who made it by hand may have copied them.
+ */
+export function containerDrift(wanted: WantedContainer, container: Container, image: Image | undefined): Drift[] {
+  const drift = [
+    ...stateDrift(container),
+    ...imageDrift(wanted.service, container),
+    ...environmentDrift(wanted.service, container, image),
+    ...settingsDrift(wanted.service, container, image),
+    ...mountDrift(wanted, container, image),
+    ...networkDrift(wanted, container),
   ];
+  return drift.map((each) => ({ ...each, message: `${wanted.name}: ${each.message}` }));
 }
 
-function environmentMap(entries: string[]): Map<string, string> {
-  return new Map(
-    entries.map((each) => {
-      const at = each.indexOf("=");
-      return at < 0 ? [each, ""] : [each.slice(0, at), each.slice(at + 1)];
-    }),
-  );
+/** Whether only another container puts it right: one that is down or off its network can stay. */
+export function needsAnotherContainer(drift: readonly Drift[]): boolean {
+  return drift.some(({ path }) => path !== "state" && path !== "networks");
+}
+
+function stateDrift({ State }: Container): Drift[] {
+  // In a crash loop the engine calls it running as well; one that is paused too.
+  if (State.Status === "running") return [];
+  const message = `the container is ${State.Status} (exit code ${State.ExitCode})`;
+  return [{ path: "state", message, wanted: "running", found: State.Status }];
+}
+
+function imageDrift(service: ComposedService, { Config }: Container): Drift[] {
+  if (Config.Image === service["image"]) return [];
+  const wanted = String(service["image"]);
+  return [{ path: "image", message: `the container runs ${Config.Image}`, wanted, found: Config.Image }];
 }

@@ -3,13 +3,15 @@ import type { AccessoriesSpec, SiteSpec } from "../../core/deployer/release-spec
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
-import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";
-import { accessoriesProject, releaseProject } from "../operations/compose-project.ts";
+import { accessoryContainers } from "../operations/accessory-project.ts";
+import { releaseProject } from "../operations/compose-project.ts";
 import { operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
-import { containerDrift } from "./container-drift.ts";
+import { inItsPlace } from "./composed-drift.ts";
 import { readRelease } from "./read-release.ts";
+import { certificateDrift } from "./site-certificate.ts";
+import { volumeDrift } from "./volume-drift.ts";
 
 /** Reads a part of an app from the host and holds it against what the caller expects (null: nothing). */
 export async function readPart(host: Host, app: string, part: Part, expected: unknown): Promise<PartView> {
@@ -41,56 +43,56 @@ export async function readAccessories(
   const exists = containers.length > 0 || host.parts.get(app, "accessories", accessoriesSpec) !== undefined;
   if (expected === undefined) return { exists, drift: [], services };
   const drift = await Promise.all([
-    ...Object.keys(expected.services).map((name) => accessoryDrift(host, app, name, expected, containers)),
-    ...Object.entries(expected.volumes).map(async ([name, spec]): Promise<Drift[]> => {
-      if (await host.volumes.exists(volumeName(app, name, spec))) return [];
-      return [{ path: `volumes.${name}`, message: `the volume ${volumeName(app, name, spec)} is missing` }];
-    }),
+    servicesDrift(host, expected, containers),
+    volumeDrift(host, app, expected.volumes),
   ]);
   return { exists, drift: drift.flat(), services };
 }
 
-async function accessoryDrift(
+async function servicesDrift(
   host: Host,
-  app: string,
-  name: string,
   expected: AccessoriesSpec,
-  containers: Container[],
+  containers: readonly Container[],
 ): Promise<Drift[]> {
-  const path = `services.${name}`;
-  const wanted = expected.services[name];
-  const container = containers.find((each) => serviceOf(each) === name);
-  if (wanted === undefined || container === undefined) return [{ path, message: `${name}: the container is missing` }];
-  const image = await host.images.inspect(wanted.image);
+  const { app } = expected;
   const current = host.deployments.current(app);
   const network = current === undefined ? undefined : releaseProject(app, current.number);
-  const isDetached = network !== undefined && !(network in container.NetworkSettings.Networks);
-  return [
-    ...containerDrift(path, name, wanted, container, image),
-    ...(await host.files.drift(path, accessoriesProject(app), wanted, container)),
-    ...(isDetached
-      ? [
-          {
-            path: `${path}.networks`,
-            message: `${name}: the container is not attached to the release's network ${network}`,
-          },
-        ]
-      : []),
-  ];
+  const all = await accessoryContainers(host, expected, containers);
+  return all.flatMap((each): Drift[] => {
+    const { service, container, drift } = each;
+    const path = `services.${service}`;
+    if (container === undefined)
+      return [{ path, message: `${service}: the container is missing${inItsPlace([each])}` }];
+    const found = drift.map((one) => ({ ...one, path: `${path}.${one.path}` }));
+    const endpoint = network === undefined ? undefined : container.NetworkSettings.Networks[network];
+    if (network === undefined || endpoint?.Aliases?.includes(service) === true) return found;
+    const how = endpoint === undefined ? "not attached to" : "not found by its name on";
+    const message = `${service}: the container is ${how} the release's network ${network}`;
+    return [...found, { path: `${path}.networks`, message, wanted: network }];
+  });
 }
 
+/** The edge's files are everybody's: each app tells of them, and the first that is applied puts them right. */
 async function readSite(
   host: Host,
   app: string,
   expected: SiteSpec | undefined,
 ): Promise<Omit<PartView, "generation">> {
   const exists = host.parts.get(app, "site", siteSpec) !== undefined;
-  const { domains } = await host.edge.served(app);
-  const differs =
-    expected !== undefined && exists && [...domains].sort().join(" ") !== [...expected.domains].sort().join(" ");
-  const drift = differs
-    ? [{ path: "domains", message: `the edge serves ${domains.length === 0 ? "every host name" : domains.join(", ")}` }]
-    : [];
+  if (expected === undefined || !exists) return { exists, drift: [], services: {} };
+  const [{ domains }, altered, certificate] = await Promise.all([
+    host.edge.served(app),
+    host.edge.alteredFiles(),
+    certificateDrift(host, app, expected.certificatePem),
+  ]);
+  const [served, wanted] = [domains, expected.domains].map((each) => each.toSorted().join(", ") || "every host name");
+  const files = altered.map((found) => ({
+    path: "configuration",
+    message: `${found} of the edge was altered on disk`,
+    found,
+  }));
+  const drift: Drift[] = [...files, ...certificate];
+  if (served !== wanted) drift.push({ path: "domains", message: `the edge serves ${served}`, wanted, found: served });
   return { exists, drift, services: {} };
 }
 
@@ -105,7 +107,11 @@ async function readBundle(
   );
   const drift = found
     .filter((each) => each.image === undefined)
-    .map((each) => ({ path: "images", message: `the image ${each.reference} is not on the host` }));
+    .map((each) => ({
+      path: "images",
+      message: `the image ${each.reference} is not on the host`,
+      wanted: each.reference,
+    }));
   return { exists, drift, services: {} };
 }
 

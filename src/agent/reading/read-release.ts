@@ -1,12 +1,23 @@
 import type { ReleaseSpec, Route } from "../../core/deployer/release-spec.ts";
-import type { EdgeServerState } from "../edge/edge.ts";
+import { usualWeight } from "../edge/edge.ts";
+import type { EdgeServer, EdgeServerState } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
-import { deploymentOfServer, place, releaseProject } from "../operations/compose-project.ts";
+import {
+  deploymentOfServer,
+  edgeServersOf,
+  noSubnet,
+  place,
+  releaseProject,
+  renderRelease,
+} from "../operations/compose-project.ts";
+import type { Placement } from "../operations/compose-project.ts";
 import type { Drift, PartView, ServiceStatus } from "../protocol.ts";
-import { containerDrift } from "./container-drift.ts";
+import { composedContainers, inItsPlace } from "./composed-drift.ts";
+import type { ComposedContainer } from "./composed-drift.ts";
+import { volumeDrift } from "./volume-drift.ts";
 
 type ReleaseView = Omit<PartView, "generation">;
 
@@ -25,10 +36,13 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
   const digest = host.deployments.find(app, number)?.digest;
   const identity = digest === undefined ? {} : { digest };
   if (expected === undefined) return { ...view, ...identity, drift: [] };
+  const subnet = (await host.networks.subnetOf(releaseProject(app, number))) ?? noSubnet;
+  const placements = place(expected.services, subnet);
   const drift = [
-    ...(await servicesDrift(host, expected, containers, releaseProject(app, number))),
+    ...(await servicesDrift(host, expected, number, placements, containers)),
+    ...(await volumeDrift(host, app, expected.volumes)),
     ...routesDrift(expected.routes, served.routes),
-    ...serversDrift(expected, number, containers, ready),
+    ...serversDrift(expected, number, placements, ready),
   ];
   return { ...view, ...identity, drift };
 }
@@ -58,23 +72,34 @@ function newestRunning(containers: readonly Container[]): number | undefined {
 async function servicesDrift(
   host: Host,
   expected: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
   containers: readonly Container[],
-  project: string,
 ): Promise<Drift[]> {
-  const perService = await Promise.all(
-    Object.entries(expected.services).map(async ([name, wanted]) => {
-      if (wanted.kind === "job") return [];
-      const path = `services.${name}`;
-      const own = containers.filter((each) => each.Config.Labels?.[labels.service] === name);
-      const count = place({ [name]: wanted }, "10.0.0.0/26").length;
-      const image = await host.images.inspect(wanted.image);
-      const missing =
-        own.length < count ? [{ path, message: `${name}: ${count - own.length} of ${count} containers missing` }] : [];
-      const files = await Promise.all(own.map((each) => host.files.drift(path, project, wanted, each)));
-      return [...missing, ...own.flatMap((each) => containerDrift(path, name, wanted, each, image)), ...files.flat()];
-    }),
-  );
-  return perService.flat();
+  const all = await releaseContainers(host, expected, number, placements, containers);
+  return Object.keys(expected.services).flatMap((name) => {
+    const own = all.filter((each) => each.service === name);
+    const missing = own.filter((each) => each.container === undefined).length;
+    const path = `services.${name}`;
+    const found = own.flatMap((each) => each.drift.map((drift) => ({ ...drift, path: `${path}.${drift.path}` })));
+    if (missing === 0) return found;
+    const message = `${name}: ${missing} of ${own.length} containers missing${inItsPlace(own)}`;
+    return [{ path, message, wanted: String(own.length), found: String(own.length - missing) }, ...found];
+  });
+}
+
+/** What there should be of a release, and what there is. */
+export async function releaseContainers(
+  host: Host,
+  spec: ReleaseSpec,
+  number: number,
+  placements: readonly Placement[],
+  containers: readonly Container[],
+): Promise<ComposedContainer[]> {
+  return composedContainers(host, renderRelease(spec, number, placements, host.files), {
+    services: spec.services,
+    containers,
+  });
 }
 
 function routesDrift(wanted: readonly Route[], served: readonly Route[]): Drift[] {
@@ -93,30 +118,46 @@ function routesDrift(wanted: readonly Route[], served: readonly Route[]): Drift[
   ];
 }
 
-/** Every web container must be a server of the edge, at the address it really has, and nothing else may be. */
+/** Every web container must be a server of the edge, at the address that it was given, and nothing else may be. */
 function serversDrift(
   expected: ReleaseSpec,
   number: number,
-  containers: readonly Container[],
+  placements: readonly Placement[],
   ready: readonly EdgeServerState[],
 ): Drift[] {
-  const routed = new Set(expected.routes.map((each) => each.service));
-  const addresses = containers
-    .filter((each) => routed.has(each.Config.Labels?.[labels.service] ?? ""))
-    .flatMap((each) => Object.values(each.NetworkSettings.Networks).map((network) => network.IPAddress))
-    .filter((each) => each !== "");
-  const missing = addresses.filter((address) => !ready.some((each) => each.address === address));
-  const foreign = ready.filter((each) => deploymentOfServer(each.name) !== number || !addresses.includes(each.address));
+  const wanted = edgeServersOf(expected, number, placements);
+  const isSame = (server: EdgeServer, each: EdgeServerState): boolean =>
+    each.name === server.name && each.address === server.address && each.port === server.port;
+  const missing = wanted.filter((server) => !ready.some((each) => isSame(server, each)));
+  const foreign = ready.filter((each) => !wanted.some((server) => isSame(server, each)));
   const none =
-    routed.size > 0 && ready.length === 0 ? [{ path: "routes", message: "the edge has no server for the app" }] : [];
+    wanted.length > 0 && ready.length === 0 ? [{ path: "routes", message: "the edge has no server for the app" }] : [];
   return [
     ...none,
-    ...missing.map((address) => ({ path: "routes", message: `the edge does not serve the container at ${address}` })),
-    ...foreign.map((each) => ({
+    ...weightDrift(ready),
+    ...missing.map(({ address, port }) => ({
       path: "routes",
-      message: `the edge serves ${each.name} at ${each.address}, which is no container of #${number}`,
+      message: `the edge does not serve the container at ${address}`,
+      wanted: `${address}:${port}`,
+    })),
+    ...foreign.map(({ name, address, port }) => ({
+      path: "routes",
+      message: `the edge serves ${name} at ${address}, which is no container of #${number}`,
+      found: `${address}:${port}`,
     })),
   ];
+}
+
+/** A server of another weight gets more or fewer requests than its share; one without gets none. */
+function weightDrift(ready: readonly EdgeServerState[]): Drift[] {
+  return ready
+    .filter((each) => each.weight !== usualWeight)
+    .map((each) => ({
+      path: "routes",
+      message: `the edge gives ${each.name} the weight ${each.weight}`,
+      wanted: String(usualWeight),
+      found: String(each.weight),
+    }));
 }
 
 function statuses(containers: readonly Container[], ready: readonly EdgeServerState[]): Record<string, ServiceStatus> {

@@ -25,5 +25,5 @@ export async function readStatus(host: Host, runner: OperationRunner): Promise<R
       };
     }),
   );
-  return { apps };
+  return { apps, repairs: [...host.repairs.all] };
 }

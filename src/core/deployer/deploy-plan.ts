@@ -68,11 +68,16 @@ export function changesAnything(plan: DeployPlan): boolean {
   return plan.entries.some((entry) => entry.operation !== "same");
 }
 
-function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
-  const { urn, type, name, operation, changes, drift, driftUnknown } = resource;
-  const part = type.startsWith(typePrefix)
+/** `release` of `ikoma:vps:Release`; the last word of the types of others. */
+export function partOfType(type: string): string {
+  return type.startsWith(typePrefix)
     ? type.slice(typePrefix.length).toLowerCase()
     : (type.split(/[:/]/).at(-1) ?? type);
+}
+
+function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
+  const { urn, type, name, operation, changes, drift, driftUnknown } = resource;
+  const part = partOfType(type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
   return {

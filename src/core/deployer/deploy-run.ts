@@ -25,6 +25,8 @@ export interface DeployRun {
   readonly edit: AppEdit | undefined;
   /** Change only this app, where the stack has several; the others stay as they are, even if their settings changed. */
   readonly onlyApp?: string;
+  /** Volumes that may be made anew, empty, where they are gone from the host. */
+  readonly recreateVolumes?: readonly string[];
   /** For the stack's history. */
   readonly message?: string;
   /** How long to wait for another run, in ms; 0 does not wait. */
@@ -57,7 +59,7 @@ export async function runDeploy(run: DeployRun): Promise<DeployRunResult> {
 
 async function runEngine(run: DeployRun, configFile: string | undefined): Promise<DeployRunResult> {
   const { runStack } = await import("../engine/run-stack.ts");
-  const { project, listener, message, onlyApp } = run;
+  const { project, listener, message, onlyApp, recreateVolumes } = run;
   const inputs = new InputsCollector();
   const builder = new PlanBuilder();
   const told = new Set<string>();
@@ -86,6 +88,7 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
       listener.onRepair(text);
     },
     ...(onlyApp !== undefined && { env: targeted(onlyApp) }),
+    ...(recreateVolumes !== undefined && { recreateVolumes }),
     ...(configFile !== undefined && { configFile }),
     ...(message !== undefined && { message }),
   });
@@ -99,6 +102,6 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
  * The engine takes each of its options from the environment too; this is `--target`. All resources of an app are named
  * for it; providers come along, because what is new may need one.
  */
-function targeted(app: string): Record<string, string> {
+export function targeted(app: string): Record<string, string> {
   return { PULUMI_OPTION_TARGET: `**::${app},**::pulumi:providers:ikoma::*` };
 }

@@ -20,6 +20,8 @@ export interface HostStatus {
     readonly answerMs: number;
   };
   readonly apps?: Result<"app.status">["apps"];
+  /** What the agent put right by itself since it was started. */
+  readonly repairs?: Result<"app.status">["repairs"];
   readonly error?: { readonly code: string; readonly message: string; readonly hint: string };
 }
 
@@ -29,13 +31,13 @@ export async function readHostStatus(name: string, host: HostConfig): Promise<Ho
   const agent = openAgent(host);
   try {
     const startedMs = performance.now();
-    const [{ apps }] = [await agent.call("app.status", {})];
+    const { apps, repairs } = await agent.call("app.status", {});
     const connectMs = Math.round(performance.now() - startedMs);
     const askedMs = Date.now();
     const handshake = await agent.handshake();
     const answeredMs = Date.now();
     const clockSkewMs = Math.round(handshake.clockMs - (askedMs + answeredMs) / 2);
-    return { ...base, agent: { ...handshake, clockSkewMs, connectMs, answerMs: answeredMs - askedMs }, apps };
+    return { ...base, agent: { ...handshake, clockSkewMs, connectMs, answerMs: answeredMs - askedMs }, apps, repairs };
   } catch (thrown) {
     const { code, message, hint } = toIkomaError(thrown);
     return { ...base, error: { code, message, hint } };

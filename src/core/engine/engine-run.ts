@@ -1,6 +1,7 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
 import type { HostAccess } from "../../provider/agent-access.ts";
 import type { CurrentConfig } from "../../provider/provider-config.ts";
+import type { ReadReport } from "../../provider/read-report.ts";
 import { providerVersion } from "../../provider/version.ts";
 import { isOffline, offlineRefusal } from "../config/offline.ts";
 import { IkomaError } from "../errors.ts";
@@ -11,6 +12,8 @@ import { addEventLog, addProgram } from "./engine-server.ts";
 import { loadLanguageServer, type LanguageServer, type ProgramLoader } from "./language-server.ts";
 import { countPlan, PlanBuilder, shownOutputs, type PlanCounts, type PlannedResource } from "./plan.ts";
 import { readHostReach, stackConfigFile } from "./stack-config-file.ts";
+
+export type { ReadFinding, ReadReport } from "../../provider/read-report.ts";
 
 /** What may be done with a stack. `drift` reads what really runs and changes nothing, not even the state. */
 export type StackOperation = "preview" | "up" | "refresh" | "drift" | "destroy";
@@ -37,6 +40,10 @@ export interface EngineRun {
   onEvent?: (event: EngineEvent) => void;
   /** What operations on hosts do, by the resource they belong to. */
   onProviderEvent?: (urn: string, event: OperationEvent) => void;
+  /** Volumes that may be made anew, empty, where they are gone. */
+  recreateVolumes?: readonly string[];
+  /** What each read found. With it a host that cannot be read does not fail the run. */
+  onRead?: (report: ReadReport) => void;
 }
 
 /** What a run that went well has done, or, for a preview, would do. */
@@ -68,6 +75,8 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
     current,
     version: providerVersion,
     onEvent: (urn, event) => run.onProviderEvent?.(urn, event),
+    ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
+    ...(run.onRead !== undefined && { onRead: run.onRead }),
     onFailure: (_urn, error) => {
       fail(error);
     },

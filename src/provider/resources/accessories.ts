@@ -9,7 +9,7 @@ export const accessories = appPart({
   apply: "accessories.apply",
   remove: "accessories.remove",
   app: (inputs) => inputs.app,
-  operation: (spec, redact) => ({ spec, redact }),
+  operation: (spec, run) => ({ spec, ...run }),
   expected: (inputs) => inputs,
   computed: (result) => ({ status: result.services }),
 });

@@ -6,6 +6,14 @@ import type { Computed, ResourceCall, ResourceHandler } from "../resource-handle
 
 type Removal = "bundle.remove" | "accessories.remove" | "release.remove" | "site.remove";
 
+/** What an operation is told of the run that it is part of. */
+export interface RunFacts {
+  /** Texts that its log must not show. */
+  redact: string[];
+  /** Only where there are some: an older agent does not know it. */
+  recreateVolumes?: string[];
+}
+
 /** What makes one part of an app different from the others. */
 export interface AppPart<Schema extends z.ZodObject, Apply extends OperationKind> {
   token: string;
@@ -15,8 +23,8 @@ export interface AppPart<Schema extends z.ZodObject, Apply extends OperationKind
   apply: Apply;
   remove: Removal;
   app(inputs: z.infer<Schema>): string;
-  /** What the operation takes. `redact`: texts that its log must not show. */
-  operation(inputs: z.infer<Schema>, redact: string[]): OperationInput<Apply>;
+  /** What the operation takes besides what is said of the run. */
+  operation(inputs: z.infer<Schema>, run: RunFacts): OperationInput<Apply>;
   /** What `part.read` is to compare with. */
   expected(inputs: z.infer<Schema>): unknown;
   /** What of the operation's result belongs into the state. */
@@ -41,7 +49,9 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
 
   async function apply(call: ResourceCall, inputs: z.infer<Schema>, generation: number | null): Promise<Computed> {
     const agent = await call.host.agent();
-    const input = definition.operation(inputs, [...call.secrets]);
+    const recreateVolumes = [...call.recreateVolumes];
+    const facts = { redact: [...call.secrets], ...(recreateVolumes.length > 0 && { recreateVolumes }) };
+    const input = definition.operation(inputs, facts);
     const key = operationKey(call.urn, input, generation);
     const { onEvent, signal } = call;
     const outcome = await agent.runOperation(definition.apply, {

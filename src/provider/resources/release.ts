@@ -34,7 +34,7 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, rollbackTo, keep, bake, ...spec }, redact) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, bake, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
@@ -42,7 +42,7 @@ export const release = appPart({
     ...(rollbackTo !== undefined && { rollbackTo }),
     keep,
     bake,
-    redact,
+    ...run,
   }),
   expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isBesidesSpec(name))),
   computed: ({ number, digest, services }) => ({ number, digest, status: services }),

@@ -1,7 +1,9 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { IkomaError } from "../../../src/core/errors.ts";
+import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,
   EdgeApp,
@@ -36,6 +38,8 @@ export class FakeEdge implements Edge {
   onDisk: EdgeView | undefined;
   /** Fails the calls of these names with the error, until it is taken out. */
   readonly failures = new Map<keyof Edge, Error>();
+  /** Files of the configuration that a hand has changed. */
+  readonly altered = new Set<string>();
   /** Names of the calls that changed something, in order. */
   readonly calls: string[] = [];
 
@@ -145,6 +149,22 @@ export class FakeEdge implements Edge {
     });
   }
 
+  certificates(app: string): Promise<string[]> {
+    const pem = this.onDisk?.apps.find((each) => each.app === app)?.certificatePem;
+    return Promise.resolve(pem === undefined ? [] : [new X509Certificate(pem).fingerprint.replaceAll(":", "")]);
+  }
+
+  alteredFiles(): Promise<string[]> {
+    return Promise.resolve([...this.altered]);
+  }
+
+  rewrite(view: EdgeViewSource): Promise<void> {
+    this.altered.clear();
+    return this.#do("rewrite", () => {
+      this.onDisk = checked(resolve(view));
+    });
+  }
+
   counters(app: string, names: readonly string[]): Promise<EdgeCounters[]> {
     return this.#do("counters", () =>
       this.#states(app)
@@ -182,7 +202,15 @@ export class FakeEdge implements Edge {
 
   #states(app: string): EdgeServerState[] {
     return [...this.#app(app).servers.values()].map(({ name, service, address, port, state, connections }) => {
-      return { name, backend: backendOf(app, { service, port }), address, port, state, connections };
+      return {
+        name,
+        backend: backendOf(app, { service, port }),
+        address,
+        port,
+        state,
+        connections,
+        weight: usualWeight,
+      };
     });
   }
 

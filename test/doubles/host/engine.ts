@@ -34,6 +34,8 @@ export interface FakeContainer {
   RestartCount: number;
   State: { Status: string; Running: boolean; Restarting: boolean; OOMKilled: boolean; ExitCode: number; Error: string };
   Config: { Image: string; Env: string[]; Labels: Record<string, string> };
+  HostConfig: { RestartPolicy: { Name: string } };
+  Mounts: { Type: string; Name: string; Destination: string; RW: boolean }[];
   NetworkSettings: {
     Networks: Record<string, { IPAddress: string; Aliases: string[]; IPAMConfig: { IPv4Address: string } | null }>;
   };
@@ -129,6 +131,14 @@ export class FakeEngine {
         labels: { ...service.labels, "com.docker.compose.service": key, "double.definition": definition },
         network: project.networks.default.name,
         address: service.networks.default.ipv4_address,
+        aliases: service.networks.default.aliases,
+        restart: service.restart,
+        mounts: (service.volumes ?? []).map(({ source, target }) => ({
+          Type: "volume",
+          Name: project.volumes[source]?.name ?? source,
+          Destination: target,
+          RW: true,
+        })),
       });
     }
   }
@@ -140,6 +150,9 @@ export class FakeEngine {
     labels?: Record<string, string>;
     network?: string;
     address?: string;
+    aliases?: string[];
+    restart?: string;
+    mounts?: FakeContainer["Mounts"];
   }): Promise<FakeContainer> {
     const id = this.#id();
     const { network, address = "" } = wanted;
@@ -151,11 +164,13 @@ export class FakeEngine {
       RestartCount: 0,
       State: { Status: "created", Running: false, Restarting: false, OOMKilled: false, ExitCode: 0, Error: "" },
       Config: { Image: wanted.image, Env: wanted.environment ?? [], Labels: wanted.labels ?? {} },
+      HostConfig: { RestartPolicy: { Name: wanted.restart ?? "no" } },
+      Mounts: wanted.mounts ?? [],
       NetworkSettings: {
         Networks:
           network === undefined
             ? {}
-            : { [network]: { IPAddress: "", Aliases: [], IPAMConfig: { IPv4Address: address } } },
+            : { [network]: { IPAddress: "", Aliases: wanted.aliases ?? [], IPAMConfig: { IPv4Address: address } } },
       },
       servers: [],
     };
@@ -409,6 +424,8 @@ export class FakeEngine {
       RestartCount: 0,
       State,
       Config,
+      HostConfig: { RestartPolicy: { Name: "no" } },
+      Mounts: [],
       NetworkSettings: { Networks: {} },
       servers: [],
     });
@@ -530,10 +547,13 @@ export interface ComposeInput {
       image: string;
       environment?: Record<string, string>;
       labels: Record<string, string>;
-      networks: { default: { ipv4_address: string } };
+      networks: { default: { ipv4_address: string; aliases: string[] } };
+      restart: string;
+      volumes?: { source: string; target: string }[];
     }
   >;
   networks: { default: { name: string } };
+  volumes: Record<string, { name: string }>;
 }
 
 /** A piece of output as the engine sends it: stream number, length, bytes. */

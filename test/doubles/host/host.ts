@@ -16,9 +16,11 @@ import { openDatabase } from "../../../src/agent/ledger/database.ts";
 import { Deployments } from "../../../src/agent/ledger/deployments.ts";
 import { ImageUse } from "../../../src/agent/ledger/image-use.ts";
 import { Journal } from "../../../src/agent/ledger/journal.ts";
+import { KnownVolumes } from "../../../src/agent/ledger/known-volumes.ts";
 import { Parts } from "../../../src/agent/ledger/parts.ts";
 import { Subnets } from "../../../src/agent/ledger/subnets.ts";
 import { Vault } from "../../../src/agent/ledger/vault.ts";
+import { Repairs } from "../../../src/agent/repairs.ts";
 import { agentPaths } from "../../../src/agent/settings.ts";
 import { FakeEdge } from "./edge.ts";
 import { FakeEngine } from "./engine.ts";
@@ -105,6 +107,8 @@ export class TestHost {
       parts: new Parts(database, vault),
       subnets: new Subnets(database, settings.networkPool),
       imageUse: new ImageUse(database),
+      knownVolumes: new KnownVolumes(database),
+      repairs: new Repairs(),
       underway: new Set(),
       prepared: new Map(),
       retiring: new Map(),

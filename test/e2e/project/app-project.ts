@@ -6,8 +6,8 @@ import * as z from "zod";
 import type { HostConfig } from "../../../src/core/config/schema.ts";
 import { runChecked } from "../../lab/run-command.ts";
 import type { TinyWebImage } from "../fixture/index.ts";
-import { readApplied, readFailure, readPlanned, readRolledBack } from "./command-results.ts";
-import type { Applied, Failure, Planned, RolledBack } from "./command-results.ts";
+import { readApplied, readDrift, readFailure, readPlanned, readRolledBack } from "./command-results.ts";
+import type { Applied, DriftFound, Failure, Planned, RolledBack } from "./command-results.ts";
 import { checkout, type InstalledCommands } from "./installed-commands.ts";
 import { RunningCommand, type EndedCommand } from "./running-command.ts";
 
@@ -97,6 +97,11 @@ export class AppProject {
   /** `ikoma deploy plan --json`, expected to go well. */
   async plan(...more: readonly string[]): Promise<Planned> {
     return readPlanned(await this.ikoma("deploy", "plan", "--json", ...more));
+  }
+
+  /** `ikoma drift --json`, whatever it finds. */
+  async drift(...more: readonly string[]): Promise<DriftFound> {
+    return readDrift(await this.ikoma("drift", "--json", ...more));
   }
 
   /** Any command, in the project's folder. */

@@ -28,6 +28,21 @@ const applied = z.object({
 });
 const rolledBack = applied.extend({ target: z.object({ number: z.number() }), restored: z.array(z.string()) });
 const planned = z.object({ changes: z.boolean(), entries: z.array(entry) });
+const subject = z.object({ host: z.string(), app: z.string(), part: z.string(), name: z.string() });
+const driftReport = z.object({
+  state: z.enum(["clean", "drifted", "unknown"]),
+  checked: z.number(),
+  differences: z.array(
+    subject.extend({
+      path: z.string(),
+      message: z.string(),
+      wanted: z.string().optional(),
+      found: z.string().optional(),
+      repair: z.string(),
+    }),
+  ),
+  unreadable: z.array(subject.extend({ code: z.string(), message: z.string(), hint: z.string() })),
+});
 const failure = z.object({
   code: z.string(),
   message: z.string(),
@@ -41,6 +56,8 @@ export type Applied = z.infer<typeof applied>;
 export type RolledBack = z.infer<typeof rolledBack>;
 /** What `ikoma deploy plan --json` answers. */
 export type Planned = z.infer<typeof planned>;
+/** What `ikoma drift --json` answers, with its exit code. */
+export type DriftFound = z.infer<typeof driftReport> & { readonly exitCode: number | undefined };
 /** What any command answers that failed, with its exit code. */
 export type Failure = z.infer<typeof failure> & { readonly exitCode: number };
 
@@ -61,6 +78,11 @@ export function readPlanned(ended: EndedCommand): Planned {
   return planned.parse(dataOf(ended, "DeployPlan"));
 }
 
+/** Expects the one document on standard output, whatever the exit code. */
+export function readDrift(ended: EndedCommand): DriftFound {
+  return { ...driftReport.parse(documentOf(ended, "Drift")), exitCode: ended.code };
+}
+
 /** Expects another exit code than 0 and the error on standard output. */
 export function readFailure(ended: EndedCommand): Failure {
   expect(ended).toMatchObject({
@@ -75,6 +97,10 @@ export function readFailure(ended: EndedCommand): Failure {
 function dataOf(ended: EndedCommand, kind: string): unknown {
   // What the command said is why it ended so.
   if (ended.code !== 0) throw new Error(`exit code ${ended.code ?? "none"}:\n${ended.stdout}${ended.stderr}`);
+  return documentOf(ended, kind);
+}
+
+function documentOf(ended: EndedCommand, kind: string): unknown {
   expect(ended.stdout).toMatch(/^\{.*\}\n$/);
   const document: unknown = JSON.parse(ended.stdout);
   expect(envelope.parse(document).kind).toBe(kind);

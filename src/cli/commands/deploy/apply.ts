@@ -11,6 +11,7 @@ interface ApplyArguments extends EngineArguments {
   readonly bundle: string | undefined;
   readonly redeploy: boolean;
   readonly message: string | undefined;
+  readonly "recreate-volume": string[] | undefined;
 }
 
 /** `ikoma deploy apply`: brings an environment to what is configured, and pins the bundle when that went well. */
@@ -23,6 +24,12 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
         type: "boolean",
         default: false,
         describe: "Deploy a bundle although it was taken back before",
+      })
+      .option("recreate-volume", {
+        type: "string",
+        array: true,
+        requiresArg: true,
+        describe: "Begin with an empty volume where this one is gone, and its data with it (can be repeated)",
       })
       .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
       .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
@@ -64,6 +71,7 @@ async function update(
     onlyApp: argv.app,
     notes,
     showPlan: argv.yes,
+    recreateVolumes: argv["recreate-volume"] ?? [],
     message: message ?? "ikoma deploy apply",
   } as const;
   return runShown(session, run, argv);

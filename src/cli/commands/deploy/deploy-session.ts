@@ -33,6 +33,8 @@ export interface ShownRun {
   /** Change only this app of the stack. */
   readonly onlyApp?: string | undefined;
   readonly notes?: ProgramNotes;
+  /** Volumes that may be made anew, empty. */
+  readonly recreateVolumes?: readonly string[];
   readonly message?: string;
   /** Tell each change when it begins: where no preview was shown before. */
   readonly showPlan?: boolean;
@@ -82,6 +84,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
       edit: run.edit,
       waitForLockMs: session.waitForLockMs,
       signal: session.signal,
+      ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
       ...(run.message !== undefined && { message: run.message }),
       ...(run.onlyApp !== undefined && hasOthers(session, run.onlyApp) && { onlyApp: run.onlyApp }),
       listener: {
@@ -113,9 +116,10 @@ function hasOthers({ settings, project }: DeploySession, app: string): boolean {
 }
 
 /** Logging in to a host takes longer than anything else in here; so it begins before the engine is even loaded. */
-async function connectEarly({ settings }: DeploySession): Promise<void> {
+export async function connectEarly({ settings }: Pick<DeploySession, "settings">, onlyApp?: string): Promise<void> {
   const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
-  const used = new Set(Object.values(settings.apps).map((app) => app.host));
+  const apps = Object.entries(settings.apps).filter(([name]) => onlyApp === undefined || name === onlyApp);
+  const used = new Set(apps.map(([, app]) => app.host));
   for (const name of used) {
     const host = settings.hosts[name];
     if (host !== undefined) prewarmHost(host);

@@ -1,4 +1,5 @@
 import type { HostStatus } from "../../../core/deployer/host-status.ts";
+import { formatMoment } from "../../output/quantities.ts";
 import { renderTable } from "../../output/table.ts";
 
 const noticeableSkewMs = 1_000;
@@ -35,11 +36,15 @@ function renderSkew(skewMs: number): string {
   return `${(Math.abs(skewMs) / 1000).toFixed(0)} s ${skewMs > 0 ? "ahead" : "behind"}`;
 }
 
-function renderRest({ name, apps, error }: HostStatus): string[] {
+function renderRest({ name, apps, repairs, error }: HostStatus): string[] {
   if (error !== undefined) return [`${name}: ${error.code} ${error.message}`, `  next: ${error.hint}`];
-  return (apps ?? []).map(({ app, current, operation }) => {
+  const repaired = (repairs ?? []).map(
+    ({ atMs, app, message }) => `${app === undefined ? name : `${name}/${app}`}: ${formatMoment(atMs)} ${message}`,
+  );
+  const running = (apps ?? []).map(({ app, current, operation }) => {
     const runs = current === undefined ? "nothing deployed" : `#${current.number} ${current.version}`;
     const now = operation === undefined ? "" : `; ${operation.kind} under way (${operation.phase}, by ${operation.by})`;
     return `${name}/${app}: ${runs}${now}`;
   });
+  return [...running, ...repaired];
 }
