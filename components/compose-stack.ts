@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
-import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/release/release-spec.ts";
 import {
   imagesOf,
   resolveAccessories,
   resolveRelease,
   type ReleaseSettings,
   type Seal,
-} from "../src/core/deployer/resolve-release.ts";
+} from "../src/core/release/resolve-release.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { BakePolicy, HealthProbe, Route, SmokeCheck } from "../../src/core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe, Route, SmokeCheck } from "../../src/core/release/release-spec.ts";
 
 export interface ReleaseArgs {
   /** Name of the app on the host. Another name is another app. */

@@ -1,5 +1,5 @@
-import type { ReleaseSpec } from "../core/deployer/release-spec.ts";
-import { siteSpec } from "../core/deployer/release-spec.ts";
+import type { ReleaseSpec } from "../core/release/release-spec.ts";
+import { siteSpec } from "../core/release/release-spec.ts";
 import type { EdgeApp, EdgeView } from "./edge/edge.ts";
 import type { Host } from "./host.ts";
 

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { ReleaseSpec } from "../core/deployer/release-spec.ts";
+import type { ReleaseSpec } from "../core/release/release-spec.ts";
 import type { Compose } from "./engine/compose.ts";
 import type { Containers } from "./engine/containers.ts";
 import type { EngineApi } from "./engine/engine-api.ts";

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/deployer/release-spec.ts";
+import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/release/release-spec.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the

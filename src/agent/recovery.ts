@@ -3,8 +3,8 @@ import { edgeView } from "./edge-from-ledger.ts";
 import type { Host } from "./host.ts";
 import type { JournalEntry } from "./ledger/journal.ts";
 import { partOf } from "./operations/catalogue.ts";
-import { reattachToCurrent } from "./operations/accessory-networks.ts";
-import { restoreRouting, retireOthers } from "./operations/converge.ts";
+import { reattachToCurrent } from "./operations/accessories/accessory-networks.ts";
+import { restoreRouting, retireOthers } from "./operations/upkeep/converge.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { servicesOf } from "./reading/read-release.ts";
 

@@ -1,7 +1,7 @@
 import { isHeld } from "./operations/operation-context.ts";
 import { ensureEdgeRuns } from "./edge-container.ts";
 import type { Host } from "./host.ts";
-import { isRouted, restoreRouting, retireOthers } from "./operations/converge.ts";
+import { isRouted, restoreRouting, retireOthers } from "./operations/upkeep/converge.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
 
 const sweepEveryMs = 20_000;

@@ -9,7 +9,7 @@ import {
   unknownValue,
   type PropertyMap,
   type PropertyValue,
-} from "./property-values.ts";
+} from "./wire/property-values.ts";
 
 /** What is wrong with inputs, as far as it can be told: nothing is said about values that are not known yet. */
 export function inputProblems(schema: z.ZodObject, inputs: PropertyMap): Explained[] {

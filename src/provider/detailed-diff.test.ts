@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { differences } from "./detailed-diff.ts";
-import { formatPath } from "./property-path.ts";
-import { mapFromJson, Secret, unknownValue, type PropertyMap } from "./property-values.ts";
+import { formatPath } from "./wire/property-path.ts";
+import { mapFromJson, Secret, unknownValue, type PropertyMap } from "./wire/property-values.ts";
 
 function told(olds: PropertyMap, news: PropertyMap, skip?: readonly string[]): string[] {
   return differences(olds, news, skip).map(({ path, kind }) => `${kind} ${formatPath(path)}`);

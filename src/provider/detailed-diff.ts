@@ -1,4 +1,4 @@
-import type { PropertyPath } from "./property-path.ts";
+import type { PropertyPath } from "./wire/property-path.ts";
 import {
   isList,
   isMap,
@@ -7,7 +7,7 @@ import {
   unknownValue,
   type PropertyMap,
   type PropertyValue,
-} from "./property-values.ts";
+} from "./wire/property-values.ts";
 
 /** One property that differs. Values are left out on purpose: they may be secret. */
 export interface Difference {

@@ -1,4 +1,4 @@
-import { hostAccess } from "./host-access.ts";
+import { hostAccess } from "./hosts/host-access.ts";
 import { servePlugin } from "./plugin.ts";
 
 await servePlugin(hostAccess());

@@ -1,5 +1,5 @@
-import type { HostAccess } from "./agent-access.ts";
-import { configOfPluginEnvironment } from "./provider-config.ts";
+import type { HostAccess } from "./hosts/agent-access.ts";
+import { configOfPluginEnvironment } from "./hosts/provider-config.ts";
 import { addProvider, createEngineServer, listen } from "./server.ts";
 import { providerVersion } from "./version.ts";
 

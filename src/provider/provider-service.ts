@@ -8,14 +8,14 @@ import type {
 import type { PluginAttach } from "@pulumi/pulumi/proto/plugin_pb.js";
 import { IkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
-import { decodeMap, reveal, type PropertyMap } from "./property-values.ts";
-import { pluginMessages, providerMessages, Empty } from "./proto.ts";
-import { checkResponse, diffResponse } from "./responses.ts";
-import { providerConfig } from "./provider-config.ts";
+import { decodeMap, reveal, type PropertyMap } from "./wire/property-values.ts";
+import { pluginMessages, providerMessages, Empty } from "./wire/proto.ts";
+import { checkResponse, diffResponse } from "./wire/responses.ts";
+import { providerConfig } from "./hosts/provider-config.ts";
 import type { ProviderSession } from "./provider-session.ts";
 import { changes } from "./resource-calls.ts";
 import { resourceService } from "./resource-service.ts";
-import { unary } from "./unary.ts";
+import { unary } from "./wire/unary.ts";
 
 /** Keys that the engine and the SDK add to a provider's inputs. */
 const engineKeys = new Set(["version", "pluginDownloadURL", "pluginChecksums", "__internal"]);

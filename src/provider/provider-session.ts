@@ -1,13 +1,13 @@
 import type { OperationEvent } from "../agent/protocol.ts";
 import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
-import type { HostAccess } from "./agent-access.ts";
-import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
-import { HostInstances } from "./host-instances.ts";
-import type { CurrentConfig } from "./provider-config.ts";
+import type { HostAccess } from "./hosts/agent-access.ts";
+import { logOperationEvent, openEngineLog, type EngineLog } from "./wire/engine-log.ts";
+import { HostInstances } from "./hosts/host-instances.ts";
+import type { CurrentConfig } from "./hosts/provider-config.ts";
 import type { ReadReport } from "./read-report.ts";
 import type { ResourceCall } from "./resource-handler.ts";
-import type { PartialResource } from "./rpc-error.ts";
+import type { PartialResource } from "./wire/rpc-error.ts";
 
 /** What a process that hosts the provider may listen to. */
 export interface ProviderListener {

@@ -2,8 +2,8 @@ import type { Drift } from "../agent/protocol.ts";
 import { IkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
 import { differences, type Difference } from "./detailed-diff.ts";
-import { formatPath, parsePath, withProperty } from "./property-path.ts";
-import { mapFromJson, reveal, secretTexts, type PropertyMap } from "./property-values.ts";
+import { formatPath, parsePath, withProperty } from "./wire/property-path.ts";
+import { mapFromJson, reveal, secretTexts, type PropertyMap } from "./wire/property-values.ts";
 import type { AppliedState, Computed, ReadOutcome, ResourceCall, ResourceHandler } from "./resource-handler.ts";
 
 /** What stands in for a value that was changed behind Pulumi's back; the real one may be a secret. */

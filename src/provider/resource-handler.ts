@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import type { Drift, OperationEvent } from "../agent/protocol.ts";
-import type { HostInstance } from "./host-instance.ts";
+import type { HostInstance } from "./hosts/host-instance.ts";
 
 /** What a handler may use while it serves one call of the engine. */
 export interface ResourceCall {

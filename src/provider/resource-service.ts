@@ -14,15 +14,15 @@ import type {
 import { driftUnknown } from "../core/config/offline.ts";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
-import { decodeMap, encodeMap, type PropertyMap } from "./property-values.ts";
-import { Empty, providerMessages } from "./proto.ts";
+import { decodeMap, encodeMap, type PropertyMap } from "./wire/property-values.ts";
+import { Empty, providerMessages } from "./wire/proto.ts";
 import type { ProviderSession } from "./provider-session.ts";
 import type { ReadFinding } from "./read-report.ts";
 import { handlers } from "./registry.ts";
 import * as resource from "./resource-calls.ts";
 import type { ResourceCall, ResourceHandler } from "./resource-handler.ts";
-import { checkResponse, diffResponse } from "./responses.ts";
-import { unary, type Peer } from "./unary.ts";
+import { checkResponse, diffResponse } from "./wire/responses.ts";
+import { unary, type Peer } from "./wire/unary.ts";
 
 /** The methods of the protocol that are about resources. Only `read`, `create`, `update` and `delete` dial a host, and none in a preview but `read`. */
 export function resourceService(session: ProviderSession): UntypedServiceImplementation {

@@ -1,5 +1,5 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { providerServices } from "./proto.ts";
+import { providerServices } from "./wire/proto.ts";
 import { providerService } from "./provider-service.ts";
 import { ProviderSession, type ProviderOptions } from "./provider-session.ts";
 

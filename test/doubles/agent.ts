@@ -14,7 +14,7 @@ import { canonicalJson } from "../../src/core/canonical-json.ts";
 import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
 import { IkomaError } from "../../src/core/errors.ts";
 import type { OperationOutcome, OperationRequest } from "../../src/core/transport/agent-client.ts";
-import type { AgentAccess, HostAccess } from "../../src/provider/agent-access.ts";
+import type { AgentAccess, HostAccess } from "../../src/provider/hosts/agent-access.ts";
 
 /**
  * Stands for the agent of one host: same requests, same answers, apps in memory. It keeps what the engine's tests

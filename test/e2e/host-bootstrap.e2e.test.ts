@@ -6,7 +6,7 @@ import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { hostConfig, hostSetup } from "../../src/core/config/schema.ts";
-import { installAgent } from "../../src/core/deployer/host-install.ts";
+import { installAgent } from "../../src/core/hosts/host-install.ts";
 import { closeHostConnections, connectHost, openAgent } from "../../src/core/transport/host-connections.ts";
 import { fingerprint } from "../../src/core/transport/host-key.ts";
 import { createVps, destroyLeftovers, type Vps } from "../lab/index.ts";

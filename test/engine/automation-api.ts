@@ -1,6 +1,6 @@
 import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import type { Program } from "../../src/core/engine/language-server.ts";
-import type { HostAccess } from "../../src/provider/agent-access.ts";
+import type { HostAccess } from "../../src/provider/hosts/agent-access.ts";
 import { addProvider, createEngineServer, listen } from "../../src/provider/server.ts";
 import { providerVersion } from "../../src/provider/version.ts";
 

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { afterEach, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
-import { forgetInStack, planForget, refuseInUse } from "../../src/core/deployer/host-forget.ts";
+import { forgetInStack, planForget, refuseInUse } from "../../src/core/hosts/host-forget.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import { AnyResource, IkomaHost, imageOf, releaseInputs } from "./programs.ts";

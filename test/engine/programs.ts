@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import * as pulumi from "@pulumi/pulumi";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import { AgentClient } from "../../src/core/transport/agent-client.ts";
-import type { HostAccess } from "../../src/provider/agent-access.ts";
+import type { HostAccess } from "../../src/provider/hosts/agent-access.ts";
 import { fakeHosts } from "../doubles/agent.ts";
 
 /** Where the fake agent of {@link hostProgram} answers. */

@@ -4,7 +4,7 @@ import type { HostConfig } from "../../src/core/config/schema.ts";
 import type { EngineEvent } from "../../src/core/engine/engine-event.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import { AgentClient } from "../../src/core/transport/agent-client.ts";
-import type { HostAccess } from "../../src/provider/agent-access.ts";
+import type { HostAccess } from "../../src/provider/hosts/agent-access.ts";
 import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
 import { ScriptedAgent } from "../doubles/scripted-agent.ts";
 import { AnyResource, digestOf, hostAddress, IkomaHost, imageOf, releaseInputs, releaseProgram } from "./programs.ts";

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { createSecureContext } from "node:tls";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
-import { appName, connectionLimit, serviceName, siteSpec } from "../../core/deployer/release-spec.ts";
+import { appName, connectionLimit, serviceName, siteSpec } from "../../core/release/release-spec.ts";
 import { backendName, routeKey } from "./edge-names.ts";
 import type { EdgeApp, EdgeView } from "./edge.ts";
 

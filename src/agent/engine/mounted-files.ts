@@ -1,6 +1,6 @@
 import { chmod, chown, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { ServiceFile, ServiceSpec } from "../../core/deployer/release-spec.ts";
+import type { ServiceFile, ServiceSpec } from "../../core/release/release-spec.ts";
 import type { Vault } from "../ledger/vault.ts";
 import type { Drift } from "../protocol.ts";
 import type { Container } from "./containers.ts";

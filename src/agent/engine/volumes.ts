@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { VolumeSpec } from "../../core/deployer/release-spec.ts";
+import type { VolumeSpec } from "../../core/release/release-spec.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { ignoring, labels } from "./containers.ts";
 import { labelFilter } from "./engine-api.ts";

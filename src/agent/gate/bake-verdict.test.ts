@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { bakePolicy } from "../../core/deployer/release-spec.ts";
+import { bakePolicy } from "../../core/release/release-spec.ts";
 import { BakeTally, judge } from "./bake-verdict.ts";
 
 const policy = bakePolicy.parse({});

@@ -1,4 +1,4 @@
-import type { BakePolicy } from "../../core/deployer/release-spec.ts";
+import type { BakePolicy } from "../../core/release/release-spec.ts";
 import type { EdgeCounters } from "../edge/edge.ts";
 
 /** What visitors met so far. */

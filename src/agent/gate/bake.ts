@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
-import type { BakePolicy, HealthProbe } from "../../core/deployer/release-spec.ts";
+import type { BakePolicy, HealthProbe } from "../../core/release/release-spec.ts";
 import type { Edge } from "../edge/edge.ts";
 import type { Containers } from "../engine/containers.ts";
 import type { OperationContext } from "../host.ts";
 import { BakeTally, describeFigures, judge } from "./bake-verdict.ts";
 import type { BakeFigures } from "./bake-verdict.ts";
-import { describeProbe } from "../../core/deployer/release-failure.ts";
+import { describeProbe } from "../../core/release/release-failure.ts";
 import { healthCheckOf } from "./health-check.ts";
 import { howItFell } from "./health-gate.ts";
 import type { GateTarget } from "./health-gate.ts";

@@ -1,8 +1,8 @@
-import { readFailureFacts } from "../../core/deployer/release-failure.ts";
-import type { FailureFacts, ProbeFacts } from "../../core/deployer/release-failure.ts";
+import { readFailureFacts } from "../../core/release/release-failure.ts";
+import type { FailureFacts, ProbeFacts } from "../../core/release/release-failure.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
-import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import type { ReleaseSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container, Containers } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";

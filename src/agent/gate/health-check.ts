@@ -1,6 +1,6 @@
 import * as z from "zod";
-import type { HealthProbe } from "../../core/deployer/release-spec.ts";
-import type { ProbeFacts } from "../../core/deployer/release-failure.ts";
+import type { HealthProbe } from "../../core/release/release-spec.ts";
+import type { ProbeFacts } from "../../core/release/release-failure.ts";
 import type { Containers } from "../engine/containers.ts";
 import { isAccepted, probe, shownText } from "./http-probe.ts";
 import type { GateTarget } from "./health-gate.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { HealthProbe } from "../../core/deployer/release-spec.ts";
+import type { HealthProbe } from "../../core/release/release-spec.ts";
 import type { Container, Containers } from "../engine/containers.ts";
 import type { OperationContext } from "../host.ts";
 import { crashError, unhealthyError } from "./gate-failure.ts";

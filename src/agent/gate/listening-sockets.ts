@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { Listener } from "../../core/deployer/release-failure.ts";
+import type { Listener } from "../../core/release/release-failure.ts";
 
 const listenState = "0A";
 /** Docker's own resolver, in every container on a network of its own. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { smokeCheck } from "../../core/deployer/release-spec.ts";
+import { smokeCheck } from "../../core/release/release-spec.ts";
 import type { OperationContext } from "../host.ts";
 import { runSmokeChecks } from "./smoke.ts";
 

@@ -1,5 +1,5 @@
 import { IkomaError } from "../../core/errors.ts";
-import type { SmokeCheck } from "../../core/deployer/release-spec.ts";
+import type { SmokeCheck } from "../../core/release/release-spec.ts";
 import type { OperationContext } from "../host.ts";
 import { describeAnswer, isAccepted, probe } from "./http-probe.ts";
 import type { ProbeTarget } from "./http-probe.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
-import { siteSpec } from "../../core/deployer/release-spec.ts";
+import { siteSpec } from "../../core/release/release-spec.ts";
 import { openDatabase } from "./database.ts";
 import { Parts } from "./parts.ts";
 import { Vault } from "./vault.ts";

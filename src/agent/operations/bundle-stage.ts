@@ -3,7 +3,7 @@ import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
-import { refuseWithdrawn } from "./refuse-withdrawn.ts";
+import { refuseWithdrawn } from "./release/refuse-withdrawn.ts";
 
 /** Below this much free space nothing new is brought onto the host, in bytes. */
 const leastFreeBytes = 512 * 1024 * 1024;

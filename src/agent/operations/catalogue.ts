@@ -1,15 +1,15 @@
-import { siteSpec } from "../../core/deployer/release-spec.ts";
+import { siteSpec } from "../../core/release/release-spec.ts";
 import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import type { Host, OperationContext } from "../host.ts";
 import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
-import { applyAccessories, removeAccessories } from "./accessories.ts";
+import { applyAccessories, removeAccessories } from "./accessories/accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
-import { retireOthers } from "./converge.ts";
-import { purgeApp } from "./purge.ts";
-import { applyRelease } from "./release-apply.ts";
+import { retireOthers } from "./upkeep/converge.ts";
+import { purgeApp } from "./upkeep/purge.ts";
+import { applyRelease } from "./release/release-apply.ts";
 import { changeSite } from "./site.ts";
-import { removeUnusedImages } from "./unused-images.ts";
+import { removeUnusedImages } from "./upkeep/unused-images.ts";
 
 type Handler<K extends OperationKind> = (
   host: Host,

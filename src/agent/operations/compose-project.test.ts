@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { accessoriesSpec, releaseSpec } from "../../core/deployer/release-spec.ts";
-import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import { accessoriesSpec, releaseSpec } from "../../core/release/release-spec.ts";
+import type { ReleaseSpec } from "../../core/release/release-spec.ts";
 import { MountedFiles } from "../engine/mounted-files.ts";
 import { Vault } from "../ledger/vault.ts";
 import {

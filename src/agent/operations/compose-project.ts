@@ -1,4 +1,4 @@
-import type { AccessoriesSpec, ReleaseSpec, ServiceSpec } from "../../core/deployer/release-spec.ts";
+import type { AccessoriesSpec, ReleaseSpec, ServiceSpec } from "../../core/release/release-spec.ts";
 import type { ComposeProject } from "../engine/compose.ts";
 import { labels } from "../engine/containers.ts";
 import type { FileMount, MountedFiles } from "../engine/mounted-files.ts";

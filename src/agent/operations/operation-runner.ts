@@ -3,7 +3,7 @@ import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { Holder, OperationEvent, OperationKind, OperationView } from "../protocol.ts";
 import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
-import { retireOthers } from "./converge.ts";
+import { retireOthers } from "./upkeep/converge.ts";
 import { Leases } from "./leases.ts";
 import { operationContext } from "./operation-context.ts";
 import { redactor } from "./redaction.ts";

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { TestHost } from "../../../test/doubles/host/host.ts";
 import { aRelease, run } from "../../../test/doubles/host/inputs.ts";
 import { IkomaError } from "../../core/errors.ts";
-import { siteSpec } from "../../core/deployer/release-spec.ts";
+import { siteSpec } from "../../core/release/release-spec.ts";
 import { readPart } from "../reading/read-parts.ts";
 import { OperationRunner } from "./operation-runner.ts";
 

@@ -1,5 +1,5 @@
-import type { SiteSpec } from "../../core/deployer/release-spec.ts";
-import { siteSpec } from "../../core/deployer/release-spec.ts";
+import type { SiteSpec } from "../../core/release/release-spec.ts";
+import { siteSpec } from "../../core/release/release-spec.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
 import type { EdgeApp, EdgeView } from "../edge/edge.ts";

@@ -1,9 +1,9 @@
-import type { ServiceSpec } from "../../core/deployer/release-spec.ts";
+import type { ServiceSpec } from "../../core/release/release-spec.ts";
 import type { ComposeProject } from "../engine/compose.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import type { Host } from "../host.ts";
-import { impostorOf } from "../operations/impostors.ts";
+import { impostorOf } from "../operations/upkeep/impostors.ts";
 import type { Drift } from "../protocol.ts";
 import { containerDrift } from "./container-drift.ts";
 

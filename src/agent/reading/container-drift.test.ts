@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { serviceSpec } from "../../core/deployer/release-spec.ts";
+import { serviceSpec } from "../../core/release/release-spec.ts";
 import type { Container } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
 import { place, renderRelease } from "../operations/compose-project.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { releaseSpec } from "../../core/deployer/release-spec.ts";
-import type { ReleaseSpec } from "../../core/deployer/release-spec.ts";
+import { releaseSpec } from "../../core/release/release-spec.ts";
+import type { ReleaseSpec } from "../../core/release/release-spec.ts";
 import type { Container } from "../engine/containers.ts";
 import { place, renderRelease } from "../operations/compose-project.ts";
 import { aContainerOf } from "../../../test/doubles/composed-container.ts";

@@ -1,4 +1,4 @@
-import { accessoriesSpec, siteSpec, type VolumeSpec } from "../../core/deployer/release-spec.ts";
+import { accessoriesSpec, siteSpec, type VolumeSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
 import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";

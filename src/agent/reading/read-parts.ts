@@ -1,10 +1,10 @@
-import { accessoriesSpec, releaseSpec, siteSpec } from "../../core/deployer/release-spec.ts";
-import type { AccessoriesSpec, SiteSpec } from "../../core/deployer/release-spec.ts";
+import { accessoriesSpec, releaseSpec, siteSpec } from "../../core/release/release-spec.ts";
+import type { AccessoriesSpec, SiteSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
-import { accessoryContainers } from "../operations/accessory-project.ts";
+import { accessoryContainers } from "../operations/accessories/accessory-project.ts";
 import { releaseProject } from "../operations/compose-project.ts";
 import { operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";

@@ -1,4 +1,4 @@
-import type { ReleaseSpec, Route } from "../../core/deployer/release-spec.ts";
+import type { ReleaseSpec, Route } from "../../core/release/release-spec.ts";
 import { usualWeight } from "../edge/edge.ts";
 import type { EdgeServer, EdgeServerState } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";

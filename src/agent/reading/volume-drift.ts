@@ -1,4 +1,4 @@
-import type { VolumeSpec } from "../../core/deployer/release-spec.ts";
+import type { VolumeSpec } from "../../core/release/release-spec.ts";
 import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";
 import type { Drift } from "../protocol.ts";

@@ -37,7 +37,7 @@ export default command;
 async function showDrift(argv: DriftArguments): Promise<void> {
   const [{ chooseApp }, { runDrift }, session, { environmentProgram }, { renderDrift }, view, { printResult }, colors] =
     await Promise.all([
-      import("../../core/deployer/deploy-stack-file.ts"),
+      import("../../core/project/deploy-stack-file.ts"),
       import("../../core/deployer/drift-run.ts"),
       import("./deploy/deploy-session.ts"),
       import("./deploy/environment-program.ts"),

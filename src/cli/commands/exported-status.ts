@@ -1,6 +1,6 @@
 import { readStackExports } from "../../core/deployer/deploy-exports.ts";
 import { readExportedApps, type ExportedApp } from "../../core/deployer/deploy-outputs.ts";
-import type { DeployProject } from "../../core/deployer/deploy-project.ts";
+import type { DeployProject } from "../../core/project/deploy-project.ts";
 import type { Colors } from "../output/colors.ts";
 import { formatAge, shortReference } from "../output/quantities.ts";
 import { renderServices } from "./services-view.ts";

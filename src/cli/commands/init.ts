@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { CommandModule } from "yargs";
-import type { InitialisedProject } from "../../core/deployer/project-init.ts";
+import type { InitialisedProject } from "../../core/project/project-init.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { oneText, type GlobalArguments } from "../global-options.ts";
 
@@ -31,8 +31,8 @@ export default command;
 
 async function init(argv: InitArguments): Promise<void> {
   const [{ appNameOf, newEnvironments }, { initProject }, { printResult }] = await Promise.all([
-    import("../../core/deployer/project-files.ts"),
-    import("../../core/deployer/project-init.ts"),
+    import("../../core/project/project-files.ts"),
+    import("../../core/project/project-init.ts"),
     import("../output/envelope.ts"),
   ]);
   const wanted = argv.app ?? basename(argv.cwd);

@@ -1,6 +1,6 @@
 import type { Result } from "../../agent/protocol.ts";
-import type { DeployProject } from "../../core/deployer/deploy-project.ts";
-import { hostOf, readStackSettings, type StackSettings } from "../../core/deployer/deploy-stack-file.ts";
+import type { DeployProject } from "../../core/project/deploy-project.ts";
+import { hostOf, readStackSettings, type StackSettings } from "../../core/project/deploy-stack-file.ts";
 import { toIkomaError } from "../../core/errors.ts";
 import { withAgent } from "../host-agent.ts";
 import type { Colors } from "../output/colors.ts";

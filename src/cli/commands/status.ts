@@ -25,7 +25,7 @@ export default command;
 
 async function showStatus(argv: StatusArguments): Promise<void> {
   const [{ findDeployProject }, { printResult }, { colorsFor }] = await Promise.all([
-    import("../../core/deployer/deploy-project.ts"),
+    import("../../core/project/deploy-project.ts"),
     import("../output/envelope.ts"),
     import("../output/colors.ts"),
   ]);

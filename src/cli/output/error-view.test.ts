@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { FailureFacts } from "../../core/deployer/release-failure.ts";
+import type { FailureFacts } from "../../core/release/release-failure.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { colorsFor } from "./colors.ts";
 import { renderError } from "./error-view.ts";

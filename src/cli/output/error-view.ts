@@ -1,4 +1,4 @@
-import { evidenceOf, readFailureFacts, type FailureFacts } from "../../core/deployer/release-failure.ts";
+import { evidenceOf, readFailureFacts, type FailureFacts } from "../../core/release/release-failure.ts";
 import type { IkomaError } from "../../core/errors.ts";
 import type { Colors } from "./colors.ts";
 

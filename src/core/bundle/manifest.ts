@@ -9,7 +9,7 @@ import {
   serviceName,
   smokeCheck,
   volumeSpec,
-} from "../deployer/release-spec.ts";
+} from "../release/release-spec.ts";
 
 /** A compose service as the bundle keeps it: normalised, its image by digest, `${…}` left as it was. */
 export const bundleService = z.strictObject({

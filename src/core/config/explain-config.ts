@@ -1,6 +1,6 @@
 import { isNode, isPair, LineCounter, parseDocument, visit, type Document } from "yaml";
 import * as z from "zod";
-import { releaseSpec } from "../deployer/release-spec.ts";
+import { releaseSpec } from "../release/release-spec.ts";
 import { IkomaError } from "../errors.ts";
 import { explainIssues } from "./explain-issues.ts";
 import { appConfig, stackSettings } from "./schema.ts";

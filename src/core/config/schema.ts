@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { appName, bakePolicy, healthProbe, smokeCheck } from "../deployer/release-spec.ts";
+import { appName, bakePolicy, healthProbe, smokeCheck } from "../release/release-spec.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 

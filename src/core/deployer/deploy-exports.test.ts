@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { readStackExports } from "./deploy-exports.ts";
-import { readLocks } from "./deploy-locks.ts";
+import { readLocks } from "../project/deploy-locks.ts";
 import { readExportedApps } from "./deploy-outputs.ts";
-import { backendFolder, findDeployProject } from "./deploy-project.ts";
+import { backendFolder, findDeployProject } from "../project/deploy-project.ts";
 
 let folder: string;
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
-import { appName } from "./release-spec.ts";
-import { backendFolder, type DeployProject } from "./deploy-project.ts";
+import { appName } from "../release/release-spec.ts";
+import { backendFolder, type DeployProject } from "../project/deploy-project.ts";
 
 const shownService = z.strictObject({
   kind: z.string(),

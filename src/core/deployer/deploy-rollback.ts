@@ -3,7 +3,7 @@ import * as z from "zod";
 import type { Deployment } from "../../agent/protocol.ts";
 import { appConfig, type AppConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
-import type { AppEdit } from "./deploy-stack-file.ts";
+import type { AppEdit } from "../project/deploy-stack-file.ts";
 
 /** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
 const releaseSettings = appConfig

@@ -3,8 +3,8 @@ import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { PlanBuilder } from "../engine/plan.ts";
 import { describePlan, InputsCollector, type DeployPlan, type DeployPlanEntry } from "./deploy-plan.ts";
-import type { DeployProject } from "./deploy-project.ts";
-import type { AppEdit } from "./deploy-stack-file.ts";
+import type { DeployProject } from "../project/deploy-project.ts";
+import type { AppEdit } from "../project/deploy-stack-file.ts";
 
 /** Who is told what a run does. */
 export interface DeployListener {

@@ -3,7 +3,7 @@ import type { OperationEvent } from "../../agent/protocol.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { targeted } from "./deploy-run.ts";
-import type { DeployProject } from "./deploy-project.ts";
+import type { DeployProject } from "../project/deploy-project.ts";
 import { driftReport, type DriftReport } from "./drift-report.ts";
 
 /** One comparison of a stack with its hosts. */

@@ -1,6 +1,6 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
-import type { HostAccess } from "../../provider/agent-access.ts";
-import type { CurrentConfig } from "../../provider/provider-config.ts";
+import type { HostAccess } from "../../provider/hosts/agent-access.ts";
+import type { CurrentConfig } from "../../provider/hosts/provider-config.ts";
 import type { ReadReport } from "../../provider/read-report.ts";
 import { providerVersion } from "../../provider/version.ts";
 import { isOffline, offlineRefusal } from "../config/offline.ts";
@@ -128,7 +128,7 @@ const lazyHostAccess: HostAccess = {
 };
 
 async function realAccess(): Promise<HostAccess> {
-  return (await import("../../provider/host-access.ts")).hostAccess();
+  return (await import("../../provider/hosts/host-access.ts")).hostAccess();
 }
 
 function needsProgram(operation: StackOperation): boolean {

@@ -1,5 +1,5 @@
 import { driftUnknown } from "../config/offline.ts";
-import { parsePath, type PropertyPath } from "../../provider/property-path.ts";
+import { parsePath, type PropertyPath } from "../../provider/wire/property-path.ts";
 import type { EngineEvent, EngineStep } from "./engine-event.ts";
 
 /** What happens to a resource. `replace` is a new one in place of the old. */

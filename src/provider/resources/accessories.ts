@@ -1,4 +1,4 @@
-import { accessoriesSpec } from "../../core/deployer/release-spec.ts";
+import { accessoriesSpec } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
 /** The long-lived services of an app. Deleting it stops containers; volumes stay. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { releaseSource } from "../../agent/protocol.ts";
-import { bakePolicy, releaseSpec } from "../../core/deployer/release-spec.ts";
+import { bakePolicy, releaseSpec } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
 /** A release and how to roll it out: the specification's fields, and what goes into the ledger with it. */

@@ -1,4 +1,4 @@
-import { siteSpec } from "../../core/deployer/release-spec.ts";
+import { siteSpec } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
 /** Domains and certificates of an app on the edge. */

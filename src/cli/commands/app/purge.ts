@@ -35,7 +35,7 @@ async function purge(argv: PurgeArguments): Promise<void> {
   requireName(argv);
   const [{ findPurgeHost }, { withAgent }, { deletable, isNothing, renderLeftovers, renderPurged }, { printResult }] =
     await Promise.all([
-      import("../../../core/deployer/purge-host.ts"),
+      import("../../../core/hosts/purge-host.ts"),
       import("../../host-agent.ts"),
       import("./purge-view.ts"),
       import("../../output/envelope.ts"),

@@ -1,6 +1,6 @@
 import { bundleArtifact } from "../../../core/bundle/artifact.ts";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
-import type { Hook, ServiceKind } from "../../../core/deployer/release-spec.ts";
+import type { Hook, ServiceKind } from "../../../core/release/release-spec.ts";
 
 /** A bundle as `bundle create` and `bundle inspect` print it with `--json`; service definitions stay in its document. */
 export interface BundleView extends Omit<BundleManifest, "services" | "apiVersion" | "kind"> {

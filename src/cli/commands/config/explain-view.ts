@@ -1,5 +1,5 @@
 import type { EffectiveSetting, Origin } from "../../../core/config/explain-config.ts";
-import type { DeployProject } from "../../../core/deployer/deploy-project.ts";
+import type { DeployProject } from "../../../core/project/deploy-project.ts";
 import type { Colors } from "../../output/colors.ts";
 import { renderTable } from "../../output/table.ts";
 

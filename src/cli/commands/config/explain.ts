@@ -17,7 +17,7 @@ export default command;
 
 async function explain(argv: GlobalArguments): Promise<void> {
   const [{ findDeployProject }, { explainConfig }, { readFile }] = await Promise.all([
-    import("../../../core/deployer/deploy-project.ts"),
+    import("../../../core/project/deploy-project.ts"),
     import("../../../core/config/explain-config.ts"),
     import("node:fs/promises"),
   ]);

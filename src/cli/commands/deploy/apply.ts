@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
-import type { AppEdit } from "../../../core/deployer/deploy-stack-file.ts";
+import type { AppEdit } from "../../../core/project/deploy-stack-file.ts";
 import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { withAppOption, withBundleOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";

@@ -1,5 +1,5 @@
 import { relative, resolve } from "node:path";
-import { findDeployProject, type DeployProject } from "../../../core/deployer/deploy-project.ts";
+import { findDeployProject, type DeployProject } from "../../../core/project/deploy-project.ts";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
 import {
   chooseApp,
@@ -7,7 +7,7 @@ import {
   requireBundles,
   type AppEdit,
   type StackSettings,
-} from "../../../core/deployer/deploy-stack-file.ts";
+} from "../../../core/project/deploy-stack-file.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
 import { loadSdkLean } from "../../lean-sdk.ts";

@@ -1,5 +1,5 @@
 import type { Deployment, Result } from "../../../agent/protocol.ts";
-import type { HeldLock } from "../../../core/deployer/deploy-locks.ts";
+import type { HeldLock } from "../../../core/project/deploy-locks.ts";
 import { formatAge } from "../../output/quantities.ts";
 
 /** What is known of a deploy that may be under way. */

@@ -36,8 +36,8 @@ async function showHistory(argv: HistoryArguments): Promise<void> {
     { printResult },
     { colorsFor },
   ] = await Promise.all([
-    import("../../../core/deployer/deploy-project.ts"),
-    import("../../../core/deployer/deploy-stack-file.ts"),
+    import("../../../core/project/deploy-project.ts"),
+    import("../../../core/project/deploy-stack-file.ts"),
     import("../../host-agent.ts"),
     import("./history-view.ts"),
     import("../../output/envelope.ts"),

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import type { DeployProject } from "../../../core/deployer/deploy-project.ts";
-import { editAppSettings, writeStackFile, type AppEdit } from "../../../core/deployer/deploy-stack-file.ts";
+import type { DeployProject } from "../../../core/project/deploy-project.ts";
+import { editAppSettings, writeStackFile, type AppEdit } from "../../../core/project/deploy-stack-file.ts";
 
 /** What a run left in the stack's file. */
 export interface KeptPin {

@@ -51,7 +51,7 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
 
 async function findTarget({ project, settings, progress }: DeploySession, argv: RollbackArguments): Promise<Rollback> {
   const [{ chooseApp, hostOf }, { chooseRollbackTarget, rollbackEdit }, { withAgent }] = await Promise.all([
-    import("../../../core/deployer/deploy-stack-file.ts"),
+    import("../../../core/project/deploy-stack-file.ts"),
     import("../../../core/deployer/deploy-rollback.ts"),
     import("../../host-agent.ts"),
   ]);

@@ -25,9 +25,9 @@ async function showDeployStatus(argv: DeployStatusArguments): Promise<void> {
     { renderDeployStatus },
     { printResult },
   ] = await Promise.all([
-    import("../../../core/deployer/deploy-project.ts"),
-    import("../../../core/deployer/deploy-stack-file.ts"),
-    import("../../../core/deployer/deploy-locks.ts"),
+    import("../../../core/project/deploy-project.ts"),
+    import("../../../core/project/deploy-stack-file.ts"),
+    import("../../../core/project/deploy-locks.ts"),
     import("../../host-agent.ts"),
     import("./deploy-status-view.ts"),
     import("../../output/envelope.ts"),

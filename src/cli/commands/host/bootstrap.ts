@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { BootstrapReporter } from "../../../core/deployer/host-bootstrap.ts";
+import type { BootstrapReporter } from "../../../core/hosts/host-bootstrap.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
 import type { Progress } from "../../output/progress.ts";
@@ -42,8 +42,8 @@ export default command;
 async function bootstrap(argv: BootstrapArguments): Promise<void> {
   const startedMs = performance.now();
   const [{ findHost, hostsStack, readHostFiles }, { findDeployProject }] = await Promise.all([
-    import("../../../core/deployer/host-files.ts"),
-    import("../../../core/deployer/deploy-project.ts"),
+    import("../../../core/hosts/host-files.ts"),
+    import("../../../core/project/deploy-project.ts"),
   ]);
   const { host, setup } = findHost(await readHostFiles(argv.cwd), argv.name);
   const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
@@ -52,8 +52,8 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
   const login = await readLogin(argv);
   const [{ bootstrapHost }, { runHostsStack }, { createProgress }, { printResult }, { formatDuration }] =
     await Promise.all([
-      import("../../../core/deployer/host-bootstrap.ts"),
-      import("../../../core/deployer/host-rollout.ts"),
+      import("../../../core/hosts/host-bootstrap.ts"),
+      import("../../../core/hosts/host-rollout.ts"),
       import("../../output/progress.ts"),
       import("../../output/envelope.ts"),
       import("../../output/quantities.ts"),

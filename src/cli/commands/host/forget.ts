@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { CommandModule } from "yargs";
-import type { ForgottenStack } from "../../../core/deployer/host-forget.ts";
+import type { ForgottenStack } from "../../../core/hosts/host-forget.ts";
 import { requireConsent } from "../../confirm.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
@@ -36,7 +36,7 @@ async function forgetHost(argv: ForgetArguments): Promise<void> {
     hint: "Add --yes to go on without being asked.",
   });
   const [{ forgetInStack, planForget, refuseInUse }, { confirm }, { printResult }] = await Promise.all([
-    import("../../../core/deployer/host-forget.ts"),
+    import("../../../core/hosts/host-forget.ts"),
     import("../../confirm.ts"),
     import("../../output/envelope.ts"),
   ]);

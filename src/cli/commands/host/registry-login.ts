@@ -1,5 +1,5 @@
 import { text } from "node:stream/consumers";
-import type { RegistryLogin } from "../../../core/deployer/host-registry-login.ts";
+import type { RegistryLogin } from "../../../core/hosts/host-registry-login.ts";
 import { IkomaError } from "../../../core/errors.ts";
 
 /** The part of the command line that says how a host logs in to a registry. */

@@ -1,4 +1,4 @@
-import type { HostStatus } from "../../../core/deployer/host-status.ts";
+import type { HostStatus } from "../../../core/hosts/host-status.ts";
 import { formatMoment } from "../../output/quantities.ts";
 import { renderTable } from "../../output/table.ts";
 

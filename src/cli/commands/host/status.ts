@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { HostStatus } from "../../../core/deployer/host-status.ts";
+import type { HostStatus } from "../../../core/hosts/host-status.ts";
 import { IkomaError, isErrorCode } from "../../../core/errors.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 
@@ -22,8 +22,8 @@ export default command;
 
 async function showStatus(argv: StatusArguments): Promise<void> {
   const [{ findHost, readHostFiles }, { readHostStatus }] = await Promise.all([
-    import("../../../core/deployer/host-files.ts"),
-    import("../../../core/deployer/host-status.ts"),
+    import("../../../core/hosts/host-files.ts"),
+    import("../../../core/hosts/host-status.ts"),
   ]);
   const all = await readHostFiles(argv.cwd);
   const files = argv.stack === undefined ? all : all.filter((file) => file.stack === argv.stack);

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { CommandModule } from "yargs";
-import type { HostAddress, TrustDecision } from "../../../core/deployer/host-trust.ts";
+import type { HostAddress, TrustDecision } from "../../../core/hosts/host-trust.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 
@@ -47,8 +47,8 @@ export default command;
 async function trustHost(argv: TrustArguments): Promise<void> {
   const host = hostOf(argv);
   const [{ decideTrust, writeTrust }, { readHostFiles }, { scanHostKeys }] = await Promise.all([
-    import("../../../core/deployer/host-trust.ts"),
-    import("../../../core/deployer/host-files.ts"),
+    import("../../../core/hosts/host-trust.ts"),
+    import("../../../core/hosts/host-files.ts"),
     import("../../../core/transport/host-key-scan.ts"),
   ]);
   const files = await readHostFiles(argv.cwd);

@@ -7,7 +7,7 @@ import {
   route,
   serviceKind,
   smokeCheck,
-} from "../../deployer/release-spec.ts";
+} from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 
 const port = z.number().int().min(1).max(65535);

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { longestFile } from "../../deployer/release-spec.ts";
+import { longestFile } from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 import type { ComposeModel, ComposeMount, ComposeService } from "./compose-model.ts";
 

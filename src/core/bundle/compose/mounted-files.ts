@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import type { ServiceFile } from "../../deployer/release-spec.ts";
+import type { ServiceFile } from "../../release/release-spec.ts";
 import type { ComposeFile, ComposeFileSource, ComposeModel, ComposeMount, ComposeService } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
 import { isLocalMount } from "./local-texts.ts";

@@ -1,4 +1,4 @@
-import type { VolumeSpec } from "../../deployer/release-spec.ts";
+import type { VolumeSpec } from "../../release/release-spec.ts";
 import type { ComposeModel, ComposeMount } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
 import { isLocalMount } from "./local-texts.ts";

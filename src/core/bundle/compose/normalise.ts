@@ -1,6 +1,6 @@
 import { parseImageReference } from "../../adapters/registry/image-reference.ts";
-import { hook } from "../../deployer/release-spec.ts";
-import type { Hook } from "../../deployer/release-spec.ts";
+import { hook } from "../../release/release-spec.ts";
+import type { Hook } from "../../release/release-spec.ts";
 import type { BundleManifest, BundleService } from "../manifest.ts";
 import type { ComposeModel, ComposeService } from "./compose-model.ts";
 import type { FileVariables } from "./environment.ts";

@@ -1,4 +1,4 @@
-import type { Route, ServiceKind } from "../../deployer/release-spec.ts";
+import type { Route, ServiceKind } from "../../release/release-spec.ts";
 import type { Findings } from "./findings.ts";
 import type { PublishedPort } from "./ports.ts";
 import type { ServiceFacts } from "./split.ts";

@@ -1,4 +1,4 @@
-import type { ServiceFile } from "../../deployer/release-spec.ts";
+import type { ServiceFile } from "../../release/release-spec.ts";
 import { serviceEnvironment, serviceLabels } from "./environment.ts";
 import type { FileVariables } from "./environment.ts";
 import type { ComposeService } from "./compose-model.ts";

@@ -5,7 +5,7 @@ import { Findings } from "./findings.ts";
 import { parsePort } from "./ports.ts";
 import { splitServices } from "./split.ts";
 import type { ServiceFacts } from "./split.ts";
-import type { Route } from "../../deployer/release-spec.ts";
+import type { Route } from "../../release/release-spec.ts";
 
 type Extension = Parameters<typeof serviceExtension.parse>[0];
 interface Sketch extends Partial<Omit<ServiceFacts, "ports" | "extension">> {

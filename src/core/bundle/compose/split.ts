@@ -1,4 +1,4 @@
-import type { Route, ServiceKind } from "../../deployer/release-spec.ts";
+import type { Route, ServiceKind } from "../../release/release-spec.ts";
 import type { PublishedPort } from "./ports.ts";
 import type { ServiceExtension } from "./extension.ts";
 import type { Findings } from "./findings.ts";

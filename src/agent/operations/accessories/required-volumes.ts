@@ -1,0 +1,48 @@
+import type { VolumeSpec } from "../../../core/release/release-spec.ts";
+import { IkomaError } from "../../../core/errors.ts";
+import { volumeName } from "../../engine/volumes.ts";
+import type { Host } from "../../host.ts";
+
+interface Wanted {
+  app: string;
+  volumes: Readonly<Record<string, VolumeSpec>>;
+}
+
+/**
+ * Makes the volumes that are not there yet, and refuses to make one that was there before: an empty database in place
+ * of a lost one would look like a repair. `recreate` names those that may be made anew, empty.
+ *
+ * @throws VOLUME_MISSING before anything is changed
+ */
+export async function ensureVolumes(
+  host: Host,
+  { app, volumes }: Wanted,
+  recreate: readonly string[] = [],
+): Promise<void> {
+  const all = Object.entries(volumes).map(([key, spec]) => ({ key, spec, name: volumeName(app, key, spec) }));
+  const found = await Promise.all(all.map((each) => host.volumes.exists(each.name)));
+  const missing = all.filter((_, index) => found[index] === false);
+  const lost = missing.filter(
+    ({ key, name }) => host.knownVolumes.has(name) && !recreate.includes(key) && !recreate.includes(name),
+  );
+  if (lost.length > 0) throw volumesMissing(app, lost);
+  for (const { name, spec } of missing) await host.volumes.ensure(name, app, spec);
+  for (const { name } of all) host.knownVolumes.add(app, name);
+}
+
+function volumesMissing(app: string, lost: readonly { key: string; name: string }[]): IkomaError {
+  const names = lost.map((each) => each.name);
+  const options = lost.map(({ key }) => `--recreate-volume ${key}`).join(" ");
+  const [first = ""] = names;
+  const what = names.length === 1 ? `The volume ${first} is gone` : `The volumes ${names.join(", ")} are gone`;
+  return new IkomaError(
+    "VOLUME_MISSING",
+    `${what} from the host, and with it what ${app} kept in it. Nothing was changed, and nothing empty was put in its place.`,
+    {
+      hint:
+        `Restore it from a backup into a volume of that name (\`docker volume create ${first}\` on the host, then fill it) ` +
+        `and run again; or begin with an empty one: \`ikoma deploy apply --app ${app} ${options}\`.`,
+      details: { volumes: names },
+    },
+  );
+}

@@ -1,0 +1,111 @@
+import { join } from "node:path";
+import type { BakePolicy, ReleaseSpec } from "../../../core/release/release-spec.ts";
+import { IkomaError, toIkomaError } from "../../../core/errors.ts";
+import { edgeView, hostNameOf, siteOf } from "../../edge-from-ledger.ts";
+import { checkEdgeView } from "../../edge/edge-view.ts";
+import type { EdgeApp, EdgeServer } from "../../edge/edge.ts";
+import { bake } from "../../gate/bake.ts";
+import { runSmokeChecks } from "../../gate/smoke.ts";
+import type { Host, OperationContext } from "../../host.ts";
+import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
+import type { Placement } from "../compose-project.ts";
+import { gateTargets, startWorkers } from "./release-start.ts";
+
+/** From the first request through the edge to the entry in the ledger that makes the release the current one. */
+export async function cutOver(
+  host: Host,
+  input: ReleaseInput,
+  deployment: LedgerDeployment,
+  placements: readonly Placement[],
+  op: OperationContext,
+): Promise<void> {
+  const { spec } = input;
+  const servers = host.deployments.require(spec.app, deployment.number).servers;
+  await op.enter("smoking");
+  const next: EdgeApp = { ...siteOf(host, spec.app), routes: spec.routes, servers };
+  await host.edge.ensure(() => {
+    const view = edgeView(host, spec);
+    // Not before it is known to be valid: from here on every other app's view has these backends too.
+    checkEdgeView(view);
+    host.prepared.set(spec.app, spec);
+    return view;
+  });
+  await smokeAsCandidate(host, spec, next, op);
+
+  await op.enter("switching");
+  op.signal.throwIfAborted();
+  await host.edge.switchTo(next);
+  await verifyServed(host, spec.app, servers);
+  const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
+  await runSmokeChecks(spec.smoke, atEdge, hostNameOf(host, spec.app), "on the public route", op);
+  await startWorkers(host, spec, deployment.number, placements, op);
+
+  await op.enter("baking");
+  const targets = await gateTargets(host, spec, deployment.number, placements, new Map());
+  const names = servers.map((each) => each.name);
+  await unlessFirst(host, deployment, op, () =>
+    bake(host, { app: spec.app, policy: policyOf(input), health: spec.health, targets, servers: names }, op),
+  );
+
+  // Said again, because a change for another app may have come in between; recorded before any other change can.
+  await host.edge.switchTo(next, () => {
+    host.deployments.makeCurrent(spec.app, deployment.number);
+    return edgeView(host);
+  });
+  await op.enter("switched");
+  op.step("switched", `#${deployment.number} (${spec.version}) serves`);
+}
+
+/** Whoever goes back leaves something that is worse: a rollback is not taken back. */
+function policyOf({ rollbackTo, bake: policy }: ReleaseInput): BakePolicy {
+  return rollbackTo === undefined ? policy : { ...policy, seconds: 0 };
+}
+
+/** An app's first release has none before it to go back to: bad as it is, it serves on, and says so. */
+async function unlessFirst(
+  host: Host,
+  { app, number }: LedgerDeployment,
+  op: OperationContext,
+  watch: () => Promise<void>,
+): Promise<void> {
+  try {
+    await watch();
+  } catch (error) {
+    const { code, message } = toIkomaError(error);
+    if (code !== "RELEASE_BAKE_FAILED" || host.deployments.current(app) !== undefined) throw error;
+    host.deployments.remark(app, number, op.redact(message));
+    op.warn("bake", `${message} There is no release to go back to, so #${number} serves on.`);
+  }
+}
+
+async function smokeAsCandidate(
+  host: Host,
+  spec: ReleaseSpec,
+  candidate: EdgeApp,
+  op: OperationContext,
+): Promise<void> {
+  if (spec.smoke.length === 0 || candidate.servers.length === 0) return;
+  await host.edge.addCandidates(candidate);
+  try {
+    const socketPath = join(host.paths.edge, "candidate.sock");
+    await runSmokeChecks(spec.smoke, { socketPath }, hostNameOf(host, spec.app), "before the switch", op);
+  } finally {
+    await host.edge.removeCandidates(spec.app);
+  }
+  op.step("smoke", `${spec.smoke.length} checks passed before the switch`);
+}
+
+async function verifyServed(host: Host, app: string, servers: readonly EdgeServer[]): Promise<void> {
+  const served = await host.edge.served(app);
+  const missing = servers.filter(
+    (wanted) =>
+      !served.servers.some(
+        (each) => each.name === wanted.name && each.address === wanted.address && each.state === "ready",
+      ),
+  );
+  if (missing.length === 0) return;
+  throw new IkomaError(
+    "EDGE_FAILED",
+    `The edge does not serve ${missing.map((each) => each.name).join(", ")} after the switch.`,
+  );
+}

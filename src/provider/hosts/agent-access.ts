@@ -1,0 +1,20 @@
+import type { Method, OperationKind, Params, Result } from "../../agent/protocol.ts";
+import type { HostConfig, HostSetup } from "../../core/config/schema.ts";
+import type { OperationOutcome, OperationRequest } from "../../core/transport/agent-client.ts";
+
+/** The agent of one host, as far as the provider needs it. Failures are thrown as `IkomaError`. */
+export interface AgentAccess {
+  call<M extends Method>(method: M, params: Params<M>): Promise<Result<M>>;
+  runOperation<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>>;
+  close(): Promise<void>;
+}
+
+/** The ways from the provider to hosts; tests put a scripted agent here. */
+export interface HostAccess {
+  /** Starts to connect, ahead of the first need; a failure shows then. */
+  prewarm?(host: HostConfig): void;
+  openAgent(host: HostConfig): Promise<AgentAccess>;
+  installAgent(host: HostConfig, setup: HostSetup, onStep: (message: string) => void): Promise<void>;
+  /** Stops and removes the agent and the edge; data stays. */
+  removeAgent(host: HostConfig): Promise<void>;
+}

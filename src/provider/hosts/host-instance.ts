@@ -1,0 +1,58 @@
+import type { HostConfig, HostSetup } from "../../core/config/schema.ts";
+import { IkomaError } from "../../core/errors.ts";
+import type { AgentAccess, HostAccess } from "./agent-access.ts";
+import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
+
+/** One configured provider: a host, and the connection to its agent, opened when it is first needed. */
+export class HostInstance {
+  readonly name: string;
+  readonly offline: boolean;
+  /** What is on it is to be forgotten, unseen. */
+  readonly isForgotten: boolean;
+  readonly #host: HostConfig;
+  readonly #access: HostAccess;
+  #agent: Promise<AgentAccess> | undefined;
+
+  /** `current.hosts` is how hosts are reached now, where that is known to be newer than `config`. */
+  constructor(config: ProviderConfig, access: HostAccess, current: CurrentConfig) {
+    const { host, offline, ...connection } = config;
+    this.name = host;
+    this.isForgotten = current.forgetHost === host;
+    this.offline = offline || current.offline || current.forgetHost !== undefined;
+    this.#host = current.hosts[host] ?? connection;
+    this.#access = access;
+  }
+
+  /** The agent; several calls share one connection, and a failed attempt is not kept. */
+  agent(): Promise<AgentAccess> {
+    this.refuseOffline();
+    this.#agent ??= this.#access.openAgent(this.#host).catch((error: unknown) => {
+      this.#agent = undefined;
+      throw error;
+    });
+    return this.#agent;
+  }
+
+  async installAgent(setup: HostSetup, onStep: (message: string) => void): Promise<void> {
+    this.refuseOffline();
+    await this.close();
+    await this.#access.installAgent(this.#host, setup, onStep);
+  }
+
+  async removeAgent(): Promise<void> {
+    this.refuseOffline();
+    await this.close();
+    await this.#access.removeAgent(this.#host);
+  }
+
+  async close(): Promise<void> {
+    const agent = this.#agent;
+    this.#agent = undefined;
+    await agent?.then((each) => each.close()).catch(() => undefined);
+  }
+
+  private refuseOffline(): void {
+    if (this.offline)
+      throw new IkomaError("AGENT_OFFLINE", `The provider of ${this.name} is offline: it changes nothing.`);
+  }
+}
