@@ -3,6 +3,7 @@ import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./engine-log.ts";
+import type { HostInstance } from "./host-instance.ts";
 import { HostInstances } from "./host-instances.ts";
 import type { CurrentConfig } from "./provider-config.ts";
 import type { ResourceCall } from "./resource-handler.ts";
@@ -64,7 +65,9 @@ export class ProviderSession {
       this.#listener.onEvent?.(urn, event);
     };
     try {
-      return await work({ urn, host: this.hosts.of(peer), secrets: [], signal: this.#cancellation.signal, onEvent });
+      const everyHost = (): readonly HostInstance[] => this.hosts.all();
+      const { signal } = this.#cancellation;
+      return await work({ urn, host: this.hosts.of(peer), everyHost, secrets: [], signal, onEvent });
     } catch (thrown) {
       const error = toIkomaError(thrown);
       if (partial !== undefined) this.#partial.set(error, partial);

@@ -52,6 +52,8 @@ export const appConfig = z.strictObject({
   keep: z.number().int().min(1).max(50).default(5),
   /** Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case. */
   protectAccessories: z.boolean().default(true),
+  /** Look in the registry, at each plan, whether the images of the app's own services are still there. */
+  checkImages: z.boolean().default(false),
 });
 export type AppConfig = z.infer<typeof appConfig>;
 
