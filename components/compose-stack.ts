@@ -8,6 +8,7 @@ import {
   type ReleaseSettings,
   type Seal,
 } from "../src/core/release/resolve-release.ts";
+import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
@@ -58,6 +59,12 @@ export interface ComposeStackArgs {
    * @default true
    */
   protectAccessories?: boolean | undefined;
+  /**
+   * Make a `RegistryImage` for each image of the app's own services: it is looked for before anything is changed, and
+   * at each plan. The images stay in the registry in any case.
+   * @default false
+   */
+  checkImages?: boolean | undefined;
 }
 
 /** A compose file, deployed from its bundle: images staged, then long-lived services, then the release. */
@@ -68,11 +75,13 @@ export class ComposeStack extends pulumi.ComponentResource {
   constructor(name: string, args: ComposeStackArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:ComposeStack", name, {}, options);
     const child = { parent: this, provider: args.provider };
-    const before = options.dependsOn === undefined ? {} : { dependsOn: options.dependsOn };
     const settings = settingsOf(args);
     const seal = sealWith(args.secrets ?? {});
 
-    const staged = new Bundle(name, stagedBy(args), { ...child, ...before });
+    const before = options.dependsOn === undefined ? {} : { dependsOn: options.dependsOn };
+    const checked = args.checkImages === true ? checkedImages(name, args, { parent: this, ...before }) : [];
+    const stagedAfter = checked.length === 0 ? before : { dependsOn: checked };
+    const staged = new Bundle(name, stagedBy(args), { ...child, ...stagedAfter });
     const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
     const protect = (args.protectAccessories ?? true) && lasting !== undefined;
     this.accessories = lasting && new Accessories(name, { ...lasting }, { ...child, protect, dependsOn: [staged] });
@@ -80,6 +89,21 @@ export class ComposeStack extends pulumi.ComponentResource {
     this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
+}
+
+/** One for each image of the release's own services, named by the first service that has it. */
+function checkedImages(
+  name: string,
+  { provider, bundle }: ComposeStackArgs,
+  options: pulumi.ComponentResourceOptions,
+): RegistryImage[] {
+  const owners = new Map<string, string>();
+  for (const [service, { kind, definition }] of Object.entries(bundle.manifest.services)) {
+    if (kind !== "accessory" && !owners.has(definition.image)) owners.set(definition.image, service);
+  }
+  return [...owners].map(
+    ([image, service]) => new RegistryImage(`${name}-${service}`, { provider, image }, { ...options }),
+  );
 }
 
 function accessoriesBundle(args: ComposeStackArgs): BundleInput {

@@ -49,7 +49,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const secrets = config.secrets[name] ?? {};
-  const { protectAccessories } = app;
+  const { protectAccessories, checkImages } = app;
   return new App(name, {
     provider,
     app: name,
@@ -64,6 +64,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
     keep,
     bake,
     protectAccessories,
+    checkImages,
     ...notes,
   });
 }

@@ -276,6 +276,8 @@ export const methods = {
       deployments: z.number().int(),
     }),
   },
+  /** Images, by digest, that anything on the host runs, is staged with or can be rolled back to. */
+  "images.needed": { params: none, result: z.strictObject({ images: z.array(z.string()) }) },
   "app.status": {
     params: none,
     result: z.strictObject({

@@ -7,6 +7,7 @@ import { IkomaError, toIkomaError } from "../core/errors.ts";
 import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
+import { imagesNeeded } from "./operations/upkeep/unused-images.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { handshake } from "./handshake.ts";
 import { readLines } from "./line-reader.ts";
@@ -69,6 +70,9 @@ function handlersOf(host: Host, runner: OperationRunner): Handlers {
       return { deployment: publicView(deployment), source: input.source };
     },
     "app.leftovers": ({ app }) => readLeftovers(host, app),
+    "images.needed": () => ({
+      images: [...new Set(host.parts.apps().flatMap((app) => [...imagesNeeded(host, app)]))].sort(),
+    }),
     "app.status": () => readStatus(host, runner),
   };
 }

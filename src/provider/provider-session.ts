@@ -3,6 +3,7 @@ import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import type { HostAccess } from "./hosts/agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./wire/engine-log.ts";
+import type { HostInstance } from "./hosts/host-instance.ts";
 import { HostInstances } from "./hosts/host-instances.ts";
 import type { CurrentConfig } from "./hosts/provider-config.ts";
 import type { ReadReport } from "./read-report.ts";
@@ -81,7 +82,8 @@ export class ProviderSession {
     };
     try {
       const [host, recreateVolumes, { signal }] = [this.hosts.of(peer), this.#recreateVolumes, this.#cancellation];
-      return await work({ urn, host, secrets: [], recreateVolumes, signal, onEvent });
+      const everyHost = (): readonly HostInstance[] => this.hosts.all();
+      return await work({ urn, host, everyHost, secrets: [], recreateVolumes, signal, onEvent });
     } catch (thrown) {
       const error = toIkomaError(thrown);
       if (partial !== undefined) this.#partial.set(error, partial);

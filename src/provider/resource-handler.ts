@@ -6,6 +6,8 @@ import type { HostInstance } from "./hosts/host-instance.ts";
 export interface ResourceCall {
   readonly urn: string;
   readonly host: HostInstance;
+  /** This host and every other that the run knows. */
+  readonly everyHost: () => readonly HostInstance[];
   /** Secret values among the inputs, for the host to keep out of its logs. */
   readonly secrets: readonly string[];
   /** Volumes that may be made anew, empty, where they are gone: somebody has said so for this run. */

@@ -124,12 +124,14 @@ function handlerOf(urn: string): ResourceHandler {
 }
 
 /**
- * What of a host a resource stands for: a part of an app, or the host's one agent. A resource that was renamed in the program is
+ * What of a host a resource stands for: a part of an app, an image, or the host's one agent. A resource that was renamed in the program is
  * created (that is, adopted) under its new name before the old one is deleted; deleting must not take away what the new
  * one stands for.
  */
-function thingOf({ token, identity }: ResourceHandler, { app }: PropertyMap): string | undefined {
+function thingOf({ token, identity }: ResourceHandler, inputs: PropertyMap): string | undefined {
+  const { app, repository, digest } = inputs;
   if (identity.length === 0) return token;
+  if (typeof repository === "string" && typeof digest === "string") return `${token} ${repository}@${digest}`;
   return typeof app === "string" ? `${token} ${app}` : undefined;
 }
 

@@ -27,6 +27,8 @@ export class FakeAgent {
   readonly started: { kind: OperationKind; key: string; input: unknown }[] = [];
   /** Requests of any kind, `part.read` and the like. */
   readonly calls: string[] = [];
+  /** Images that it says it needs. */
+  readonly needed = new Set<string>();
   installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16", imageBudgetGb: 10 };
   version = "0.1.0";
   /** The next operation is done, and its answer is lost on the way. */
@@ -193,6 +195,7 @@ function answer(agent: FakeAgent, method: Method, params: unknown): unknown {
   if (agent.installed === undefined) throw new IkomaError("AGENT_MISSING", "There is no agent on this host.");
   if (method === "part.read") return agent.read(params as Params<"part.read">);
   if (method === "handshake") return handshake(agent);
+  if (method === "images.needed") return { images: [...agent.needed] };
   throw new IkomaError("INTERNAL", `the fake agent does not know ${method}`);
 }
 

@@ -31,7 +31,7 @@ export async function startLocalRegistry({ withLogin = false } = {}): Promise<Lo
   const settings = {
     version: "0.1",
     log: { level: "info", accesslog: { disabled: true } },
-    storage: { filesystem: { rootdirectory: join(folder, "storage") } },
+    storage: { filesystem: { rootdirectory: join(folder, "storage") }, delete: { enabled: true } },
     http: { addr: "127.0.0.1:0" },
     ...(withLogin ? { auth: { htpasswd: { realm: "test", path: passwords } } } : {}),
   };

@@ -89,6 +89,10 @@ export const appConfig = z.strictObject({
     .describe(
       "Refuse to take away an app with long-lived services (moved to another host, renamed, removed); volumes stay in any case.",
     ),
+  checkImages: z
+    .boolean()
+    .default(false)
+    .describe("Look in the registry, at each plan, whether the images of the app's own services are still there."),
 });
 export type AppConfig = z.infer<typeof appConfig>;
 

@@ -10,6 +10,8 @@ import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
  */
 export class HostInstances {
   readonly #byPeer = new Map<string, HostInstance>();
+  /** Hosts without a provider in this run, by name. */
+  readonly #others = new Map<string, HostInstance>();
   readonly #access: HostAccess;
   readonly #current: CurrentConfig;
 
@@ -39,9 +41,21 @@ export class HostInstances {
     return others.length > 0 ? undefined : only;
   }
 
+  /** Every host that is known: those with a provider, and those that are only in the settings. */
+  all(): readonly HostInstance[] {
+    const configured = [...this.#byPeer.values()];
+    const names = new Set([...configured, ...this.#others.values()].map(({ name }) => name));
+    for (const [name, way] of Object.entries(this.#current.hosts)) {
+      if (!names.has(name))
+        this.#others.set(name, new HostInstance({ host: name, offline: false, ...way }, this.#access, this.#current));
+    }
+    return [...configured, ...this.#others.values()];
+  }
+
   async close(): Promise<void> {
-    const instances = [...this.#byPeer.values()];
+    const instances = [...this.#byPeer.values(), ...this.#others.values()];
     this.#byPeer.clear();
+    this.#others.clear();
     await Promise.all(instances.map((instance) => instance.close()));
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { IkomaError } from "../../errors.ts";
 import type { ImageReference } from "./image-reference.ts";
-import { RegistryConnection } from "./registry-connection.ts";
+import { RegistryConnection, type RegistryActions } from "./registry-connection.ts";
 import type { RegistryOptions } from "./endpoint.ts";
 
 /** A manifest as the registry has it: the exact bytes, and their digest. */
@@ -96,7 +96,26 @@ export class RegistryClient {
     return sha256(content);
   }
 
-  #connection(reference: ImageReference, actions: "pull" | "pull,push" = "pull"): RegistryConnection {
+  /** Lets a tag of the repository stand for what `reference` names by digest; does nothing when it does already. */
+  async tag(reference: ImageReference, tag: string): Promise<void> {
+    const { mediaType, content, digest } = await this.manifest(reference);
+    const { registry, repository, familiarName } = reference;
+    const tagged = { registry, repository, familiarName, tag };
+    const present = await this.#connection(tagged).request("HEAD", `manifests/${tag}`, {
+      headers: { accept: manifestTypes },
+    });
+    if (present.ok && present.headers.get("docker-content-digest") === digest) return;
+    await this.putManifest(tagged, mediaType, Buffer.from(content));
+  }
+
+  /** Takes a manifest, named by digest, out of the registry together with its tags; nothing when it is not there. */
+  async deleteManifest(reference: ImageReference): Promise<void> {
+    const connection = this.#connection(reference, "pull,push,delete");
+    const response = await connection.request("DELETE", `manifests/${nameOf(reference)}`);
+    if (!response.ok && response.status !== 404) throw refused(reference, response);
+  }
+
+  #connection(reference: ImageReference, actions: RegistryActions = "pull"): RegistryConnection {
     const key = `${reference.registry}/${reference.repository}:${actions}`;
     const existing = this.#connections.get(key);
     if (existing !== undefined) return existing;

@@ -8,6 +8,9 @@ import type { Endpoint, RegistryOptions } from "./endpoint.ts";
 const defaultTimeoutMs = 10_000;
 type Init = { headers?: Record<string, string>; body?: Uint8Array<ArrayBuffer> };
 
+/** What a token is asked for. */
+export type RegistryActions = "pull" | "pull,push" | "pull,push,delete";
+
 /** Requests to one repository: finds the endpoint that answers, logs in when asked to, and keeps the token. */
 export class RegistryConnection {
   readonly #registry: string;
@@ -17,7 +20,7 @@ export class RegistryConnection {
   #endpoints: [Endpoint, ...Endpoint[]];
   #authorization: string | undefined;
 
-  constructor(registry: string, repository: string, actions: "pull" | "pull,push", options: RegistryOptions) {
+  constructor(registry: string, repository: string, actions: RegistryActions, options: RegistryOptions) {
     this.#registry = registry;
     this.#repository = repository;
     this.#scope = `repository:${repository}:${actions}`;
