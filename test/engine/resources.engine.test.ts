@@ -137,12 +137,15 @@ test("an update that the host took back fails with its code, and the next up pla
   expect(agent.started.map(({ kind }) => kind)).toEqual(["release.apply", "release.apply", "release.apply"]);
 });
 
-test("source, note, redeploy and keep go along with a change and are no reason for one", async () => {
+test("what says how to roll out goes along with a change and is no reason for one", async () => {
   const agent = new FakeAgent();
   const stack = await stackOn(agent);
   await stack.up(releaseProgram("v1"));
   const result = await stack.up(
-    hostProgram("ikoma:vps:Release", { ...release, source: { bundle: "x" }, note: "again", redeploy: true, keep: 9 }),
+    hostProgram("ikoma:vps:Release", {
+      ...{ ...release, source: { bundle: "x" }, note: "again", keep: 9 },
+      ...{ redeploy: true, rollbackTo: 1, bake: { seconds: 5 } },
+    }),
   );
   expect(result.changes.same).toBe(1);
   expect(agent.started).toHaveLength(1);
