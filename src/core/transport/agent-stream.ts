@@ -1,17 +1,31 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { agentSocketPath } from "../../agent/protocol.ts";
 import { IkomaError } from "../errors.ts";
 import { remoteScript } from "./remote-script.ts";
 import type { SshConnection } from "./ssh-connection.ts";
 import { hostLabel } from "./ssh-errors.ts";
 
-/** Pipes its standard streams to the socket: by socat where there is one (123 ms), else by the agent's own `connect` (207 ms). */
+/**
+ * Pipes its standard streams to the socket: by socat where there is one (123 ms), else by the agent's own `connect`
+ * (207 ms). Docker 20.10 never ends an exec whose container has died, so that is watched here.
+ */
 const pipeScript = `
 if command -v socat >/dev/null 2>&1; then exec socat - "UNIX-CONNECT:$1"; fi
-exec docker exec -i ikoma-agent node /opt/ikoma/agent.mjs connect
+agent=$(docker inspect --format '{{.State.Pid}}' ikoma-agent)
+docker exec -i ikoma-agent node /opt/ikoma/agent.mjs connect <&0 &
+pipe=$!
+trap 'kill "$pipe" 2>/dev/null' EXIT HUP TERM
+while kill -0 "$pipe" 2>/dev/null && [ -e "/proc/$agent" ]; do sleep 0.2; done
 `;
 
-const stateScript = `docker inspect --format '{{.State.Status}}' ikoma-agent 2>&1`;
+const stateScript = `
+docker inspect --format '{{.State.Status}} {{.State.StartedAt}}' ikoma-agent 2>&1 && date +%s%3N
+`;
+
+/** So long after its start an agent may not listen yet. */
+const startingMs = 3_000;
+const pauseMs = 100;
 
 /**
  * A stream to the agent's socket: forwarded by sshd (7 ms to the first answer), or through a command on the host where
@@ -20,21 +34,30 @@ const stateScript = `docker inspect --format '{{.State.Status}}' ikoma-agent 2>&
  * @throws AGENT_MISSING where no agent runs, HOST_UNSUPPORTED where the user may not ask the engine
  */
 export async function openAgentStream(connection: SshConnection): Promise<Duplex> {
-  try {
-    return await connection.forwardUnix(agentSocketPath);
-  } catch (error) {
-    if (error instanceof IkomaError) throw error;
-    // sshd says the same of a forbidden forward, of a socket that is not there and of one that nobody listens on.
-    await requireRunningAgent(connection);
-    return connection.execStream(remoteScript(pipeScript, agentSocketPath));
+  const giveUpAtMs = Date.now() + startingMs;
+  for (;;) {
+    try {
+      return await connection.forwardUnix(agentSocketPath);
+    } catch (error) {
+      if (error instanceof IkomaError) throw error;
+      // sshd says the same of a forbidden forward, of a socket that is not there and of one that nobody listens on.
+      const isStarting = (await ageOfRunningAgent(connection)) < startingMs;
+      if (!isStarting || Date.now() > giveUpAtMs)
+        return connection.execStream(remoteScript(pipeScript, agentSocketPath));
+    }
+    await sleep(pauseMs);
   }
 }
 
-async function requireRunningAgent(connection: SshConnection): Promise<void> {
+/** How long ago the agent was started, in ms by the host's clock. */
+async function ageOfRunningAgent(connection: SshConnection): Promise<number> {
   const { code, stdout } = await connection.exec(remoteScript(stateScript));
-  const answer = stdout.trim();
-  // `restarting` for the moment between a crash and Docker's next start of it.
-  if (code === 0 && ["running", "restarting"].includes(answer)) return;
+  const [first = "", nowMs = ""] = stdout.trim().split("\n");
+  const [status = "", startedAt = ""] = first.split(" ");
+  // For the moment between a crash and Docker's next start of it.
+  if (code === 0 && status === "restarting") return 0;
+  if (code === 0 && status === "running") return Number(nowMs) - Date.parse(startedAt);
+  const answer = code === 0 ? status : stdout.trim();
   const host = hostLabel(connection.host);
   if (/permission denied/i.test(answer)) {
     throw new IkomaError("HOST_UNSUPPORTED", `${host} may not use the Docker engine.`, {
