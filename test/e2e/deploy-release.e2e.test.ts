@@ -120,7 +120,8 @@ describe("a bad release never serves, and the one before it serves on", () => {
 
     const failure = await project.applyBadly("--bundle", bundle);
     expect(failure).toMatchObject({ exitCode: 10, code });
-    for (const what of says) expect(failure.message).toMatch(what);
+    const told = JSON.stringify([failure.message, failure.details]);
+    for (const what of says) expect(told).toMatch(what);
     expectFlawless(await load.stop([{ version: "v2" }]));
     expect(await app.container("web")).toEqual(before);
     expect(await project.stackText()).toBe(settings);
