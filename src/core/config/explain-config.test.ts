@@ -34,6 +34,7 @@ test.each([
   ["ikoma:apps.shop.keep", 5, { kind: "default" }],
   ["ikoma:apps.shop.drainSeconds", 30, { kind: "bundle-or-default" }],
   ["ikoma:apps.shop.smoke", [], { kind: "bundle-or-default" }],
+  ["ikoma:apps.shop.bake.seconds", 10, { kind: "default" }],
   ["ikoma:offline", false, { kind: "default" }],
 ])("%s is %j, from %j", (path, value, origin) => {
   expect(explained(path)).toEqual({ path, value, origin });

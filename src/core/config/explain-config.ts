@@ -1,6 +1,6 @@
 import { isNode, isPair, LineCounter, parseDocument, visit, type Document } from "yaml";
 import * as z from "zod";
-import { releaseSpec } from "../release/release-spec.ts";
+import { bakePolicy, releaseSpec } from "../release/release-spec.ts";
 import { IkomaError } from "../errors.ts";
 import { explainIssues } from "./explain-issues.ts";
 import { appConfig, stackSettings } from "./schema.ts";
@@ -29,7 +29,7 @@ type Settings = z.infer<typeof stackSettings>;
 type Path = readonly (string | number)[];
 
 /**
- * Every setting of a stack's file that is in force, defaults included, in the file's order of keys. Secrets are masked:
+ * Every setting of a stack that is in force, defaults included. Secrets are masked:
  * neither their text nor their cipher text is in it.
  *
  * @param file name of the file, for the origins
@@ -48,7 +48,7 @@ export function explainConfig(text: string, file: string): EffectiveSetting[] {
     const origin = line === undefined ? ({ kind: "default" } as const) : ({ kind: "file", file, line } as const);
     return { path: [prefix + String(key), ...rest].join("."), value, origin };
   };
-  return leaves(effective, [])
+  return leaves(withBake(effective), [])
     .map(([path, value]) => setting(path, value))
     .concat(releaseDefaults(effective));
 }
@@ -105,6 +105,15 @@ function lineOf(document: Document, lines: LineCounter, [key = "", ...rest]: Pat
 
 function keyText(key: unknown): string {
   return typeof key === "object" && key !== null && "value" in key ? String(key.value) : String(key);
+}
+
+/** How a release is watched is never the bundle's matter: what an app does not say holds by default. */
+function withBake(settings: Settings): Settings {
+  if (settings.apps === undefined) return settings;
+  const watched = Object.entries(settings.apps).map(
+    ([name, app]) => [name, { ...app, bake: app.bake ?? bakePolicy.parse({}) }] as const,
+  );
+  return { ...settings, apps: Object.fromEntries(watched) };
 }
 
 /** What an app leaves to its bundle (health, smoke checks, draining), with what holds where the bundle is silent too. */

@@ -17,7 +17,7 @@ export interface Followed {
 /** What the documents call the reader's server and registry. */
 const addressInDocuments = "203.0.113.10";
 const registryInDocuments = "registry.example.com";
-const deadlineMs = 180_000;
+const deadlineMs = 90_000;
 
 /**
  * Commands that reach the documents' addresses find the lab's instead; the text that is run stays the document's own.
@@ -37,14 +37,14 @@ docker() { in_lab docker "$@"; }
 ssh() { command ssh -i "$HOME/.ssh/id_ed25519" -o UserKnownHostsFile="$HOME/.ssh/known_hosts" -o BatchMode=yes "$@"; }
 `;
 
-/** What a terminal is asked before a prompt is drawn, and answers by itself. */
-const whereIsTheCursor = "\u001B[6n";
-const atTheTop = "\u001B[1;1R";
+/** What a terminal is asked before a prompt is drawn (its colour, where its cursor is), and answers by itself. */
+const terminalQuestion = "\u001B[6n";
+const terminalAnswer = "\u001B]11;rgb:0000/0000/0000\u001B\\\u001B[1;1R";
 
 /** Questions that commands ask on a terminal, and what this reader answers. */
 const answers: readonly [question: RegExp, answer: string][] = [
   [/\[y\/N\] $/, "y\r"],
-  [/value: ?$/, "correct horse battery staple\r"],
+  [/value:\s*$/, "correct horse battery staple\r"],
 ];
 
 /** Somebody who follows a document on a machine of his own: a home, a folder, a terminal. */
@@ -108,7 +108,7 @@ export class Reader implements AsyncDisposable {
     let output = "";
     let answered = 0;
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
-      if (chunk.includes(whereIsTheCursor)) child.stdin.write(atTheTop);
+      if (chunk.includes(terminalQuestion)) child.stdin.write(terminalAnswer);
       output += stripVTControlCharacters(chunk);
       const question = answers.find(([pattern]) => pattern.test(output.slice(answered)));
       if (question === undefined) return;
