@@ -128,7 +128,7 @@ describe("runbook", () => {
     const [seen = "", compared = "", rolledBack = ""] = await followRunbook("failed-deploy");
     expect(seen).toMatch(/5\s.*failed/);
     expect(compared).toContain("= release: unchanged");
-    expect(rolledBack).toContain("rollback to");
+    expect(rolledBack).toContain("Back to #3");
     expect(await version()).toBe("dev");
   });
 
