@@ -13,7 +13,9 @@ import { hostLabel } from "./ssh-errors.ts";
 const pipeScript = `
 if command -v socat >/dev/null 2>&1; then exec socat - "UNIX-CONNECT:$1"; fi
 agent=$(docker inspect --format '{{.State.Pid}}' ikoma-agent)
-docker exec -i ikoma-agent node /opt/ikoma/agent.mjs connect <&0 &
+# Of what runs in the background a shell takes standard input away.
+exec 3<&0
+docker exec -i ikoma-agent node /opt/ikoma/agent.mjs connect <&3 3<&- &
 pipe=$!
 trap 'kill "$pipe" 2>/dev/null' EXIT HUP TERM
 while kill -0 "$pipe" 2>/dev/null && [ -e "/proc/$agent" ]; do sleep 0.2; done
