@@ -45,15 +45,32 @@ const encrypted: JsonSchema = {
   additionalProperties: false,
 };
 
+const stdinOfStep = ["additionalProperties", "properties", "prepare", "items", "properties", "stdin"];
+
+/** Where a setting is a secret, or may be one. */
+function withEncrypted(key: string, schema: JsonSchema): JsonSchema {
+  if (key === "secrets")
+    return { ...schema, additionalProperties: { type: "object", additionalProperties: encrypted } };
+  if (key !== "setup") return schema;
+  return edited(schema, stdinOfStep, ({ description = "", type = "" }) => ({
+    description,
+    anyOf: [{ type }, encrypted],
+  }));
+}
+
+/** A copy in which the schema at `path` is another. */
+function edited(schema: JsonSchema, path: readonly string[], edit: (schema: JsonSchema) => JsonSchema): JsonSchema {
+  const [key, ...rest] = path;
+  if (key === undefined) return edit(schema);
+  const inner = new Map(Object.entries(schema)).get(key) as JsonSchema | undefined;
+  if (inner === undefined) throw new Error(`the schema has no ${key}`);
+  return { ...schema, [key]: edited(inner, rest, edit) };
+}
+
 /** The JSON Schema of `Pulumi.<stack>.yaml`, for editors. Settings of other packages stay free. */
 export function stackFileSchema(): JsonSchema {
   const { properties = {}, $schema = "" } = jsonSchemaOf(stackSettings);
-  const settings = Object.entries(properties).map(([key, schema]) => [
-    `ikoma:${key}`,
-    key === "secrets"
-      ? { ...schema, additionalProperties: { type: "object", additionalProperties: encrypted } }
-      : schema,
-  ]);
+  const settings = Object.entries(properties).map(([key, schema]) => [`ikoma:${key}`, withEncrypted(key, schema)]);
   return {
     $schema,
     title: "Pulumi.<stack>.yaml of IKOMA Bridge",

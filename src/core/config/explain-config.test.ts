@@ -48,6 +48,12 @@ test("of secrets only that they are there, encrypted or not", () => {
   }
 });
 
+test("an encrypted input of a step is masked as well", () => {
+  const step = "  ikoma:setup:\n    vps1: { prepare: [{ name: one, create: read key, stdin: { secure: v1:step } }] }\n";
+  const prepare = explained("ikoma:setup.vps1.prepare", text + step);
+  expect(prepare).toMatchObject({ value: [{ name: "one", stdin: "[secret]" }], origin: file(17) });
+});
+
 test("settings of other packages are none of its business", () => {
   expect(explainConfig(text, "x").filter(({ path }) => !path.startsWith("ikoma:"))).toEqual([]);
 });

@@ -82,3 +82,18 @@ test("a host without a setup gets the defaults, and a setup without a host is re
     'ikoma:setup.vps1: there is no host "vps1"',
   );
 });
+
+test("what prepares a host is apart from what is set up there, and only where there is something", () => {
+  const step = { name: "swap", create: "swapon /swap" };
+  const hosts = { vps1: host, vps2: host };
+  const config = loadHostsConfig(raw({ "ikoma:hosts": hosts, "ikoma:setup": { vps1: { prepare: [step] } } }));
+  expect(config.prepare).toEqual({ vps1: [{ ...step, triggers: [] }] });
+  expect(config.setup["vps1"]).toEqual(config.setup["vps2"]);
+  const of = (prepare: unknown) => () =>
+    loadHostsConfig(raw({ "ikoma:hosts": hosts, "ikoma:setup": { vps1: { prepare } } }));
+  expect(of([step, step])).toThrow("ikoma:setup.vps1.prepare: two steps have the same name");
+  expect(of([{ ...step, creat: "x" }])).toThrow(
+    'ikoma:setup.vps1.prepare.0.creat: unknown setting; did you mean "create"?',
+  );
+  expect(of([{ ...step, name: "a/b" }])).toThrow("ikoma:setup.vps1.prepare.0.name: lower-case letters");
+});

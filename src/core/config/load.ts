@@ -10,6 +10,7 @@ import {
   type AppConfig,
   type HostConfig,
   type HostSetup,
+  type PrepareStep,
 } from "./schema.ts";
 
 /** A stack's configuration as Pulumi hands it to a program: full keys, values as text or JSON, secrets in clear. */
@@ -29,6 +30,8 @@ export interface EnvironmentConfig {
 export interface HostsConfig {
   hosts: Readonly<Record<string, HostConfig>>;
   setup: Readonly<Record<string, HostSetup>>;
+  /** What is done to a host before, by name; not there for one that needs nothing. */
+  prepare: Readonly<Record<string, readonly PrepareStep[]>>;
   /** Plan without looking at hosts. */
   offline: boolean;
 }
@@ -79,11 +82,14 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
   }
   const defaults = setupConfig.valueType.parse({});
   const offline = setting(raw, "offline", z.boolean()) ?? false;
-  return {
-    hosts,
-    setup: Object.fromEntries(Object.keys(hosts).map((name) => [name, given[name] ?? defaults])),
-    offline,
-  };
+  const setup: Record<string, HostSetup> = {};
+  const prepare: Record<string, readonly PrepareStep[]> = {};
+  for (const name of Object.keys(hosts)) {
+    const { prepare: steps, ...ofAgent } = given[name] ?? defaults;
+    setup[name] = ofAgent;
+    if (steps.length > 0) prepare[name] = steps;
+  }
+  return { hosts, setup, prepare, offline };
 }
 
 function setting<Schema extends z.ZodType>(raw: RawConfig, key: Key, schema: Schema): z.infer<Schema> | undefined {

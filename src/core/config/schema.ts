@@ -43,6 +43,40 @@ export const hostSetup = z.strictObject({
 });
 export type HostSetup = z.infer<typeof hostSetup>;
 
+const shellScript = "run with `sh -e`: the first command that fails ends it";
+
+/** One thing that is done to a host before an agent can be there. */
+export const prepareStep = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9_.-]*$/, "lower-case letters, digits, `-`, `_` and `.`")
+    .describe("Name of the step; each of a host has its own. Under another name it is another step."),
+  create: z
+    .string()
+    .min(1)
+    .describe(`Shell script that does it, ${shellScript}. It is run once, and again when it changes. It is no secret.`),
+  delete: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "Shell script that undoes it, run when the step is taken out, and before a changed `create` is run. Without it nothing is undone.",
+    ),
+  stdin: z
+    .string()
+    .optional()
+    .describe(
+      "What the scripts read on standard input: the place for a secret (`pulumi config set --secret --path`). Another one runs the step again.",
+    ),
+  triggers: z.array(z.string()).default([]).describe("Any texts; when one of them changes, the step is run again."),
+});
+export type PrepareStep = z.infer<typeof prepareStep>;
+
+/** Steps in the order in which they are done. */
+const prepareSteps = z
+  .array(prepareStep)
+  .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
+
 /** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
@@ -102,7 +136,16 @@ export const hostsConfig = z
   .describe("How hosts are reached, by name. Written by `ikoma host trust`.");
 /** `ikoma:setup`, only in the stack `hosts` */
 export const setupConfig = z
-  .record(z.string(), hostSetup)
+  .record(
+    z.string(),
+    hostSetup.extend({
+      prepare: prepareSteps
+        .default([])
+        .describe(
+          "What is done on the host over SSH before the agent is put there, one step after the other. Needs Pulumi's plugin `command`.",
+        ),
+    }),
+  )
   .describe("What is set up on each host; only in the stack `hosts`. A host that is not named gets the defaults.");
 /** `ikoma:apps` */
 export const appsConfig = z.record(appName, appConfig).describe("The apps of the environment, by name.");

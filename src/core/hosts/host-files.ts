@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument, type Document } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { hostSetup, hostsConfig, setupConfig, type HostConfig, type HostSetup } from "../config/schema.ts";
+import { hostSetup, hostsConfig, type HostConfig, type HostSetup } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 
 /** The stack that sets hosts up. */
@@ -15,18 +15,23 @@ export interface HostFile {
   readonly stack: string;
   readonly hosts: Readonly<Record<string, HostConfig>>;
   readonly setup: Readonly<Record<string, HostSetup>>;
+  /** Hosts that are prepared before the agent is put there. */
+  readonly preparedHosts: readonly string[];
   /** Hosts that the stack's apps are on. */
   readonly usedHosts: readonly string[];
   /** Which app is on which host. */
   readonly appHosts: Readonly<Record<string, string>>;
 }
 
+/** Encrypted values are read by the program alone; what the steps say is checked there. */
+const readableSetup = z.record(z.string(), hostSetup.extend({ prepare: z.array(z.unknown()).default([]) }));
+
 const stackFile = z
   .looseObject({
     config: z
       .looseObject({
         "ikoma:hosts": hostsConfig.nullish(),
-        "ikoma:setup": setupConfig.nullish(),
+        "ikoma:setup": readableSetup.nullish(),
         "ikoma:apps": z.record(z.string(), z.looseObject({ host: z.string().optional() })).nullish(),
       })
       .nullish(),
@@ -64,15 +69,31 @@ async function readHostFile(path: string, stack: string): Promise<HostFile> {
     host === undefined ? [] : [[app, host]],
   );
   const appHosts = Object.fromEntries<string>(placed);
-  const { "ikoma:hosts": hosts, "ikoma:setup": setup } = config;
-  return { path, stack, hosts: hosts ?? {}, setup: setup ?? {}, usedHosts: Object.values(appHosts), appHosts };
+  const { "ikoma:hosts": hosts, "ikoma:setup": setups } = config;
+  const setup: Record<string, HostSetup> = {};
+  const preparedHosts: string[] = [];
+  for (const [name, { prepare, ...ofAgent }] of Object.entries(setups ?? {})) {
+    setup[name] = ofAgent;
+    if (prepare.length > 0) preparedHosts.push(name);
+  }
+  const usedHosts = Object.values(appHosts);
+  return { path, stack, hosts: hosts ?? {}, setup, preparedHosts, usedHosts, appHosts };
 }
 
-/** A host by its name, as the first file that knows it says, and its setup (defaults where none is given). */
-export function findHost(files: readonly HostFile[], name: string): { host: HostConfig; setup: HostSetup } {
+/** A host as the stacks' files say. */
+export interface FoundHost {
+  readonly host: HostConfig;
+  /** Defaults where none is given. */
+  readonly setup: HostSetup;
+  readonly isPrepared: boolean;
+}
+
+/** A host by its name, as the first file that knows it says, and its setup. */
+export function findHost(files: readonly HostFile[], name: string): FoundHost {
   const host = files.find((file) => file.hosts[name] !== undefined)?.hosts[name];
   const setup = files.find((file) => file.setup[name] !== undefined)?.setup[name];
-  if (host !== undefined) return { host, setup: setup ?? hostSetup.parse({}) };
+  const isPrepared = files.some(({ stack, preparedHosts }) => stack === hostsStack && preparedHosts.includes(name));
+  if (host !== undefined) return { host, setup: setup ?? hostSetup.parse({}), isPrepared };
   const nearest = nearestName(
     name,
     files.flatMap((file) => Object.keys(file.hosts)),
