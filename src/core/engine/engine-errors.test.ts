@@ -20,3 +20,22 @@ test("what is not known is told in the engine's own words", () => {
   expect(engineFailure(["error: one", "", "two"]).message).toBe("one\ntwo");
   expect(engineFailure([""]).message).toBe("The engine failed without saying why.");
 });
+
+test("a plugin that is not there is named, with the command that installs it", () => {
+  const missing = engineFailure([
+    "no resource plugin 'pulumi-resource-command' found in the workspace at version v1.2.1 or on your $PATH",
+  ]);
+  expect(missing).toMatchObject({
+    code: "ENGINE_MISSING",
+    message: "Pulumi's plugin command v1.2.1, which runs the steps of `prepare`, is not installed.",
+    hint: "Install it where the engine runs: `pulumi plugin install resource command v1.2.1`.",
+  });
+  const unreachable = engineFailure([
+    "update failed",
+    "Could not automatically download and install resource plugin 'pulumi-resource-random' at version v4.21.2, install the plugin using `pulumi plugin install resource random v4.21.2`: error downloading provider random to file: failed all 5 attempts",
+  ]);
+  expect(unreachable).toMatchObject({
+    code: "ENGINE_MISSING",
+    message: "Pulumi's plugin random v4.21.2 is not installed, and could not be downloaded.",
+  });
+});

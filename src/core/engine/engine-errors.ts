@@ -35,7 +35,7 @@ const knownFailures: readonly { pattern: RegExp; code: ErrorCode; message?: stri
   },
   { pattern: /resource '.*' has a problem: /, code: "CONFIG_INVALID" },
   {
-    pattern: /no resource plugin|could not find plugin/,
+    pattern: /could not find plugin/,
     code: "ENGINE_MISSING",
     hint: "Install the named plugin: `pulumi plugin install`.",
   },
@@ -46,8 +46,26 @@ const knownFailures: readonly { pattern: RegExp; code: ErrorCode; message?: stri
   },
 ];
 
+const missingPlugin = /resource plugin 'pulumi-resource-([\w-]+)'.* at version (v[\w.-]+)/;
+
+/** A plugin that is not there, and was not to be had or not to be fetched; it is a package's other half. */
+function pluginFailure(text: string, cause: unknown): IkomaError | undefined {
+  const [, name = "", version = ""] = missingPlugin.exec(text) ?? [];
+  if (name === "") return undefined;
+  const attempt = /Could not automatically download/.test(text) ? ", and could not be downloaded" : "";
+  const use = name === "command" ? ", which runs the steps of `prepare`," : "";
+  return new IkomaError("ENGINE_MISSING", `Pulumi's plugin ${name} ${version}${use} is not installed${attempt}.`, {
+    hint: `Install it where the engine runs: \`pulumi plugin install resource ${name} ${version}\`.`,
+    cause,
+  });
+}
+
 /** The failure that a run ended with: what the engine wrote, as one of our errors. */
 export function engineFailure(texts: readonly string[], cause?: unknown): IkomaError {
+  for (const text of texts) {
+    const failure = pluginFailure(text, cause);
+    if (failure !== undefined) return failure;
+  }
   for (const { pattern, code, message, hint } of knownFailures) {
     const text = texts.find((each) => pattern.test(each));
     if (text !== undefined)
