@@ -132,6 +132,11 @@ export const errorTable = {
     meaning: "Something on the server is missing or too old, or a step of its set-up failed.",
     hint: "Correct what is named on the host, then run `ikoma host bootstrap` again.",
   },
+  HOST_PREPARE_FAILED: {
+    exitCode: 4,
+    meaning: "A step that prepares the server (`prepare` of `ikoma:setup`) failed; the agent was not touched.",
+    hint: "Read what the step printed, correct it, and run `ikoma host bootstrap` again.",
+  },
   HOST_IN_USE: {
     exitCode: 2,
     meaning: "Apps of a stack are configured on the host that is to be forgotten.",

@@ -5,6 +5,8 @@ import type { ReadReport } from "../../provider/read-report.ts";
 import { providerVersion } from "../../provider/version.ts";
 import { isOffline, offlineRefusal } from "../config/offline.ts";
 import { IkomaError } from "../errors.ts";
+import { commandFailure } from "./command-failure.ts";
+import { isStep } from "./command-step.ts";
 import { engineFailure } from "./engine-errors.ts";
 import type { EngineEvent } from "./engine-event.ts";
 import { startEngine, type EngineExit } from "./engine-process.ts";
@@ -183,7 +185,10 @@ class Observation {
 
   see(event: EngineEvent): void {
     this.#plan.add(event);
-    if (event.type === "diagnostic" && event.severity === "error") this.#diagnosed.push(event.message);
+    if (event.type === "diagnostic" && event.severity === "error") {
+      this.#diagnosed.push(event.message);
+      if (isStep(event.urn)) this.fail(commandFailure(event.urn, event.message));
+    }
     if (event.type === "done" && event.step.type === "pulumi:pulumi:Stack")
       this.#outputs = event.step.new?.outputs ?? {};
     this.#run.onEvent?.(event);
