@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { HostConfig, HostSetup } from "../src/core/config/schema.ts";
+import { prepareHost, type HostPreparationArgs } from "./host-preparation.ts";
 import { Agent } from "./resources/agent.ts";
 import { HostProvider } from "./resources/host-provider.ts";
 
@@ -10,6 +11,12 @@ export interface VpsHostArgs {
   setup: HostSetup;
   /** Version of the agent that is to run. */
   version: string;
+  /**
+   * What is done on the host over SSH before the agent is put there.
+   *
+   * @example { steps: [{ name: "swap", create: "fallocate -l 2G /swap && mkswap /swap && swapon /swap", triggers: [] }] }
+   */
+  prepare?: Omit<HostPreparationArgs, "connection"> | undefined;
 }
 
 /**
@@ -23,8 +30,10 @@ export class VpsHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: VpsHostArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:VpsHost", name, {}, options);
-    this.provider = new HostProvider(name, { host: name, ...args.connection }, { parent: this });
-    this.agent = new Agent(name, { version: args.version, ...args.setup }, { parent: this, provider: this.provider });
+    const { connection, setup, version, prepare } = args;
+    this.provider = new HostProvider(name, { host: name, ...connection }, { parent: this });
+    const dependsOn = prepare === undefined ? [] : prepareHost(name, { connection, ...prepare }, this);
+    this.agent = new Agent(name, { version, ...setup }, { parent: this, provider: this.provider, dependsOn });
     this.registerOutputs({});
   }
 }

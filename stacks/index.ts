@@ -22,7 +22,7 @@ function enterProjectFolder(): void {
 async function program(): Promise<Record<string, unknown>> {
   enterProjectFolder();
   try {
-    return pulumi.getStack() === "hosts" ? hosts() : await environment();
+    return pulumi.getStack() === "hosts" ? await hosts() : await environment();
   } catch (error) {
     if (!(error instanceof IkomaError)) throw error;
     throw new pulumi.RunError(`${error.code}: ${error.message}\n${error.hint}`);
