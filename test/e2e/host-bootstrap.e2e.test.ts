@@ -9,6 +9,7 @@ import { hostConfig, hostSetup } from "../../src/core/config/schema.ts";
 import { installAgent } from "../../src/core/hosts/host-install.ts";
 import { closeHostConnections, connectHost, openAgent } from "../../src/core/transport/host-connections.ts";
 import { fingerprint } from "../../src/core/transport/host-key.ts";
+import { CommandPlugin } from "../doubles/command-plugin/index.ts";
 import { createVps, destroyLeftovers, type Vps } from "../lab/index.ts";
 import { runChecked, runCommand, type CommandResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
@@ -41,9 +42,9 @@ async function makeProject(name: string): Promise<string> {
   return project;
 }
 
-function ikoma(project: string, args: readonly string[], stdin = ""): Promise<CommandResult> {
+function ikoma(project: string, args: readonly string[], stdin = "", more: object = {}): Promise<CommandResult> {
   const { PATH = "", HOME = "" } = process.env;
-  const env = { PATH, HOME, PULUMI_CONFIG_PASSPHRASE: "for the test" };
+  const env = { PATH, HOME, PULUMI_CONFIG_PASSPHRASE: "for the test", ...more };
   return runCommand(process.execPath, ["--no-warnings", entry, "--cwd", project, ...args], {
     env,
     stdin,
@@ -67,15 +68,15 @@ const status = z.object({
 });
 
 /** `host bootstrap --json` that goes well. */
-async function bootstrap(project: string, args: readonly string[] = [], stdin = "") {
-  const { code, stdout, stderr } = await ikoma(project, ["host", "bootstrap", "vps1", "--json", ...args], stdin);
+async function bootstrap(project: string, args: readonly string[] = [], stdin = "", more: object = {}) {
+  const { code, stdout, stderr } = await ikoma(project, ["host", "bootstrap", "vps1", "--json", ...args], stdin, more);
   if (code !== 0) throw new Error(`exit code ${code}\n${stdout}\n${stderr}`);
   return { ...bootstrapped.parse(JSON.parse(stdout)).data, steps: stderr };
 }
 
 /** Any command with `--json` that fails. */
-async function failure(project: string, args: readonly string[], stdin = "") {
-  const { code, stdout } = await ikoma(project, [...args, "--json"], stdin);
+async function failure(project: string, args: readonly string[], stdin = "", more: object = {}) {
+  const { code, stdout } = await ikoma(project, [...args, "--json"], stdin, more);
   return { exitCode: code, ...failed.parse(JSON.parse(stdout)).error };
 }
 
@@ -252,7 +253,39 @@ describe("a server with an engine", () => {
       message: expect.stringContaining("Port 80 is taken by"),
       hint: expect.stringContaining("httpPort"),
     });
-    await vps.exec("pkill perl");
+  });
+
+  test("is prepared before it is looked at: a step takes away what stands in the way, once", async () => {
+    const prepared = await makeProject("prepared");
+    await trust(prepared, vps, proof(vps));
+    const step = { name: "free-port-80", create: "pkill perl; while ss -Hltn | grep -q ':80 '; do sleep 0.1; done" };
+    const last = { name: "note", create: "docker ps -aq --filter name=ikoma- | wc -l >>/root/steps" };
+    const file = join(prepared, "Pulumi.hosts.yaml");
+    const setup = `  ikoma:setup: ${JSON.stringify({ vps1: { prepare: [step, last] } })}\n`;
+    await writeFile(file, (await readFile(file, "utf8")).replace("  ikoma:hosts:\n", `${setup}  ikoma:hosts:\n`));
+
+    // A home without plugins, and nobody fetches any.
+    const bare = { PULUMI_HOME: join(folder, "no-plugins"), PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" };
+    expect(await failure(prepared, ["host", "bootstrap", "vps1"], "", bare)).toMatchObject({
+      exitCode: 1,
+      code: "ENGINE_MISSING",
+      message: expect.stringContaining("plugin command v1.2.1"),
+      hint: expect.stringContaining("`pulumi plugin install resource command v1.2.1`"),
+    });
+    expect((await vps.exec("ls /root/steps")).code).not.toBe(0);
+
+    await using plugin = await CommandPlugin.start();
+    const withPlugin = { PULUMI_DEBUG_PROVIDERS: plugin.attachment };
+    const first = await bootstrap(prepared, [], "", withPlugin);
+    expect(first.changed).toBe(true);
+    expect(first.steps).toMatch(/free-port-80[^]*note[^]*starting the agent/);
+    expect((await bootstrap(prepared, [], "", withPlugin)).changed).toBe(false);
+    expect(plugin.runs.map(({ kind, urn }) => `${kind} ${urn.split("::").at(-1) ?? ""}`)).toEqual([
+      "create vps1/free-port-80",
+      "create vps1/note",
+    ]);
+    expect((await vps.exec("cat /root/steps")).stdout).toBe("0\n");
+    await vps.exec("docker rm -f ikoma-agent ikoma-edge && rm -rf /var/lib/ikoma");
   });
 
   test("is set up by a member of the group docker, without root", async () => {

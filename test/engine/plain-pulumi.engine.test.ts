@@ -17,10 +17,14 @@ import { runStack } from "../../src/core/engine/run-stack.ts";
 import { environment } from "../../stacks/environment.ts";
 import { hosts } from "../../stacks/hosts.ts";
 import { fakeHosts } from "../doubles/agent.ts";
+import { CommandPlugin } from "../doubles/command-plugin/index.ts";
+import { startSshd } from "../rigs/sshd.ts";
 import { FileAgent } from "./file-agent.ts";
 import { digestOf, hostAddress } from "./programs.ts";
 
 const hostKey = "ssh-ed25519 AAAA";
+/** Where sshd listens. */
+const loopback = "127.0.0.1";
 const unchanged = ["preview", "--diff", "--expect-no-changes"];
 let root: string;
 let folder: string;
@@ -56,8 +60,16 @@ async function onPath(name: string): Promise<string> {
 }
 
 /** Plain `pulumi` in a shell that has nothing but these commands and the passphrase. */
-async function pulumi(stack: string, ...args: readonly string[]): Promise<string> {
-  const env = { PATH: `${root}/bin:/usr/bin:/bin`, HOME: root, PULUMI_CONFIG_PASSPHRASE: "correct horse" };
+function pulumi(stack: string, ...args: readonly string[]): Promise<string> {
+  return pulumiWith({}, stack, ...args);
+}
+
+async function pulumiWith(
+  attached: Readonly<Record<string, string>>,
+  stack: string,
+  ...args: readonly string[]
+): Promise<string> {
+  const env = { PATH: `${root}/bin:/usr/bin:/bin`, HOME: root, PULUMI_CONFIG_PASSPHRASE: "correct horse", ...attached };
   const more = ["--stack", stack, "--non-interactive", "--color", "never"];
   const run = promisify(execFile)(join(root, "bin/pulumi"), [...args, ...more], { cwd: folder, env });
   const { stdout, stderr } = await run.catch((error: unknown) => {
@@ -78,7 +90,7 @@ async function run(operation: "preview" | "up", stackName: string, program: Prog
       stackName,
       operation,
       program: () => Promise.resolve(program),
-      access: fakeHosts({ [hostAddress]: agent() }),
+      access: fakeHosts({ [hostAddress]: agent(), [loopback]: agent() }),
     });
   } finally {
     process.chdir(startedIn);
@@ -179,7 +191,7 @@ test("the stack hosts works the same way, and exports its part of the contract",
   await configure("hosts", { "ikoma:hosts": { vps1: { address: hostAddress, hostKey } } });
   await pulumi("hosts", "stack", "select", "--create");
   await pulumi("hosts", "up", "--yes");
-  const program: Program = () => Promise.resolve(hosts());
+  const program: Program = hosts;
   expect((await run("up", "hosts", program)).changes).toEqual({ create: 0, update: 0, delete: 0, same: 1 });
   await configure("hosts", { "ikoma:setup": { vps1: { httpPort: 8080 } } });
   expect((await run("up", "hosts", program)).plan).toMatchObject([
@@ -189,6 +201,30 @@ test("the stack hosts works the same way, and exports its part of the contract",
   const outputs = stackOutputs.hosts.parse(JSON.parse(await pulumi("hosts", "stack", "output", "--json")));
   expect(Object.keys(outputs.hosts)).toEqual(["vps1"]);
   await pulumi("hosts", "destroy", "--yes");
+}, 120_000);
+
+test("the steps that prepare a host are planned and done by both, each once", async () => {
+  const sshd = await startSshd();
+  await using plugin = await CommandPlugin.start();
+  const attached = { PULUMI_DEBUG_PROVIDERS: plugin.attachment };
+  const saved = { ...process.env };
+  Object.assign(process.env, attached);
+  delete process.env["SSH_AUTH_SOCK"];
+  try {
+    const prepare = ["one", "two"].map((name) => ({ name, create: `echo ${name} >>${sshd.folder}/trace` }));
+    await writeFile(join(folder, "Pulumi.hosts.yaml"), "config: {}\n");
+    await configure("hosts", { "ikoma:hosts": { vps1: sshd.host }, "ikoma:setup": { vps1: { prepare } } });
+    await pulumi("hosts", "stack", "select", "--create");
+    const text = await pulumiWith(attached, "hosts", "preview");
+    expect(text).toMatch(/command:remote:Command +vps1\/one +create/);
+    await pulumiWith(attached, "hosts", "up", "--yes", "--skip-preview");
+    expect(await readFile(join(sshd.folder, "trace"), "utf8")).toBe("one\ntwo\n");
+    expect((await run("up", "hosts", hosts)).changes).toEqual({ create: 0, update: 0, delete: 0, same: 3 });
+    expect(plugin.runs).toHaveLength(2);
+  } finally {
+    process.env = saved;
+    await sshd.stop();
+  }
 }, 120_000);
 
 test("a plain preview tells what changes of which service, secrets as such, drift and what cannot be known", async () => {

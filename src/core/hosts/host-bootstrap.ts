@@ -33,6 +33,8 @@ export interface BootstrapRequest {
   /** Whether missing software may be installed. */
   readonly install: boolean;
   readonly login?: RegistryLogin;
+  /** Runs the steps that the stack `hosts` has for it before anything is asked of it; tells which. */
+  readonly prepare?: (onStep: (message: string) => void) => Promise<void>;
   /** Puts agent and edge in place as the stack `hosts` says; tells what it changes. */
   readonly rollOut: (onStep: (message: string) => void) => Promise<void>;
 }
@@ -45,9 +47,10 @@ export interface BootstrapRequest {
  */
 export async function bootstrapHost(request: BootstrapRequest, reporter: BootstrapReporter): Promise<Handshake> {
   const { name, host, setup, version, login } = request;
-  const connection = await reporter.step(`connect to ${name}`, async () =>
-    unchanged(await connectHost(host), host.address),
-  );
+  await reporter.step(`connect to ${name}`, async () => unchanged(await connectHost(host), host.address));
+  if (request.prepare !== undefined) await prepareHost(request.prepare, reporter);
+  // A step may have restarted sshd.
+  const connection = await connectHost(host);
   const facts = await prepareEngine(connection, request, reporter);
   const image = imagesOf(setup, version).agent;
   if (login !== undefined) await keepLogin(connection, image, login, reporter);
@@ -70,6 +73,18 @@ export async function bootstrapHost(request: BootstrapRequest, reporter: Bootstr
   } finally {
     await agent.close();
   }
+}
+
+function prepareHost(prepare: NonNullable<BootstrapRequest["prepare"]>, reporter: BootstrapReporter): Promise<void> {
+  return reporter.step("prepare the host", async (note) => {
+    const done: string[] = [];
+    await prepare((text) => {
+      done.push(text);
+      note(text);
+    });
+    const text = done.length === 0 ? "as it should be" : done.join(", ");
+    return { value: undefined, changed: done.length > 0, text };
+  });
 }
 
 /** Checks the host, installs an engine if that may be, and gives what is there then. */

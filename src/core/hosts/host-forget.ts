@@ -1,4 +1,5 @@
 import { nearestName } from "../config/explain-issues.ts";
+import { isStep, stepOf } from "../engine/command-step.ts";
 import { readState, removeFromState, type StateResource } from "../engine/stack-state.ts";
 import { IkomaError } from "../errors.ts";
 import { readHostFiles, removeHostEntry, type HostFile } from "./host-files.ts";
@@ -14,7 +15,7 @@ export interface ForgottenStack {
   readonly apps: readonly string[];
   /** Resources on the host, by type and name, such as `release shop`. */
   readonly resources: readonly string[];
-  /** URNs in the state that have no purpose without them: the host's provider, components that hold nothing else. */
+  /** URNs in the state that have no purpose without them: the host's steps and provider, components that hold nothing else. */
   readonly leftovers: readonly string[];
 }
 
@@ -69,7 +70,9 @@ export function forgottenOf(
 ): Pick<ForgottenStack, "resources" | "leftovers"> {
   const providers = state.filter(({ type, inputs }) => type === providerType && inputs["host"] === host);
   const onHost = state.filter(({ provider }) => providers.some(({ urn }) => provider?.startsWith(`${urn}::`)));
-  const gone = new Set(onHost.map(({ urn }) => urn));
+  // Each depends on the one before it.
+  const steps = state.filter((each) => isStepOf(host, each)).toReversed();
+  const gone = new Set([...onHost, ...steps].map(({ urn }) => urn));
   const components: string[] = [];
   // Children come after their parent in a state.
   for (const { urn, custom, type } of state.toReversed()) {
@@ -82,7 +85,13 @@ export function forgottenOf(
   }
   const name = ({ urn, type }: StateResource): string =>
     `${(type.split(":").at(-1) ?? type).toLowerCase()} ${urn.split("::").slice(3).join("::")}`;
-  return { resources: onHost.map(name), leftovers: [...providers.map(({ urn }) => urn), ...components] };
+  const unowned = [...steps, ...providers].map(({ urn }) => urn);
+  return { resources: onHost.map(name), leftovers: [...unowned, ...components] };
+}
+
+/** By the name of the host in front: they are no resources of its provider. */
+function isStepOf(host: string, { urn }: StateResource): boolean {
+  return isStep(urn) && stepOf(urn).host === host;
 }
 
 /** @throws HOST_IN_USE where apps are configured on the host */

@@ -1,5 +1,6 @@
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
+import { isStep, stepOf } from "../engine/command-step.ts";
 import { hostFilePath, hostsStack, readHostFiles } from "./host-files.ts";
 
 /** A run of the stack `hosts` for one of its hosts. */
@@ -8,6 +9,8 @@ export interface HostsStackRun {
   readonly folder: string;
   /** Name of the host; the others of the stack are left alone. */
   readonly host: string;
+  /** Only the steps that prepare the host; agent and edge stay as they are. */
+  readonly only?: "preparation" | undefined;
   readonly program: ProgramLoader;
   readonly waitForLockMs: number;
   readonly signal?: AbortSignal;
@@ -26,7 +29,7 @@ export async function runHostsStack(run: HostsStackRun): Promise<void> {
     import("../engine/run-stack.ts"),
     import("../engine/stack-config-file.ts"),
   ]);
-  const { folder, host, program, waitForLockMs, signal, onEvent, onStep } = run;
+  const { folder, host, only, program, waitForLockMs, signal, onEvent, onStep } = run;
   // The engine refuses to leave out a host that it has never made; the program of this run does not know of it.
   const others = (await readHostFiles(folder)).find((file) => file.stack === hostsStack);
   const hide = (key: string, names: string[]) =>
@@ -43,12 +46,20 @@ export async function runHostsStack(run: HostsStackRun): Promise<void> {
       program,
       message: `ikoma host bootstrap ${host}`,
       waitForLockMs,
-      // Host, provider and agent are all named for the host. The variable stands for the flag --target, which keeps
-      // the engine from removing the others.
-      env: { PULUMI_OPTION_TARGET: `urn:pulumi:${hostsStack}::**::${host}` },
+      env: {
+        // Who has steps needs a plugin that the engine may fetch, unless somebody said that it may not.
+        PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION:
+          process.env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] ?? "false",
+        // Stands for the flag --target, which keeps the engine from removing the others.
+        PULUMI_OPTION_TARGET: targetsOf(hostsStack, host, only).join(","),
+      },
       ...(configFile !== undefined && { configFile }),
       ...(signal !== undefined && { signal }),
-      ...(onEvent !== undefined && { onEvent }),
+      onEvent: (event) => {
+        const message = preparationStep(event);
+        if (message !== undefined) onStep(message);
+        onEvent?.(event);
+      },
       onProviderEvent: (_urn, event) => {
         onStep(event.message);
       },
@@ -57,4 +68,25 @@ export async function runHostsStack(run: HostsStackRun): Promise<void> {
   };
   if (hidden.length === 0) await start();
   else await withConfigOverride(hostFilePath(folder, hostsStack), hidden, start);
+}
+
+/** Host, provider and agent are all named for the host, its steps `<host>/<step>`; `*` stops at a colon. */
+export function targetsOf(stack: string, host: string, only?: HostsStackRun["only"]): string[] {
+  const prefix = `urn:pulumi:${stack}::`;
+  const whole = only === "preparation" ? `${prefix}*::ikoma:index:VpsHost::${host}` : `${prefix}**::${host}`;
+  return [whole, `${prefix}**::${host}/*`];
+}
+
+const stepWords: Readonly<Record<string, string>> = {
+  create: "",
+  "create-replacement": "",
+  delete: "undoing ",
+  "delete-replaced": "undoing ",
+};
+
+/** What is being done of the host's preparation, where the event tells it. */
+function preparationStep(event: EngineEvent): string | undefined {
+  if (event.type !== "step" || !isStep(event.step.urn)) return undefined;
+  const word = stepWords[event.step.op];
+  return word === undefined ? undefined : word + stepOf(event.step.urn).step;
 }

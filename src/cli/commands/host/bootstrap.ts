@@ -45,7 +45,7 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
     import("../../../core/hosts/host-files.ts"),
     import("../../../core/project/deploy-project.ts"),
   ]);
-  const { host, setup } = findHost(await readHostFiles(argv.cwd), argv.name);
+  const { host, setup, isPrepared } = findHost(await readHostFiles(argv.cwd), argv.name);
   const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
   prewarmHost(host);
   await findDeployProject(argv.cwd, hostsStack);
@@ -67,16 +67,18 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
   });
   try {
     const { signal } = interrupt;
-    const rollOut = (onStep: (message: string) => void): Promise<void> =>
-      runHostsStack({
-        folder: argv.cwd,
-        host: argv.name,
-        program: hostsProgram,
-        waitForLockMs: lockPatienceMs,
-        signal,
-        onStep,
-      });
-    const request = { name: argv.name, host, setup, version: cliVersion, install: argv.install, rollOut };
+    const run = { folder: argv.cwd, host: argv.name, program: hostsProgram, waitForLockMs: lockPatienceMs, signal };
+    const request = {
+      name: argv.name,
+      host,
+      setup,
+      version: cliVersion,
+      install: argv.install,
+      rollOut: (onStep: (message: string) => void) => runHostsStack({ ...run, onStep }),
+      ...(isPrepared && {
+        prepare: (onStep: (message: string) => void) => runHostsStack({ ...run, onStep, only: "preparation" as const }),
+      }),
+    };
     const handshake = await bootstrapHost({ ...request, ...(login !== undefined && { login }) }, reporter);
     progress.close();
     const durationMs = Math.round(performance.now() - startedMs);
@@ -92,7 +94,7 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
 /** The program of the stack hosts; it and the SDK are loaded when the engine has been started. */
 async function hostsProgram(): Promise<() => Promise<Record<string, unknown>>> {
   const { hosts } = await import("../../../../stacks/hosts.ts");
-  return () => Promise.resolve(hosts());
+  return hosts;
 }
 
 class ProgressReporter implements BootstrapReporter {
