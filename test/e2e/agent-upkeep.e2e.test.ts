@@ -307,8 +307,11 @@ describe("a ledger that was lost", () => {
   test("in the middle of a deploy, damaged, with records and key gone, is rebuilt from what runs", async () => {
     const before = await standing();
     await using load = await app.startLoad();
+    // The rollback has put its bundle onto the withdrawn list.
     const next = app.release(v1).with({ GREETING: "next" });
-    const doomed = await startHeldIn("baking", host, app, (options) => app.deploy(next, options));
+    const doomed = await startHeldIn("baking", host, app, (options) =>
+      app.deploy(next, { ...options, redeploy: true }),
+    );
     await doomed.dropClient();
     const damage = `head -c 100000 /dev/urandom > ${agentFolder}/ledger.db`;
     await host.agentProcess.restartAfter(

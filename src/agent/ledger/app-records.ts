@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
@@ -34,6 +35,7 @@ export class AppRecords {
   readonly #vault: Vault;
   readonly #log: Logger;
   readonly #turns = new Mutex();
+  /** By app: hash of what was written last. */
   readonly #written = new Map<string, string>();
 
   constructor(folder: string, database: DatabaseSync, vault: Vault, log: Logger) {
@@ -98,14 +100,15 @@ export class AppRecords {
     const found = this.#recordOf(app);
     const path = join(this.#folder, `${app}.json`);
     const text = found === undefined ? "" : `${JSON.stringify(found, undefined, 1)}\n`;
-    if (this.#written.get(app) === text) return;
+    const hash = createHash("sha256").update(text).digest("hex");
+    if (this.#written.get(app) === hash) return;
     if (found === undefined) await rm(path, { force: true });
     else {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await chmod(this.#folder, 0o700);
       await writeDurably(path, text);
     }
-    this.#written.set(app, text);
+    this.#written.set(app, hash);
   }
 
   #recordOf(app: string): AppRecord | undefined {

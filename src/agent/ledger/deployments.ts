@@ -148,6 +148,7 @@ export class Deployments {
 
   /** Forgets the current deployment's serving state when an app is removed; its entry stays as good. */
   retireCurrent(app: string): void {
+    this.found.end(app);
     this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
   }
 
