@@ -50,7 +50,7 @@ test("an app whose host has lost its ledger, records and key is told of, and ado
   const before = await standing();
   await using load = await app.startLoad();
   await lab.host.agentProcess.restartAfter("cd /var/lib/ikoma && rm -r agent/ledger.db* agent/host.key releases");
-  const status = await project.ikoma("status");
+  const status = await project.ikoma("status", "--live");
   expect(status.stdout).toMatch(
     /store v1, deployment #1 on vps1.*\n.*note: rebuilt from what runs.*not known any more/,
   );
@@ -61,7 +61,7 @@ test("an app whose host has lost its ledger, records and key is told of, and ado
   expect(apps["store"]).toMatchObject({ number: 1, version: "v1" });
   expect(await standing()).toEqual(before);
   expect(await app.deployments()).toEqual(["#1 current"]);
-  expect((await project.ikoma("status")).stdout).not.toContain("rebuilt");
+  expect((await project.ikoma("status", "--live")).stdout).not.toContain("rebuilt");
   expect(await project.plan()).toMatchObject({ changes: false });
 });
 

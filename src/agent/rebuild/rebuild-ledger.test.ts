@@ -10,6 +10,7 @@ import { OperationRunner } from "../operations/operation-runner.ts";
 import { readPart } from "../reading/read-parts.ts";
 import { readStatus } from "../reading/read-status.ts";
 import { recover } from "../recovery.ts";
+import { Sweep } from "../sweep.ts";
 import { rebuildLedger } from "./rebuild-ledger.ts";
 
 let on: TestHost;
@@ -270,6 +271,17 @@ test("two apps, one of workers only and one without a release, are found too", a
   expect(on.host.deployments.current("jobs")?.number).toBe(1);
   expect(on.engine.named("jobs-1-queue-1")?.State.Running).toBe(true);
   expect(on.edge.onDisk?.apps.find((each) => each.app === "empty")?.domains).toEqual(["empty.test"]);
+});
+
+test("a record that the disk refuses fails no deploy; the sweep writes it", async () => {
+  const { releases } = on.host.paths;
+  writeFileSync(releases, "in its way");
+  expect(await deploy("v1")).toMatchObject({ state: "succeeded" });
+  expect(on.logged.join("")).toContain("record could not be written");
+  rmSync(releases);
+  await new Sweep(on.host, runner).once();
+  await restartWithout("ledger");
+  expect(on.host.deployments.current("shop")).toMatchObject({ number: 1, version: "v1" });
 });
 
 test("a host on which there is nothing is a new one: nothing is told", async () => {
