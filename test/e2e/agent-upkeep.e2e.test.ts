@@ -288,9 +288,9 @@ describe("a ledger that was lost", () => {
     const before = await standing();
     await using load = await app.startLoad();
     await host.agentProcess.restartAfter(`rm ${agentFolder}/ledger.db*`);
-    expect(await told()).toMatch(
-      /"app":"found","message":"[^"]*ledger was lost[^"]*rebuilt from its record[^"]*#2 serves"/,
-    );
+    const status = await told();
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    expect(status).toMatch(/"app":"found","message":"[^"]*ledger was lost[^"]*rebuilt from its record[^"]*#2 serves"/);
     expect(await app.deploy(app.release(v2))).toMatchObject({ number: 2, unchanged: true });
     await settled(2, ["#1 good", "#2 current"]);
     expect(await standing()).toEqual(before);
