@@ -8,6 +8,7 @@ import type { MountedFiles } from "./engine/mounted-files.ts";
 import type { Networks } from "./engine/networks.ts";
 import type { Volumes } from "./engine/volumes.ts";
 import type { Edge } from "./edge/edge.ts";
+import type { AppRecords } from "./ledger/app-records.ts";
 import type { Deployments } from "./ledger/deployments.ts";
 import type { ImageUse } from "./ledger/image-use.ts";
 import type { Journal } from "./ledger/journal.ts";
@@ -38,6 +39,7 @@ export interface Host {
   subnets: Subnets;
   imageUse: ImageUse;
   knownVolumes: KnownVolumes;
+  records: AppRecords;
   /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
   underway: Set<string>;
   /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */

@@ -11,15 +11,17 @@ import { MountedFiles } from "./engine/mounted-files.ts";
 import { Networks } from "./engine/networks.ts";
 import { Volumes } from "./engine/volumes.ts";
 import type { Host } from "./host.ts";
-import { openDatabase } from "./ledger/database.ts";
+import { AppRecords } from "./ledger/app-records.ts";
 import { Deployments } from "./ledger/deployments.ts";
 import { ImageUse } from "./ledger/image-use.ts";
 import { Journal } from "./ledger/journal.ts";
 import { KnownVolumes } from "./ledger/known-volumes.ts";
+import { openLedger } from "./ledger/open-ledger.ts";
 import { Parts } from "./ledger/parts.ts";
 import { Subnets } from "./ledger/subnets.ts";
 import { Vault } from "./ledger/vault.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
+import { rebuildLedger } from "./rebuild/rebuild-ledger.ts";
 import { recover } from "./recovery.ts";
 import { serve } from "./rpc-server.ts";
 import { startSweep } from "./sweep.ts";
@@ -60,6 +62,7 @@ async function runAgent(): Promise<void> {
 }
 
 async function start(host: Host): Promise<void> {
+  await rebuildLedger(host);
   await host.edge.persist(() => edgeView(host));
   await ensureEdgeRuns(host);
   await recover(host);
@@ -70,7 +73,8 @@ function openHost(): Host {
   const settings = readSettings(paths.settings);
   const log = pino({ base: { name: "ikoma-agent" } });
   const vault = Vault.open(paths.key);
-  const database = openDatabase(paths.database);
+  const repairs = new Repairs();
+  const database = openLedger(paths.database, vault, { log, repairs });
   const engine = new EngineApi();
   const containers = new Containers(engine);
   return {
@@ -95,7 +99,8 @@ function openHost(): Host {
     subnets: new Subnets(database, settings.networkPool),
     imageUse: new ImageUse(database),
     knownVolumes: new KnownVolumes(database),
-    repairs: new Repairs(),
+    records: new AppRecords(paths.releases, database, vault, log),
+    repairs,
     underway: new Set(),
     prepared: new Map(),
     retiring: new Map(),

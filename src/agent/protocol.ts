@@ -285,6 +285,8 @@ export const methods = {
         z.strictObject({
           app: appName,
           current: deployment.optional(),
+          /** What is not known of it since a ledger that was lost was rebuilt, for people. */
+          rebuilt: z.string().optional(),
           services: z.record(z.string(), serviceStatus),
           operation: z.strictObject({ kind: operationKind, phase: z.string(), by: z.string() }).optional(),
         }),

@@ -18,6 +18,7 @@ export async function recover(host: Host): Promise<void> {
   host.deployments.failStarted("The agent was restarted.");
   await host.edge.persist(() => edgeView(host));
   await host.edge.ensure(() => edgeView(host));
+  await host.records.keepAll();
   await Promise.all(
     host.parts.apps().map((app) =>
       // One app that does not come up must not keep the agent from serving the others; the sweep goes on trying.

@@ -6,6 +6,7 @@ import * as z from "zod";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
+import { unknownDigest } from "./ledger/found-deployments.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
 import { imagesNeeded } from "./operations/upkeep/unused-images.ts";
 import { toWire } from "./operations/wire-error.ts";
@@ -64,7 +65,8 @@ function handlersOf(host: Host, runner: OperationRunner): Handlers {
     "app.deployment": ({ app, number }) => {
       const deployment = host.deployments.find(app, number);
       const input = host.deployments.input(app, number);
-      if (deployment === undefined || input === undefined) {
+      const isMadeUp = deployment?.digest === unknownDigest;
+      if (deployment === undefined || input === undefined || isMadeUp) {
         throw new IkomaError("NO_ROLLBACK_TARGET", `Deployment #${number} of ${app} is not kept on this host.`);
       }
       return { deployment: publicView(deployment), source: input.source };

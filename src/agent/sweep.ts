@@ -59,6 +59,7 @@ export class Sweep {
         });
       }
       await retireOthers(this.#host, app);
+      await this.#host.records.keep(app);
     } catch (error) {
       this.#host.log.warn({ app, reason: String(error) }, "the app could not be looked after; it is tried again");
     } finally {

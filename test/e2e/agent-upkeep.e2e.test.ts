@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   askEdge,
+  expectFlawless,
   expectToSettle,
   postgresService,
   pushTinyWeb,
   query,
   recreateByHand,
   startAgentHost,
+  startHeldIn,
+  until,
 } from "./fixture/index.ts";
 import type { AgentHost, AppOnHost, ContainerSeen, TinyWebImage } from "./fixture/index.ts";
 
@@ -254,4 +257,84 @@ describe("what a hand changed of the accessories", () => {
     expect(await canReachDatabase("lasting-1-web-1")).toBe(true);
     expect(await query(host.vps, container, "select pieces from stock")).toBe("42");
   });
+});
+
+describe("a ledger that was lost", () => {
+  const agentFolder = "/var/lib/ikoma/agent";
+  let app: AppOnHost;
+  beforeAll(async () => {
+    app = await host.addApp("found");
+    await app.deployAccessories({ cache: { image: v1.reference } });
+    await app.deploy(app.release(v1));
+    await app.deploy(app.release(v2));
+    await settled(2, ["#1 good", "#2 current"]);
+  }, 60_000);
+
+  function settled(serving: number, deployments: string[]): Promise<number> {
+    return expectToSettle(app, { serving, deployments, accessories: ["cache"] }, cleanUpMs);
+  }
+
+  async function standing(): Promise<string[]> {
+    return lives(...(await app.world()).containers);
+  }
+
+  async function told(): Promise<string> {
+    await until("the agent answers", () => host.agent.handshake());
+    const { apps, repairs } = await host.agent.call("app.status", {});
+    return JSON.stringify([apps.find((each) => each.app === app.name)?.rebuilt, repairs]);
+  }
+
+  test("is rebuilt from its records: everybody is served on, and the app can be deployed and rolled back", async () => {
+    const before = await standing();
+    await using load = await app.startLoad();
+    await host.agentProcess.restartAfter(`rm ${agentFolder}/ledger.db*`);
+    const status = await told();
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    expect(status).toMatch(/"app":"found","message":"[^"]*ledger was lost[^"]*rebuilt from its record[^"]*#2 serves"/);
+    expect(await app.deploy(app.release(v2))).toMatchObject({ number: 2, unchanged: true });
+    await settled(2, ["#1 good", "#2 current"]);
+    expect(await standing()).toEqual(before);
+
+    expect(await app.deploy(app.release(v1).with({ GREETING: "third" }))).toMatchObject({ number: 3 });
+    const { source } = await host.agent.call("app.deployment", { app: app.name, number: 2 });
+    expect(source).toEqual({ bundle: app.release(v2).spec.bundle });
+    expect(await app.deploy(app.release(v2), { rollbackTo: 2 })).toMatchObject({ number: 4, unchanged: false });
+    await settled(4, ["#1 good", "#2 good", "#3 good", "#4 current"]);
+    expectFlawless(await load.stop());
+    expect(await app.versionsServed()).toEqual(["v2"]);
+  }, 60_000);
+
+  test("in the middle of a deploy, damaged, with records and key gone, is rebuilt from what runs", async () => {
+    const before = await standing();
+    await using load = await app.startLoad();
+    // The rollback has put its bundle onto the withdrawn list.
+    const next = app.release(v1).with({ GREETING: "next" });
+    const doomed = await startHeldIn("baking", host, app, (options) =>
+      app.deploy(next, { ...options, redeploy: true }),
+    );
+    await doomed.dropClient();
+    const damage = `head -c 100000 /dev/urandom > ${agentFolder}/ledger.db`;
+    await host.agentProcess.restartAfter(
+      `${damage}; rm -r ${agentFolder}/ledger.db-* ${agentFolder}/hold ${agentFolder}/host.key /var/lib/ikoma/releases`,
+    );
+    const status = await told();
+    expect(status).toMatch(/^\["rebuilt from what runs[^"]*the next deploy of the same release adopts it"/);
+    expect(status).toMatch(/the ledger could not be read[^"]*moved to [^"]*ledger\.db\.unreadable-/);
+    expect(status).toMatch(/"app":"found","message":"[^"]*rebuilt from what runs: #4 serves; not known any more: /);
+    await settled(4, ["#4 current", "#5 failed"]);
+    expect(await standing()).toEqual(before);
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    const { drift } = await app.readRelease(app.release(v2));
+    expect(drift).toMatchObject([{ path: "bundle" }]);
+
+    await app.deployAccessories({ cache: { image: v1.reference } });
+    expect(await app.deploy(app.release(v2))).toMatchObject({ number: 4, unchanged: true });
+    expect((await app.readRelease(app.release(v2))).drift).toEqual([]);
+    expect(await standing()).toEqual(before);
+    expect(await app.deploy(next)).toMatchObject({ number: 6, unchanged: false });
+    await settled(6, ["#4 good", "#5 failed", "#6 current"]);
+    expectFlawless(await load.stop());
+    expect(await app.versionsServed()).toEqual(["v1"]);
+    expect(await onHost(`ls ${agentFolder} | grep -c ledger.db.unreadable`)).toBe("1");
+  }, 60_000);
 });

@@ -46,6 +46,25 @@ test("an app whose state was lost is adopted by the next deploy: nothing restart
   expect(await project.plan()).toMatchObject({ changes: false });
 });
 
+test("an app whose host has lost its ledger, records and key is told of, and adopted by the next deploy", async () => {
+  const before = await standing();
+  await using load = await app.startLoad();
+  await lab.host.agentProcess.restartAfter("cd /var/lib/ikoma && rm -r agent/ledger.db* agent/host.key releases");
+  const status = await project.ikoma("status", "--live");
+  expect(status.stdout).toMatch(
+    /store v1, deployment #1 on vps1.*\n.*note: rebuilt from what runs.*not known any more/,
+  );
+  const drift = await project.ikoma("drift");
+  expect(drift).toMatchObject({ code: 7, stdout: expect.stringContaining("adopts what runs") as unknown });
+  const { apps } = await project.apply();
+  expectFlawless(await load.stop([{ version: "v1" }]));
+  expect(apps["store"]).toMatchObject({ number: 1, version: "v1" });
+  expect(await standing()).toEqual(before);
+  expect(await app.deployments()).toEqual(["#1 current"]);
+  expect((await project.ikoma("status", "--live")).stdout).not.toContain("rebuilt");
+  expect(await project.plan()).toMatchObject({ changes: false });
+});
+
 test("a dead host is forgotten without being asked; back again, it is adopted as it stands", async () => {
   const before = await standing();
   const settings = await project.stackText();

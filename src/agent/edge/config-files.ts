@@ -1,6 +1,7 @@
-import { constants, existsSync } from "node:fs";
-import { chmod, mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, readdir, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { writeDurably } from "../durable-file.ts";
 import { haproxyPaths } from "./haproxy-config.ts";
 import type { RenderedConfig } from "./haproxy-config.ts";
 
@@ -83,23 +84,5 @@ export class ConfigFiles {
       (await readdir(folder)).map((name) => join(folder, name)),
     );
     return (await Promise.all(lists)).flat();
-  }
-}
-
-async function writeDurably(path: string, content: string): Promise<void> {
-  const unfinished = join(dirname(path), `.${basename(path)}.new`);
-  const file = await open(unfinished, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, path);
-  const folder = await open(dirname(path), constants.O_RDONLY);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }

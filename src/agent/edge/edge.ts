@@ -131,6 +131,11 @@ export interface Edge {
    * have been started from the altered files meanwhile.
    */
   rewrite(view: EdgeViewSource): Promise<void>;
+  /**
+   * The apps of the configuration on disk: what HAProxy would come up with after a start, whoever wrote it. Undefined
+   * where there is none.
+   */
+  configured(): Promise<EdgeApp[] | undefined>;
   /** The counters of these servers of the app (not as candidates), of every worker that lives. */
   counters(app: string, names: readonly string[]): Promise<EdgeCounters[]>;
   /** Version of HAProxy, or undefined when it does not answer. */

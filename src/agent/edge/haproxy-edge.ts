@@ -14,6 +14,7 @@ import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
 import { Mutex } from "./mutex.ts";
+import { readConfig } from "./read-config.ts";
 import { readFingerprints } from "./runtime-certificates.ts";
 import { parseCounters } from "./runtime-counters.ts";
 import { replaceEntries } from "./runtime-map.ts";
@@ -80,6 +81,10 @@ class HaproxyEdge implements Edge {
   certificates(app: string): Promise<string[]> {
     const path = join(this.#place.directory, "certs", `${app}-`);
     return this.#bounded((signal) => this.#runtime(signal, (run) => readFingerprints(run, path)));
+  }
+
+  configured(): Promise<EdgeApp[] | undefined> {
+    return this.#mutex.run(() => readConfig(this.#place.directory));
   }
 
   alteredFiles(): Promise<string[]> {

@@ -8,6 +8,9 @@ export const labels = {
   part: "dev.ikoma.part",
   deployment: "dev.ikoma.deployment",
   service: "dev.ikoma.service",
+  /** On a release's network only: another label on a container would have compose recreate it. */
+  version: "dev.ikoma.version",
+  bundle: "dev.ikoma.bundle",
   /** On a job's container only: `pre` or `post`. */
   hook: "dev.ikoma.hook",
 } as const;

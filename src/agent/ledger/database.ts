@@ -43,25 +43,32 @@ const migrations = [
 export function openDatabase(path: string): DatabaseSync {
   if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const database = new DatabaseSync(path);
-  if (path !== ":memory:") chmodSync(path, 0o600); // SQLite gives its own files beside it the same mode.
+  try {
+    if (path !== ":memory:") chmodSync(path, 0o600); // SQLite gives its own files beside it the same mode.
+    bringUpToDate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function bringUpToDate(database: DatabaseSync): void {
   database.exec(
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000",
   );
   const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (found > migrations.length) {
-    database.close();
+  if (found > migrations.length)
     throw new IkomaError(
       "JOURNAL_NEWER",
       `The journal of this host has schema ${found}; this agent knows up to ${migrations.length}.`,
     );
-  }
   for (const [index, migration] of migrations.entries()) {
     if (index < found) continue;
     transaction(database, () => {
       database.exec(`${migration}; PRAGMA user_version = ${index + 1}`);
     });
   }
-  return database;
 }
 
 /** Runs `action` as one transaction. */

@@ -4,6 +4,7 @@ import type { EdgeServer } from "../edge/edge.ts";
 import { operations } from "../protocol.ts";
 import type { Deployment } from "../protocol.ts";
 import { transaction } from "./database.ts";
+import { FoundDeployments } from "./found-deployments.ts";
 import type { Vault } from "./vault.ts";
 import { reasonOfWithdrawal, WithdrawnList } from "./withdrawn-list.ts";
 
@@ -49,11 +50,14 @@ export interface LedgerDeployment extends Deployment {
 export class Deployments {
   /** What must not come back by itself. */
   readonly withdrawn: WithdrawnList;
+  /** For a ledger that is being rebuilt. */
+  readonly found: FoundDeployments;
   readonly #database: DatabaseSync;
   readonly #vault: Vault;
 
   constructor(database: DatabaseSync, vault: Vault) {
     this.withdrawn = new WithdrawnList(database);
+    this.found = new FoundDeployments(database, vault);
     this.#database = database;
     this.#vault = vault;
   }
@@ -90,6 +94,7 @@ export class Deployments {
   makeCurrent(app: string, number: number): void {
     transaction(this.#database, () => {
       const now = Date.now();
+      this.found.end(app);
       this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
       this.#database
         .prepare("UPDATE deployments SET status = 'current', ended_ms = ? WHERE app = ? AND number = ?")
@@ -143,6 +148,7 @@ export class Deployments {
 
   /** Forgets the current deployment's serving state when an app is removed; its entry stays as good. */
   retireCurrent(app: string): void {
+    this.found.end(app);
     this.#database.prepare("UPDATE deployments SET status = 'good' WHERE app = ? AND status = 'current'").run(app);
   }
 

@@ -32,10 +32,23 @@ export class Parts {
     return this.generation(app, part);
   }
 
+  /** Counts on from at least `generation`. */
+  advanceTo(app: string, part: Part, generation: number): void {
+    this.#database
+      .prepare(
+        "INSERT INTO generations VALUES (?, ?, ?) ON CONFLICT (app, part) DO UPDATE SET generation = MAX(generation, excluded.generation)",
+      )
+      .run(app, part, generation);
+  }
+
   set(app: string, part: Part, value: unknown): void {
     this.#database
       .prepare("INSERT INTO parts VALUES (?, ?, ?) ON CONFLICT (app, part) DO UPDATE SET sealed = excluded.sealed")
       .run(app, part, this.#vault.seal(value));
+  }
+
+  has(app: string, part: Part): boolean {
+    return this.#database.prepare("SELECT 1 FROM parts WHERE app = ? AND part = ?").get(app, part) !== undefined;
   }
 
   get<S extends z.ZodType>(app: string, part: Part, schema: S): z.infer<S> | undefined {

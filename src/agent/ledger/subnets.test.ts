@@ -127,3 +127,12 @@ describe("addressIn", () => {
     expect(() => addressIn("10.9.0.0/26", index)).toThrow(expect.objectContaining({ code: "NETWORKS_EXHAUSTED" }));
   });
 });
+
+test("of a ledger that is rebuilt, what networks have is held, and what may just have been in use comes last", () => {
+  const subnets = new Subnets(openDatabase(":memory:"), "10.5.0.0/24");
+  subnets.hold(new Map([["shop-2", "10.5.0.64/26"]]));
+  expect(subnets.allocate("shop-2", [])).toBe("10.5.0.64/26");
+  expect(["shop-3", "shop-4", "shop-5"].map((owner) => subnets.allocate(owner, []))).toEqual([
+    ...["10.5.0.128/26", "10.5.0.192/26", "10.5.0.0/26"],
+  ]);
+});

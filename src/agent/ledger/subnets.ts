@@ -46,6 +46,22 @@ export class Subnets {
     return chosen;
   }
 
+  /**
+   * Enters which subnets the networks of the host have already. Those below the last of them may have been in use a
+   * moment ago, so they are given out last.
+   */
+  hold(owners: ReadonlyMap<string, string>): void {
+    const hold = this.#database.prepare(
+      "INSERT INTO subnets (subnet, owner) VALUES (?, ?) ON CONFLICT (subnet) DO UPDATE SET owner = excluded.owner",
+    );
+    for (const [owner, subnet] of owners) hold.run(subnet, owner);
+    this.#database
+      .prepare(
+        "UPDATE subnets SET released_ms = ? WHERE owner IS NULL AND rowid < (SELECT MAX(rowid) FROM subnets WHERE owner IS NOT NULL)",
+      )
+      .run(Date.now());
+  }
+
   release(owner: string): void {
     this.#database.prepare("UPDATE subnets SET owner = NULL, released_ms = ? WHERE owner = ?").run(Date.now(), owner);
   }

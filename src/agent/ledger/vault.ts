@@ -62,6 +62,16 @@ export class Vault {
     return JSON.parse(body.toString("utf8"));
   }
 
+  /** Whether these bytes are whole and were sealed with this key. */
+  canUnseal(sealed: Uint8Array): boolean {
+    try {
+      this.unseal(sealed);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** Equal for equal values on this host only; 64 hex digits. */
   keyedDigest(value: unknown): string {
     return createHmac("sha256", this.#key).update(canonicalJson(value)).digest("hex");

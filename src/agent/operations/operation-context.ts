@@ -12,6 +12,7 @@ const longestMessage = 4000;
 /** Whose context it is. */
 export interface ContextOwner {
   key: string;
+  app: string;
   /** Label of the holder. */
   by: string;
   signal: AbortSignal;
@@ -22,7 +23,7 @@ export interface ContextOwner {
 
 /** What an operation tells goes into the journal first, free of secrets, then to whoever is attached. */
 export function operationContext(host: Host, owner: ContextOwner): OperationContext {
-  const { key, by, signal, redact, notify } = owner;
+  const { key, app, by, signal, redact, notify } = owner;
   const tell = (type: OperationEvent["type"], name: string, message: string): void => {
     const text = shortened(redact(message));
     notify(host.journal.addEvent(key, { atMs: Date.now(), type, name, message: text }));
@@ -35,6 +36,7 @@ export function operationContext(host: Host, owner: ContextOwner): OperationCont
     enter: async (phase) => {
       host.journal.enter(key, phase);
       tell("phase", phase, "");
+      await host.records.keep(app);
       await holdAt(host, phase, signal);
     },
     step: (name, message) => {

@@ -133,6 +133,7 @@ export class OperationRunner {
       };
     }
     await this.#recordEnd(request, record);
+    await this.#host.records.keep(app);
     this.#running.delete(request.key);
     this.leases.operationEnded(app, request.holder, part === "release");
     if (request.kind === "release.apply")
@@ -181,6 +182,7 @@ export class OperationRunner {
   async #cleanUp(app: string, context: OperationContext): Promise<void> {
     try {
       await retireOthers(this.#host, app, context.enter);
+      await this.#host.records.keep(app);
     } catch (error) {
       const reason = context.redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.#host.log.error({ app, key: context.key, reason }, "clean-up failed; the sweep tries again");
@@ -195,6 +197,7 @@ export class OperationRunner {
   ): OperationContext {
     return operationContext(this.#host, {
       key: request.key,
+      app: appOf(request.kind, request.input),
       by: request.holder.label,
       signal,
       redact,

@@ -1,9 +1,10 @@
 import { accessoriesSpec, releaseSpec, siteSpec } from "../../core/release/release-spec.ts";
-import type { AccessoriesSpec, SiteSpec } from "../../core/release/release-spec.ts";
+import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import type { Host } from "../host.ts";
+import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
 import { accessoryContainers } from "../operations/accessories/accessory-project.ts";
 import { releaseProject } from "../operations/compose-project.ts";
 import { operations } from "../protocol.ts";
@@ -22,7 +23,7 @@ export async function readPart(host: Host, app: string, part: Part, expected: un
 function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise<Omit<PartView, "generation">> {
   switch (part) {
     case "release":
-      return readRelease(host, app, expected === null ? undefined : releaseSpec.parse(expected));
+      return readKnownRelease(host, app, expected === null ? undefined : releaseSpec.parse(expected));
     case "accessories":
       return readAccessories(host, app, expected === null ? undefined : accessoriesSpec.parse(expected));
     case "site":
@@ -30,6 +31,17 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
     case "bundle":
       return readBundle(host, app, expected === null ? undefined : operations["bundle.stage"].input.parse(expected));
   }
+}
+
+/** One that the ledger made up differs from every release that was asked for: it lacks what makes it that one. */
+async function readKnownRelease(
+  host: Host,
+  app: string,
+  expected: ReleaseSpec | undefined,
+): Promise<Omit<PartView, "generation">> {
+  const view = await readRelease(host, app, expected);
+  if (expected === undefined || view.digest !== unknownDigest) return view;
+  return { ...view, drift: [...view.drift, { path: "bundle", message: rebuiltNotice }] };
 }
 
 /** The accessories' containers, volumes, and whether the release that serves can reach them. */

@@ -1,5 +1,6 @@
 import type { Host } from "../host.ts";
 import { publicView } from "../ledger/deployments.ts";
+import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
 import type { OperationRunner } from "../operations/operation-runner.ts";
 import type { Result } from "../protocol.ts";
 import { readAccessories } from "./read-parts.ts";
@@ -18,6 +19,7 @@ export async function readStatus(host: Host, runner: OperationRunner): Promise<R
       return {
         app,
         ...(current === undefined ? {} : { current: publicView(current) }),
+        ...(current?.digest === unknownDigest && { rebuilt: rebuiltNotice }),
         services: { ...accessories.services, ...release.services },
         ...(operation === undefined
           ? {}

@@ -76,5 +76,6 @@ function renderApp(app: string, { host, state, error }: LiveAppStatus, colors: C
   ];
   if (operation !== undefined)
     lines.push(`  ${colors.yellow("under way")}: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`);
+  if (state.rebuilt !== undefined) lines.push(`  ${colors.yellow("note")}: ${state.rebuilt}`);
   return [...lines, ...renderServices(services, colors)];
 }

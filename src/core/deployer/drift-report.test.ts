@@ -48,6 +48,7 @@ test.each([
   ["release", "services.web.state", /^starts web again/],
   ["release", "services.web.networks", /^attaches web again$/],
   ["release", "services.web.environment.MODE", /anew beside this one \(no downtime\)/],
+  ["release", "bundle", /^adopts what runs/],
   ["release", "routes", /^tells the edge again; nothing restarts$/],
   ["accessories", "services.db.image", /^recreates db \(short downtime\); its volumes stay$/],
   ["accessories", "volumes.data", /^refuses: .*--recreate-volume data/],

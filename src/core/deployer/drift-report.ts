@@ -103,6 +103,8 @@ export function likelyRepair(part: string, path: string): string {
   const [field, name = "", setting] = path.split(".");
   if (field === "volumes")
     return `refuses: its data is gone; restore it, or give --recreate-volume ${name} for an empty one`;
+  if (field === "bundle")
+    return "adopts what runs if it is the same release, else deploys it beside that one (no downtime)";
   if (field !== "services") return tellEdge;
   if (setting === undefined || setting === "state") return `starts ${name} again; nothing else restarts`;
   if (setting === "networks") return `attaches ${name} again`;

@@ -154,6 +154,10 @@ export class FakeEdge implements Edge {
     return Promise.resolve(pem === undefined ? [] : [new X509Certificate(pem).fingerprint.replaceAll(":", "")]);
   }
 
+  configured(): Promise<EdgeApp[] | undefined> {
+    return Promise.resolve(this.onDisk?.apps);
+  }
+
   alteredFiles(): Promise<string[]> {
     return Promise.resolve([...this.altered]);
   }

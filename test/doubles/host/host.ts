@@ -12,11 +12,12 @@ import { MountedFiles } from "../../../src/agent/engine/mounted-files.ts";
 import { Networks } from "../../../src/agent/engine/networks.ts";
 import { Volumes } from "../../../src/agent/engine/volumes.ts";
 import type { Host } from "../../../src/agent/host.ts";
-import { openDatabase } from "../../../src/agent/ledger/database.ts";
+import { AppRecords } from "../../../src/agent/ledger/app-records.ts";
 import { Deployments } from "../../../src/agent/ledger/deployments.ts";
 import { ImageUse } from "../../../src/agent/ledger/image-use.ts";
 import { Journal } from "../../../src/agent/ledger/journal.ts";
 import { KnownVolumes } from "../../../src/agent/ledger/known-volumes.ts";
+import { openLedger } from "../../../src/agent/ledger/open-ledger.ts";
 import { Parts } from "../../../src/agent/ledger/parts.ts";
 import { Subnets } from "../../../src/agent/ledger/subnets.ts";
 import { Vault } from "../../../src/agent/ledger/vault.ts";
@@ -66,8 +67,9 @@ export class TestHost {
   }
 
   /** The agent's memory is lost and its disk opened again; engine and edge go on. */
-  restart(): Host {
+  restart(meanwhile: () => void = () => undefined): Host {
     this.#database.close();
+    meanwhile();
     [this.host, this.#database] = this.#open();
     return this.host;
   }
@@ -86,9 +88,10 @@ export class TestHost {
       imageBudgetGb: 10,
     };
     const vault = Vault.open(paths.key);
-    const database = openDatabase(paths.database);
     const engine = new EngineApi(this.engine.socketPath);
+    const repairs = new Repairs();
     const log = pino({}, { write: (line: string) => this.logged.push(line) });
+    const database = openLedger(paths.database, vault, { log, repairs });
     const host: Host = {
       settings,
       paths,
@@ -108,7 +111,8 @@ export class TestHost {
       subnets: new Subnets(database, settings.networkPool),
       imageUse: new ImageUse(database),
       knownVolumes: new KnownVolumes(database),
-      repairs: new Repairs(),
+      records: new AppRecords(paths.releases, database, vault, log),
+      repairs,
       underway: new Set(),
       prepared: new Map(),
       retiring: new Map(),

@@ -6,6 +6,7 @@ import { labels } from "../../engine/containers.ts";
 import { sayingWhatServes, tellLastLines, withServiceLog } from "../../gate/gate-failure.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
+import { unknownDigest } from "../../ledger/found-deployments.ts";
 import type { OperationResult } from "../../protocol.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
@@ -33,6 +34,10 @@ export async function applyRelease(host: Host, input: ReleaseInput, op: Operatio
   if (current?.digest === digest) {
     const standing = await keepOrHeal(host, input, current, op);
     if (standing !== undefined) return standing;
+  }
+  if (current?.digest === unknownDigest) {
+    const adopted = await adopt(host, input, { ...current, digest }, op);
+    if (adopted !== undefined) return adopted;
   }
   const { app, bundle } = input.spec;
   refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
@@ -90,6 +95,26 @@ async function keepOrHeal(
   }
   const after = await readRelease(host, app, input.spec);
   return after.drift.length === 0 ? asItStands(after.services, false) : undefined;
+}
+
+/**
+ * What was found running by a ledger that was lost (docs/adr/0011) and is just what is asked for: from now on it is known
+ * by that. Undefined where it is anything else, which the release then takes the place of.
+ */
+async function adopt(
+  host: Host,
+  input: ReleaseInput,
+  { app, number, digest }: LedgerDeployment,
+  op: OperationContext,
+): Promise<Result | undefined> {
+  const { drift, services } = await readRelease(host, app, input.spec);
+  if (drift.length > 0) {
+    op.step("adopt", `#${number} is not this release: ${drift.map((each) => each.message).join("; ")}`);
+    return undefined;
+  }
+  host.deployments.found.adopt(app, number, input, digest, op.by);
+  op.step("adopt", `#${number} is this release; nothing is restarted`);
+  return { number, digest, unchanged: true, services };
 }
 
 /** The ledger says that it serves, so it is not undone: what failed after that is set right from the ledger. */

@@ -1,5 +1,6 @@
 import type { ReleaseSpec } from "../../../core/release/release-spec.ts";
 import { hostNameOf } from "../../edge-from-ledger.ts";
+import { labels } from "../../engine/containers.ts";
 import { ownLabels } from "../../engine/networks.ts";
 import type { ComposeProject } from "../../engine/compose.ts";
 import { startError } from "../../gate/gate-failure.ts";
@@ -25,7 +26,11 @@ export async function bringUp(
   const subnet = host.subnets.allocate(project, await host.networks.subnetsInUse());
   const placements = place(spec.services, subnet);
   host.deployments.place(spec.app, deployment.number, subnet, edgeServersOf(spec, deployment.number, placements));
-  await host.networks.create(project, subnet, ownLabels(spec.app, "release", deployment.number));
+  await host.networks.create(project, subnet, {
+    ...ownLabels(spec.app, "release", deployment.number),
+    [labels.version]: spec.version,
+    [labels.bundle]: spec.bundle,
+  });
   await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
 
   await op.enter("starting");

@@ -41,10 +41,11 @@ function renderRest({ name, apps, repairs, error }: HostStatus): string[] {
   const repaired = (repairs ?? []).map(
     ({ atMs, app, message }) => `${app === undefined ? name : `${name}/${app}`}: ${formatMoment(atMs)} ${message}`,
   );
-  const running = (apps ?? []).map(({ app, current, operation }) => {
+  const running = (apps ?? []).map(({ app, current, operation, rebuilt }) => {
     const runs = current === undefined ? "nothing deployed" : `#${current.number} ${current.version}`;
     const now = operation === undefined ? "" : `; ${operation.kind} under way (${operation.phase}, by ${operation.by})`;
-    return `${name}/${app}: ${runs}${now}`;
+    const note = rebuilt === undefined ? "" : `; ${rebuilt}`;
+    return `${name}/${app}: ${runs}${now}${note}`;
   });
   return [...running, ...repaired];
 }
