@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
+import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 
 const pollMs = 50;
@@ -50,6 +51,8 @@ export class AgentLock {
   }
 }
 
+const sqliteBusy = 5;
+
 function isLocked(error: unknown): boolean {
-  return error instanceof Error && /database is locked/.test(error.message);
+  return z.looseObject({ errcode: z.literal(sqliteBusy) }).safeParse(error).success;
 }
