@@ -1,41 +1,38 @@
+import { chmodSync, mkdirSync } from "node:fs";
 import { connect } from "node:net";
+import { dirname } from "node:path";
+import process from "node:process";
 import { pino } from "pino";
 import { createHaproxyEdge } from "./edge/haproxy-edge.ts";
 import { edgeContainerName, ensureEdgeRuns } from "./edge-container.ts";
 import { edgeView } from "./edge-from-ledger.ts";
-import { Compose } from "./engine/compose.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
-import { Images } from "./engine/images.ts";
-import { MountedFiles } from "./engine/mounted-files.ts";
-import { Networks } from "./engine/networks.ts";
-import { Volumes } from "./engine/volumes.ts";
-import type { Host } from "./host.ts";
-import { AppRecords } from "./ledger/app-records.ts";
-import { Deployments } from "./ledger/deployments.ts";
-import { ImageUse } from "./ledger/image-use.ts";
-import { Journal } from "./ledger/journal.ts";
-import { KnownVolumes } from "./ledger/known-volumes.ts";
-import { openLedger } from "./ledger/open-ledger.ts";
-import { Parts } from "./ledger/parts.ts";
-import { Subnets } from "./ledger/subnets.ts";
-import { Vault } from "./ledger/vault.ts";
+import { openHost } from "./open-host.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
 import { rebuildLedger } from "./rebuild/rebuild-ledger.ts";
 import { recover } from "./recovery.ts";
 import { serve } from "./rpc-server.ts";
+import { agentPaths, readSettings, type AgentPaths } from "./settings.ts";
 import { startSweep } from "./sweep.ts";
-import { Repairs } from "./repairs.ts";
-import { agentPaths, readSettings } from "./settings.ts";
+import { AgentContainers } from "./take-over/agent-containers.ts";
+import { AgentLock } from "./take-over/agent-lock.ts";
+import { EdgeReplacement } from "./take-over/edge-replacement.ts";
+import { rehearse } from "./take-over/rehearsal.ts";
+import { TakeOver } from "./take-over/take-over.ts";
 
-const root = process.env["IKOMA_ROOT"] ?? "/var/lib/ikoma";
+const lockDeadlineMs = 30_000;
+/** From the end of the agent before until this one works. */
+const takeOverDeadlineMs = 60_000;
+
+const paths = agentPaths(process.env["IKOMA_ROOT"] ?? "/var/lib/ikoma");
 
 if (process.argv[2] === "connect") bridgeStandardStreams();
 else await runAgent();
 
 /** `agent connect`: standard input and output are the agent's socket, for hosts that forbid forwarding it. */
 function bridgeStandardStreams(): void {
-  const socket = connect(agentPaths(root).socket);
+  const socket = connect(paths.socket);
   process.stdin.pipe(socket).pipe(process.stdout);
   socket.on("error", (error) => {
     process.stderr.write(`${error.message}\n`);
@@ -45,64 +42,62 @@ function bridgeStandardStreams(): void {
 }
 
 async function runAgent(): Promise<void> {
-  const host = openHost();
-  const runner = new OperationRunner(host);
-  const ready = start(host);
-  const server = serve(host, runner, ready);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    // What is under way goes on from the journal at the next start.
-    process.once(signal, () => {
-      server.close();
-      process.exit(0);
-    });
-  }
-  await ready;
-  startSweep(host, runner);
-  host.log.info({ apps: host.parts.apps() }, "the agent is ready");
-}
-
-async function start(host: Host): Promise<void> {
-  await rebuildLedger(host);
-  await host.edge.persist(() => edgeView(host));
-  await ensureEdgeRuns(host);
-  await recover(host);
-}
-
-function openHost(): Host {
-  const paths = agentPaths(root);
-  const settings = readSettings(paths.settings);
   const log = pino({ base: { name: "ikoma-agent" } });
-  const vault = Vault.open(paths.key);
-  const repairs = new Repairs();
-  const database = openLedger(paths.database, vault, { log, repairs });
+  const settings = readSettings();
+  makeFolders(paths);
   const engine = new EngineApi();
   const containers = new Containers(engine);
-  return {
-    settings,
-    paths,
-    log,
-    engine,
-    containers,
-    networks: new Networks(engine),
-    images: new Images(engine, paths.dockerConfig),
-    volumes: new Volumes(engine),
-    files: new MountedFiles(paths.files, vault),
-    compose: new Compose(),
-    edge: createHaproxyEdge({
-      directory: paths.edge,
-      startupLog: async () => (await containers.lastLines(edgeContainerName, 20)).join("\n"),
-    }),
-    vault,
-    deployments: new Deployments(database, vault),
-    journal: new Journal(database),
-    parts: new Parts(database, vault),
-    subnets: new Subnets(database, settings.networkPool),
-    imageUse: new ImageUse(database),
-    knownVolumes: new KnownVolumes(database),
-    records: new AppRecords(paths.releases, database, vault, log),
-    repairs,
-    underway: new Set(),
-    prepared: new Map(),
-    retiring: new Map(),
+  const startupLog = async () => (await containers.lastLines(edgeContainerName, 20)).join("\n");
+  const parts = { log, settings, paths, engine, edge: createHaproxyEdge({ directory: paths.edge, startupLog }) };
+  const place = await AgentContainers.look(engine, containers, process.env["IKOMA_AGENT_INSTANCE"] ?? "");
+  const takeOver = place.isSettled
+    ? undefined
+    : new TakeOver(place, new EdgeReplacement({ ...parts, containers }), paths, log);
+  const opened: (() => void)[] = [];
+  const end = async (code: number, reason: unknown): Promise<never> => {
+    for (const close of opened.reverse()) close();
+    await takeOver?.goBack(reason);
+    process.exit(code);
   };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    // What is under way goes on from the journal at the next start.
+    process.once(signal, () => void end(0, new Error(`The agent was told to end (${signal}).`)));
+  }
+  try {
+    await takeOver?.prepare(() => rehearse(parts));
+    takeOver?.within(takeOverDeadlineMs, (error) => end(1, error));
+    const lock = await AgentLock.take(paths.lock, lockDeadlineMs);
+    opened.push(() => {
+      lock.release();
+    });
+    takeOver?.secureLedger();
+    const { host, close } = openHost(parts);
+    opened.push(close);
+    const runner = new OperationRunner(host);
+    const ready = Promise.withResolvers<undefined>();
+    const server = serve(host, runner, ready.promise);
+    opened.push(() => {
+      server.close();
+    });
+    await rebuildLedger(host);
+    await host.edge.persist(() => edgeView(host));
+    if (takeOver === undefined) await ensureEdgeRuns(host);
+    else await takeOver.settle(host);
+    await recover(host);
+    ready.resolve(undefined);
+    startSweep(host, runner);
+    log.info({ apps: host.parts.apps() }, "the agent is ready");
+    takeOver?.tellDone();
+  } catch (error) {
+    if (takeOver === undefined)
+      log.error({ reason: error instanceof Error ? error.stack : String(error) }, "the agent cannot start");
+    await end(1, error);
+  }
+}
+
+/** For root alone, but for the socket, which users of the engine may reach. */
+function makeFolders({ root, database, edge, dockerConfig }: AgentPaths): void {
+  for (const folder of [dirname(database), edge, dirname(dockerConfig)])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(root, 0o711);
 }

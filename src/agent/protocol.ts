@@ -9,7 +9,7 @@ import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } f
  */
 
 /** Raised when an older side could misread a newer one. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 /** Where the agent listens, on the host. */
 export const agentSocketPath = "/var/lib/ikoma/run/agent.sock";
@@ -276,6 +276,11 @@ export const methods = {
       deployments: z.number().int(),
     }),
   },
+  /**
+   * A successor on this host asks for its turn. Answered once nothing is under way; until this connection ends, what
+   * would change the host then waits. Throws DEPLOY_IN_PROGRESS.
+   */
+  "agent.yield": { params: none, result: none },
   /** Images, by digest, that anything on the host runs, is staged with or can be rolled back to. */
   "images.needed": { params: none, result: z.strictObject({ images: z.array(z.string()) }) },
   "app.status": {

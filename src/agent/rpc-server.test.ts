@@ -147,6 +147,40 @@ describe("a request", () => {
   });
 });
 
+describe("a successor that asks for its turn", () => {
+  test("is told what is under way, and gets it when that has ended", async () => {
+    const hold = join(on.host.paths.hold, "gating");
+    await writeFile(hold, "");
+    const [caller, successor] = [new Client(), new Client()];
+    const request = aRequest("release.apply", aRelease(on, "v1"), { holder: aHolder("anna@laptop") });
+    await caller.call("operation.start", request);
+    await expect(successor.call("agent.yield", {})).rejects.toThrow(/release.apply of shop by anna@laptop/);
+    await rm(hold);
+    await caller.call("operation.attach", { key: request.key });
+    expect(await successor.call("agent.yield", {})).toEqual({});
+  });
+
+  test("does not get it in the middle of a deploy, between two of its operations", async () => {
+    const [anna, successor] = [new Client(), new Client()];
+    const first = aRequest("bundle.remove", { app: "shop" }, { holder: aHolder("anna@laptop") });
+    await anna.call("operation.start", first);
+    await anna.call("operation.attach", { key: first.key });
+    await expect(successor.call("agent.yield", {})).rejects.toThrow("shop is being deployed by anna@laptop");
+  });
+
+  test("has it until its connection ends: what would change the host waits, the rest does not", async () => {
+    const [caller, successor] = [new Client(), new Client()];
+    await successor.call("agent.yield", {});
+    const request = aRequest("release.apply", aRelease(on, "v1"));
+    const started = caller.call("operation.start", request);
+    expect((await caller.call("app.status", {})).apps).toEqual([]);
+    expect(on.host.journal.find(request.key)).toBeUndefined();
+    successor.socket.destroy();
+    expect(await started).toMatchObject({ state: "running" });
+    expect(await caller.call("operation.attach", { key: request.key })).toMatchObject({ state: "succeeded" });
+  });
+});
+
 describe("an operation", () => {
   test("tells its events to whoever attaches, and its end", async () => {
     const client = new Client();

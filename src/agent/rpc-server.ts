@@ -15,6 +15,7 @@ import { readLines } from "./line-reader.ts";
 import { maxMessageBytes, methods, rpcRequest } from "./protocol.ts";
 import type { Method, Result } from "./protocol.ts";
 import { readLeftovers } from "./reading/read-leftovers.ts";
+import { Yielding } from "./take-over/yielding.ts";
 import { readPart } from "./reading/read-parts.ts";
 import { readStatus } from "./reading/read-status.ts";
 
@@ -23,6 +24,8 @@ interface Connection {
   notify(method: string, params: unknown): void;
   /** Tells the leases that this holder speaks over this connection. */
   identify(holderId: string): void;
+  /** What the connection is known by while it lasts. */
+  readonly self: object;
 }
 
 type Parsed<M extends Method> = z.infer<(typeof methods)[M]["params"]>;
@@ -33,9 +36,13 @@ export function serve(host: Host, runner: OperationRunner, ready: Promise<void>)
   const { socket: path } = host.paths;
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
   rmSync(path, { force: true });
-  const handlers = handlersOf(host, runner);
+  const yielding = new Yielding(() => runner.underWay());
+  const handlers = handlersOf(host, runner, yielding);
   const server = createServer((socket) => {
     talk(socket, host, runner, handlers, ready);
+    socket.on("close", () => {
+      yielding.forget(socket);
+    });
   });
   server.listen(path, () => {
     chmodSync(path, 0o660);
@@ -45,10 +52,11 @@ export function serve(host: Host, runner: OperationRunner, ready: Promise<void>)
   return server;
 }
 
-function handlersOf(host: Host, runner: OperationRunner): Handlers {
+function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Handlers {
   return {
     handshake: () => handshake(host),
-    "operation.start": (params, connection) => {
+    "operation.start": async (params, connection) => {
+      await yielding.turn();
       connection.identify(params.holder.id);
       return runner.start(params);
     },
@@ -58,6 +66,10 @@ function handlersOf(host: Host, runner: OperationRunner): Handlers {
       }),
     "operation.cancel": ({ key }) => {
       runner.cancel(key);
+      return {};
+    },
+    "agent.yield": (_params, { self }) => {
+      yielding.yieldTo(self);
       return {};
     },
     "part.read": ({ app, part, expected }) => readPart(host, app, part, expected),
@@ -85,6 +97,7 @@ function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Han
     if (!socket.destroyed) socket.write(`${oneLine({ jsonrpc: "2.0", ...message })}\n`);
   };
   const connection: Connection = {
+    self: socket,
     notify: (method, params) => {
       send({ method, params });
     },

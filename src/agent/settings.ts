@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import * as z from "zod";
 
-/** `agent/settings.json` of the agent's folder: written by the installation, before the agent starts. */
-export const agentSettings = z.strictObject({
+/** What the installation gives a container of the agent as `IKOMA_SETTINGS`: no two containers share theirs. */
+const agentSettings = z.strictObject({
   httpPort: z.number().int().default(80),
   httpsPort: z.number().int().default(443),
   networkPool: z.cidrv4().default("10.210.0.0/16"),
@@ -16,8 +16,11 @@ export type AgentSettings = z.infer<typeof agentSettings>;
 export function agentPaths(root: string) {
   return {
     root,
-    settings: join(root, "agent/settings.json"),
     database: join(root, "agent/ledger.db"),
+    /** The ledger as it was before a take-over that is not settled yet. */
+    ledgerBefore: join(root, "agent/ledger-before.db"),
+    /** Locked by the one agent that works; see {@link AgentLock}. */
+    lock: join(root, "agent/lock.db"),
     key: join(root, "agent/host.key"),
     /** What the ledger can be rebuilt from: a record an app. Not beside the ledger, so that one loss is not both. */
     releases: join(root, "releases"),
@@ -32,6 +35,7 @@ export function agentPaths(root: string) {
 }
 export type AgentPaths = ReturnType<typeof agentPaths>;
 
-export function readSettings(path: string): AgentSettings {
-  return agentSettings.parse(JSON.parse(readFileSync(path, "utf8")));
+/** @throws a ZodError that names what is wrong, a SyntaxError where it is no JSON */
+export function readSettings(env: NodeJS.ProcessEnv = process.env): AgentSettings {
+  return agentSettings.parse(JSON.parse(env["IKOMA_SETTINGS"] ?? "{}"));
 }

@@ -22,6 +22,7 @@ export function aContainerOf({ service, volumes, network }: WantedContainer, ima
   const { default: endpoint } = definition.networks;
   return {
     Id: "id",
+    Created: "",
     Name: "/shop-1-web-1",
     Image: image.Id,
     RestartCount: 0,

@@ -48,6 +48,8 @@ const hostSettings = z.object({
 const containerDetails = z.object({
   Id: z.string(),
   Name: z.string(),
+  /** RFC 3339, in UTC: comparable as text. */
+  Created: z.string().default(""),
   Image: z.string(),
   RestartCount: z.number().default(0),
   State: z.object({

@@ -35,6 +35,7 @@ function containerOf(wanted: ServiceSpec): Container {
   const mounts = files.mountsOf("shop-1", wanted);
   return {
     Id: "1",
+    Created: "",
     Name: "/shop-1-web-1",
     Image: "",
     RestartCount: 0,

@@ -7,7 +7,7 @@ import { openDatabase } from "./database.ts";
 import type { Vault } from "./vault.ts";
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
-const unreadableCodes = [11, 26];
+const damagedCodes = [11, 26];
 
 const sqliteError = z.object({ errcode: z.number().int(), message: z.string() });
 
@@ -58,9 +58,14 @@ function openReadable(path: string, vault: Vault): DatabaseSync {
 
 function unreadableReason(error: unknown): string | undefined {
   if (error instanceof Unreadable) return error.message;
+  return isDamaged(error) ? sqliteError.parse(error).message : undefined;
+}
+
+/** Whether SQLite says that a file is no database, or a damaged one. */
+export function isDamaged(error: unknown): boolean {
   const { data } = sqliteError.safeParse(error);
   // The low byte of an extended code is the code itself.
-  return data !== undefined && unreadableCodes.includes(data.errcode & 0xff) ? data.message : undefined;
+  return data !== undefined && damagedCodes.includes(data.errcode & 0xff);
 }
 
 function moveAside(path: string): string {

@@ -44,6 +44,12 @@ export class Leases {
     if (held.runningOperations <= 0 && (last || !this.#connections.has(holder.id))) this.#leases.delete(app);
   }
 
+  /** The apps that are being deployed, and by whom. */
+  held(): { app: string; label: string }[] {
+    const live = [...this.#leases].filter(([, lease]) => !this.#isOver(lease));
+    return live.map(([app, { holder }]) => ({ app, label: holder.label }));
+  }
+
   connected(holderId: string): void {
     this.#connections.set(holderId, (this.#connections.get(holderId) ?? 0) + 1);
   }

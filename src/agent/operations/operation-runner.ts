@@ -88,6 +88,15 @@ export class OperationRunner {
     return [...this.#running.values()].some((each) => each.app === app);
   }
 
+  /** What is under way on the host, for people; undefined when nothing is, and nobody is in the middle of a deploy. */
+  underWay(): string | undefined {
+    const [running] = this.#host.journal.running();
+    if (running !== undefined)
+      return `${running.kind} of ${running.app} by ${running.by} is in its phase "${running.phase}".`;
+    const [lease] = this.leases.held();
+    return lease === undefined ? undefined : `${lease.app} is being deployed by ${lease.label}.`;
+  }
+
   /** Runs `task` when all that was begun for the app before has ended. A task that fails is logged and stops none behind it. */
   inTurn(app: string, task: () => Promise<void>): Promise<void> {
     const turn = this.#turns.get(app) ?? Promise.resolve();

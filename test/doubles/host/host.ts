@@ -1,27 +1,12 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { randomInt } from "node:crypto";
-import type { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { Compose } from "../../../src/agent/engine/compose.ts";
-import { Containers } from "../../../src/agent/engine/containers.ts";
 import { EngineApi } from "../../../src/agent/engine/engine-api.ts";
-import { Images } from "../../../src/agent/engine/images.ts";
-import { MountedFiles } from "../../../src/agent/engine/mounted-files.ts";
-import { Networks } from "../../../src/agent/engine/networks.ts";
-import { Volumes } from "../../../src/agent/engine/volumes.ts";
 import type { Host } from "../../../src/agent/host.ts";
-import { AppRecords } from "../../../src/agent/ledger/app-records.ts";
-import { Deployments } from "../../../src/agent/ledger/deployments.ts";
-import { ImageUse } from "../../../src/agent/ledger/image-use.ts";
-import { Journal } from "../../../src/agent/ledger/journal.ts";
-import { KnownVolumes } from "../../../src/agent/ledger/known-volumes.ts";
-import { openLedger } from "../../../src/agent/ledger/open-ledger.ts";
-import { Parts } from "../../../src/agent/ledger/parts.ts";
-import { Subnets } from "../../../src/agent/ledger/subnets.ts";
-import { Vault } from "../../../src/agent/ledger/vault.ts";
-import { Repairs } from "../../../src/agent/repairs.ts";
+import { openHost } from "../../../src/agent/open-host.ts";
 import { agentPaths } from "../../../src/agent/settings.ts";
 import { FakeEdge } from "./edge.ts";
 import { FakeEngine } from "./engine.ts";
@@ -39,14 +24,14 @@ export class TestHost {
   /** Everything that was logged, one JSON a line. */
   readonly logged: string[] = [];
   host: Host;
-  #database: DatabaseSync;
+  #close: () => void;
 
   private constructor(root: string, engine: FakeEngine, edge: FakeEdge, httpPort: number) {
     this.root = root;
     this.engine = engine;
     this.edge = edge;
     this.#httpPort = httpPort;
-    [this.host, this.#database] = this.#open();
+    [this.host, this.#close] = this.#open();
   }
 
   static async create(): Promise<TestHost> {
@@ -68,55 +53,33 @@ export class TestHost {
 
   /** The agent's memory is lost and its disk opened again; engine and edge go on. */
   restart(meanwhile: () => void = () => undefined): Host {
-    this.#database.close();
+    this.#close();
     meanwhile();
-    [this.host, this.#database] = this.#open();
+    [this.host, this.#close] = this.#open();
     return this.host;
   }
 
   async dispose(): Promise<void> {
     await this.engine.stop();
     await this.edge.stop();
-    this.#database.close();
+    this.#close();
     await rm(this.root, { recursive: true, force: true });
   }
 
-  #open(): [Host, DatabaseSync] {
+  #open(): [Host, () => void] {
     const paths = agentPaths(this.root);
     const settings = {
       ...{ httpPort: this.#httpPort, httpsPort: 443, networkPool: this.#networkPool, edgeImage: "edge" },
       imageBudgetGb: 10,
     };
-    const vault = Vault.open(paths.key);
-    const engine = new EngineApi(this.engine.socketPath);
-    const repairs = new Repairs();
-    const log = pino({}, { write: (line: string) => this.logged.push(line) });
-    const database = openLedger(paths.database, vault, { log, repairs });
-    const host: Host = {
-      settings,
+    const { host, close } = openHost({
       paths,
-      log,
-      engine,
-      containers: new Containers(engine),
-      networks: new Networks(engine),
-      images: new Images(engine, paths.dockerConfig),
-      volumes: new Volumes(engine),
-      files: new MountedFiles(paths.files, vault),
-      compose: new Compose(join(this.root, "compose")),
+      settings,
+      log: pino({}, { write: (line: string) => this.logged.push(line) }),
       edge: this.edge,
-      vault,
-      deployments: new Deployments(database, vault),
-      journal: new Journal(database),
-      parts: new Parts(database, vault),
-      subnets: new Subnets(database, settings.networkPool),
-      imageUse: new ImageUse(database),
-      knownVolumes: new KnownVolumes(database),
-      records: new AppRecords(paths.releases, database, vault, log),
-      repairs,
-      underway: new Set(),
-      prepared: new Map(),
-      retiring: new Map(),
-    };
-    return [host, database];
+      engine: new EngineApi(this.engine.socketPath),
+      compose: new Compose(join(this.root, "compose")),
+    });
+    return [host, close];
   }
 }

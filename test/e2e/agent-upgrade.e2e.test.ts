@@ -1,0 +1,249 @@
+import { Duplex, Transform } from "node:stream";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { protocolVersion } from "../../src/agent/protocol.ts";
+import { hostSetup } from "../../src/core/config/schema.ts";
+import { installAgent, removeAgent } from "../../src/core/hosts/host-install.ts";
+import { AgentClient } from "../../src/core/transport/agent-client.ts";
+import { openAgentStream } from "../../src/core/transport/agent-stream.ts";
+import { runCommand } from "../lab/run-command.ts";
+import { buildAlteredAgent, type Alteration } from "./fixture/altered-agents.ts";
+import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
+import { AppOnHost } from "./fixture/app-on-host.ts";
+import { expectFlawless, pushTinyWeb, startAgentHost, until } from "./fixture/index.ts";
+import type { AgentHost, TinyWebImage } from "./fixture/index.ts";
+
+const settled = "this.#isSettled = !0";
+const oneMoreTable = (name: string): Alteration => [
+  "function openDatabase(",
+  `migrations.push("CREATE TABLE ${name} (name TEXT) STRICT");\nfunction openDatabase(`,
+];
+const twoMoreTables: Alteration = [
+  "function openDatabase(",
+  'migrations.push("CREATE TABLE later (name TEXT) STRICT", "CREATE TABLE latest (name TEXT) STRICT");\nfunction openDatabase(',
+];
+
+/** Other versions of the agent, by what is different in them. */
+const versions: Readonly<Record<string, readonly Alteration[]>> = {
+  // The protocol of the version before, which knew nothing of a hand-over.
+  "e2e-older": [
+    [`protocolVersion = ${protocolVersion}`, `protocolVersion = ${protocolVersion - 1}`],
+    ['"agent.yield": { params: none, result: none },', ""],
+  ],
+  "e2e-newer": [oneMoreTable("later")],
+  "e2e-broken": [twoMoreTables, [settled, `(() => { throw new Error("broken after the take-over"); })(), ${settled}`]],
+  "e2e-falls-once": [
+    oneMoreTable("later"),
+    [settled, `this.#containers.self.RestartCount === 0 && process.kill(process.pid, "SIGKILL"), ${settled}`],
+  ],
+  "e2e-falls": [twoMoreTables, [settled, `process.kill(process.pid, "SIGKILL"), ${settled}`]],
+  "e2e-slow": [oneMoreTable("later"), [settled, `await new Promise((done) => setTimeout(done, 15_000)), ${settled}`]],
+};
+
+let current: string;
+let host: AgentHost;
+let app: AppOnHost;
+let v1: TinyWebImage;
+let v2: TinyWebImage;
+
+beforeAll(async () => {
+  host = await startAgentHost("upgrade");
+  current = await buildAgentImages();
+  const built = [];
+  for (const [name, alterations] of Object.entries(versions)) {
+    built.push(...(await buildAlteredAgent(current, name, alterations)));
+  }
+  await preloadImages(await host.connection(), built);
+  [v1, v2] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2")]);
+  await host.pull(v1.reference, v2.reference);
+  // The first agent of this host is the older one.
+  await host.agent.close();
+  await removeAgent(await host.connection());
+  await onHost("rm -rf /var/lib/ikoma/*");
+  await install("e2e-older").catch((error: unknown) => {
+    // This program does not speak its protocol; it works all the same.
+    expect(error).toMatchObject({ code: "AGENT_PROTOCOL" });
+  });
+}, 300_000);
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+  const images = Object.keys(versions).flatMap((name) => [`ikoma/agent:${name}`, `ikoma/edge:${name}`]);
+  await runCommand("docker", ["rmi", ...images]);
+}, 60_000);
+
+/** Brings the host to a version, and gives what was told meanwhile. */
+async function install(version: string, onStep: (message: string) => void = () => undefined): Promise<string[]> {
+  const steps: string[] = [];
+  await installAgent(await host.connection(), host.agent, { setup: hostSetup.parse({}), version }, (message) => {
+    steps.push(message);
+    onStep(message);
+  });
+  return steps;
+}
+
+async function onHost(command: string): Promise<string> {
+  const { code, stdout, stderr } = await host.vps.exec(command);
+  if (code !== 0) throw new Error(`${command}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Name, image and id of agent and edge. */
+async function parts(): Promise<string[]> {
+  const format = "{{.Names}} {{.Image}} {{.ID}}";
+  return (
+    await onHost(`docker ps --all --filter label=dev.ikoma.part --format '${format}' | grep '^ikoma-' | sort`)
+  ).split("\n");
+}
+
+/** Names and images of agent and edge, once what an upgrade leaves to the background is done. */
+async function expectOnly(version: string): Promise<void> {
+  const only = [`ikoma-agent ikoma/agent:${version}`, `ikoma-edge ikoma/edge:${version}`];
+  const seen = () => parts().then((all) => all.map((each) => each.split(" ").slice(0, 2).join(" ")));
+  await until(`only ${version} is there`, async () => JSON.stringify(await seen()) === JSON.stringify(only), {
+    deadlineMs: 45_000,
+  });
+}
+
+/** Identity and start of the app's containers: equal only if nothing was restarted. */
+async function lives(of: AppOnHost): Promise<string[]> {
+  return (await of.world()).containers.map(({ id, startedAt }) => `${id} ${startedAt}`);
+}
+
+async function schema(): Promise<number> {
+  const script = `const { DatabaseSync } = require("node:sqlite");
+console.log(new DatabaseSync("/var/lib/ikoma/agent/ledger.db", { readOnly: true }).prepare("PRAGMA user_version").get().user_version);`;
+  return Number((await host.vps.exec("docker exec -i ikoma-agent node --no-warnings -", { stdin: script })).stdout);
+}
+
+/** A client of the time of the older agent. */
+function olderClient(): AgentClient {
+  return new AgentClient(async () => {
+    const stream = await openAgentStream(await host.connection());
+    const answers = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        done(null, chunk.toString().replace(`"protocol":${protocolVersion - 1}`, `"protocol":${protocolVersion}`));
+      },
+    });
+    return Duplex.from({ writable: stream, readable: stream.pipe(answers) });
+  });
+}
+
+test("an older agent is replaced with its ledger: visitors notice nothing, and a deploy under way ends first", async () => {
+  const client = olderClient();
+  app = await AppOnHost.add({ ...host, agent: client }, "shop");
+  await app.deploy(app.release(v1));
+  const before = await lives(app);
+  await using load = await app.startLoad(200);
+  await host.agentProcess.hold("gating");
+  const deploying = app.deploy(app.release(v2));
+  await until("the deploy is held", async () =>
+    (await app.ledger()).operations.some((each) => each.phase === "gating" && each.state === "running"),
+  );
+
+  const steps = await install(current, (message) => {
+    if (message.startsWith("waiting: ")) void host.agentProcess.letGo();
+  });
+  expect(steps).toEqual([
+    "replacing the agent",
+    "proving the new agent on a copy of the ledger",
+    expect.stringMatching(/^waiting: release.apply of shop by .+ is under way\.$/),
+    "taking over",
+    "the new agent works",
+  ]);
+  // Its client does not understand the new agent; the deploy had ended before that one came.
+  expect(await deploying).toMatchObject({ number: 2 });
+  await client.close();
+  app = await host.addApp("shop");
+  await expectOnly(current);
+  expect(await lives(app)).not.toEqual(before);
+  const after = await lives(app);
+  expectFlawless(await load.stop());
+  const { deployments } = await host.agent.call("app.history", { app: "shop" });
+  expect(deployments.map(({ number, status }) => `#${number} ${status}`)).toEqual(["#2 current", "#1 good"]);
+  expect(await app.deploy(app.release(v2))).toMatchObject({ unchanged: true });
+  expect(await lives(app)).toEqual(after);
+});
+
+test("with a newer ledger: what is begun meanwhile waits and is done by the new one", async () => {
+  const schemaBefore = await schema();
+  const before = await lives(app);
+  await using load = await app.startLoad(200);
+  const upgrade = { isOver: false };
+  let changes = 0;
+  const changing = (async () => {
+    while (!upgrade.isOver) {
+      await app.change("site.apply", { app: "shop", domains: ["shop.test", `more${(changes += 1)}.test`] });
+    }
+  })();
+  await install("e2e-newer");
+  upgrade.isOver = true;
+  await changing;
+  expect(changes).toBeGreaterThan(3);
+  expect(await schema()).toBe(schemaBefore + 1);
+  await expectOnly("e2e-newer");
+  expect(await lives(app)).toEqual(before);
+  expectFlawless(await load.stop([{ version: "v2" }]));
+});
+
+test("an older one is refused where the ledger is newer, and nothing is touched", async () => {
+  const before = await parts();
+  await expect(install(current)).rejects.toMatchObject({
+    code: "JOURNAL_NEWER",
+    message: expect.stringContaining("what ran before runs on"),
+  });
+  expect(await parts()).toEqual(before);
+  expect(await app.deploy(app.release(v2))).toMatchObject({ unchanged: true });
+});
+
+test.each(["e2e-broken", "e2e-falls"])(
+  "one that takes over but does not come up (%s) gives the place, the ledger and the edge back",
+  async (broken) => {
+    const before = await parts();
+    const schemaBefore = await schema();
+    await using load = await app.startLoad(200);
+    await expect(install(broken)).rejects.toMatchObject({
+      code: "HOST_NOT_READY",
+      message: expect.stringMatching(/broken after the take-over|fell 3 times/),
+    });
+    expect(await parts()).toEqual(before);
+    expect(await schema()).toBe(schemaBefore);
+    const to = (await app.ledger()).deployments.at(-1)?.version === "v2" ? v1 : v2;
+    await app.deploy(app.release(to));
+    expectFlawless(await load.stop());
+    expect(await onHost("ls /var/lib/ikoma/agent /var/lib/ikoma/edge")).not.toContain("before");
+  },
+);
+
+test("one that is killed while it takes over begins anew and ends it", async () => {
+  const before = await lives(app);
+  await using load = await app.startLoad(200);
+  await install("e2e-falls-once");
+  await expectOnly("e2e-falls-once");
+  expect(await lives(app)).toEqual(before);
+  const [v] = await app.versionsServed();
+  expectFlawless(await load.stop([{ version: v ?? "" }]));
+});
+
+test("one that loses its power while it takes over ends it after the boot", async () => {
+  const taking = Promise.withResolvers<undefined>();
+  const installing = install("e2e-slow", (message) => {
+    if (message === "taking over") taking.resolve(undefined);
+  });
+  const lost = expect(installing).rejects.toMatchObject({ code: "HOST_UNREACHABLE" });
+  await taking.promise;
+  await host.vps.powerLoss();
+  await lost;
+  await host.agent.close();
+  await host.vps.boot();
+  await until(
+    "the agent answers",
+    () =>
+      host.agent.handshake().then(
+        () => true,
+        () => false,
+      ),
+    { deadlineMs: 90_000 },
+  );
+  await expectOnly("e2e-slow");
+  expect(await app.versionsServed()).toHaveLength(1);
+});
