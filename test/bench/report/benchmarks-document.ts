@@ -28,7 +28,9 @@ function notExercised({ machine, underLoad }: BenchmarkReport): string {
   const lines = [
     ...(ways.has("kamal")
       ? []
-      : ["Kamal: it was not given, and the code that drives it (`test/bench/rollers/kamal.ts`) has never been run with a real one."]),
+      : [
+          "Kamal: it was not given, and the code that drives it (`test/bench/rollers/kamal.ts`) has never been run with a real one.",
+        ]),
     `A network: load, commands and server share ${machine.cores} cores and one kernel, so no time on the wire is in here, and each slows down the others.`,
     "TLS, HTTP/2, several services, a database in the change, several hosts.",
     "A pull: what a deploy waits for an image that is not on the server yet depends on the image.",

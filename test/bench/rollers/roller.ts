@@ -6,7 +6,7 @@ export interface Roller {
   /** Host header, where the way in asks for one. */
   readonly domain: string | undefined;
   /** Changes from the version that serves to the other one. Resolves to how long the command took, in ms. */
-  change(): Promise<number>;
+  readonly change: () => Promise<number>;
 }
 
 /** Gives the two values in turns, the second one first: the first is there already. */
