@@ -1,14 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type * as z from "zod";
 import { appExtension, serviceExtension } from "../../src/core/bundle/compose/extension.ts";
 import { stackSettings } from "../../src/core/config/schema.ts";
 import { errorTable } from "../../src/core/errors.ts";
+import { benchmarkReport } from "../../test/bench/report/benchmark-report.ts";
+import { benchmarksDocument } from "../../test/bench/report/benchmarks-document.ts";
 import { commandReference } from "./command-reference.ts";
 import { jsonSchemaOf, stackFileSchema, type JsonSchema } from "./json-schema.ts";
 import { settingsTable } from "./settings-table.ts";
 
 const origin = "<!-- Made by `node scripts/generate-docs.ts`; do not edit. -->";
 
-/** Every page that is made from the code: its text, by its path in the repository. */
+const measurements = join(import.meta.dirname, "../../docs/benchmarks.json");
+
+/** Every page that is made from the code, or from measurements: its text, by its path in the repository. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ["docs/errors.md", errorsPage()],
@@ -16,6 +22,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ["docs/reference/stack-config.schema.json", `${JSON.stringify(stackFileSchema(), null, 2)}\n`],
     ["docs/reference/compose-extension.md", composeExtensionPage()],
     ["docs/reference/cli.md", await cliPage()],
+    ["docs/benchmarks.md", await benchmarksPage()],
   ]);
 }
 
@@ -100,6 +107,12 @@ async function cliPage(): Promise<string> {
     "Command line",
     `Results go to standard output, all talk to standard error. [errors.md](../errors.md) has the exit codes.\n\n${sections.join("\n\n")}`,
   );
+}
+
+/** Of measurements that are committed: this page changes with them, not with the code that is measured. */
+async function benchmarksPage(): Promise<string> {
+  const report = benchmarkReport.parse(JSON.parse(await readFile(measurements, "utf8")));
+  return page("Benchmarks", benchmarksDocument(report));
 }
 
 function page(title: string, body: string): string {

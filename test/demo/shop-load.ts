@@ -1,6 +1,6 @@
-import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Vps } from "../lab/index.ts";
+import { idleDuring } from "../load/idle-share.ts";
 import { LoadProcess } from "../load/load-process.ts";
 
 /** Requests a second. */
@@ -64,21 +64,6 @@ async function carries(baseUrl: string, rates: LoadRates, signal: AbortSignal): 
   const idle = await idleDuring(() => delay(trialMs, undefined, { signal }));
   const { streams } = await load.stop();
   return idle >= idleShare && streams.every(({ failed, latencyMs }) => failed === 0 && latencyMs.p99 < steadyLatencyMs);
-}
-
-/** The share of all processors' time that nobody used meanwhile. */
-async function idleDuring(work: () => Promise<unknown>): Promise<number> {
-  const before = processorTimes();
-  await work();
-  const after = processorTimes();
-  return (after.idleMs - before.idleMs) / (after.allMs - before.allMs);
-}
-
-/** Since boot, of all processors together. */
-function processorTimes(): { idleMs: number; allMs: number } {
-  const times = cpus().map((processor) => processor.times);
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  return { idleMs: sum(times.map(({ idle }) => idle)), allMs: sum(times.flatMap((each) => Object.values(each))) };
 }
 
 /** The ids of all orders in the shop's database on the server. */
