@@ -6,6 +6,7 @@ import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
 import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
+import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
@@ -47,6 +48,7 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const compose = await findCompose();
   const project = await locateComposeFiles(options.files ?? [], options.projectDirectory);
   const model = await readComposeModel(compose, project);
+  await refuseIncludedValues(compose, project, model);
   const services = activeServices(model, options.profiles ?? []);
   const images = options.images ?? {};
   expectServices(Object.keys(images), services);
