@@ -39,7 +39,7 @@ export interface ResourceInputs {
 const typePrefix = "ikoma:vps:";
 const partOrder = ["agent", "bundle", "accessories", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake"]);
+const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"]);
 const services = z.record(z.string(), z.unknown()).catch({});
 
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
