@@ -89,7 +89,7 @@ function assemble(
     kind: "Bundle",
     app,
     version,
-    ...(source === undefined ? {} : { source }),
+    ...(source === undefined ? {} : { source: withoutLogin(source) }),
     services: pinned,
     ...rest,
     variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
@@ -98,4 +98,12 @@ function assemble(
   throw new IkomaError("COMPOSE_INVALID", `The bundle cannot be made:\n${z.prettifyError(parsed.error)}`, {
     hint: "Correct the app's name, the version, or the named setting of the compose file.",
   });
+}
+
+/** CI clones by `https://x-access-token:ghs_…@github.com/…`. */
+function withoutLogin(source: NonNullable<BundleManifest["source"]>): BundleManifest["source"] {
+  const { repository } = source;
+  return repository === undefined
+    ? source
+    : { ...source, repository: repository.replace(/^([a-z+]+:\/\/)[^/]*@/i, "$1") };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { IkomaError } from "../errors.ts";
 import { createBundle } from "./create-bundle.ts";
+import type { CreateBundleOptions } from "./create-bundle.ts";
 
 const image = `registry.example/me/shop@sha256:${"1".repeat(64)}`;
 let folder = "";
@@ -23,10 +24,14 @@ async function file(path: string, content: string): Promise<string> {
 }
 
 /** The bundle of this web service as text, or the error that there is instead. */
-async function bundled(web: object, top: object = {}, includeEnvFiles: string[] = []): Promise<string | IkomaError> {
+async function bundled(
+  web: object,
+  top: object = {},
+  more: Pick<CreateBundleOptions, "includeEnvFiles" | "source"> = {},
+): Promise<string | IkomaError> {
   const services = { web: { build: ".", ports: ["3000:3000"], ...web } };
   const compose = await file("compose.yaml", JSON.stringify({ services, ...top }));
-  const options = { app: "shop", version: "v1", files: [compose], images: { web: image }, includeEnvFiles };
+  const options = { app: "shop", version: "v1", files: [compose], images: { web: image }, ...more };
   return createBundle(options).then(
     (manifest) => JSON.stringify(manifest),
     (thrown: unknown) => {
@@ -44,7 +49,7 @@ function shown(error: string | IkomaError): string {
 
 test("an env_file that is to be included is refused where it holds what looks like a secret, by name", async () => {
   const path = await file("app.env", "QUEUE=jobs\nSMTP_PASSWORD=hunter2\nCACHE=redis://:hunter3@cache\nDB_PASSWORD\n");
-  const refusal = shown(await bundled({ env_file: "app.env" }, {}, [path]));
+  const refusal = shown(await bundled({ env_file: "app.env" }, {}, { includeEnvFiles: [path] }));
   expect(refusal).toContain("COMPOSE_UNSUPPORTED");
   expect(refusal).toContain("CACHE, SMTP_PASSWORD look like secrets");
   expect(refusal).not.toMatch(/hunter|DB_PASSWORD/);
@@ -110,5 +115,15 @@ test("neither the builder's environment nor a .env beside the file is in it", as
   const secrets = { token: { environment: "FROM_BUILDER" } };
   const text = await bundled({ environment, build }, { secrets });
   expect(text).toContain("${FROM_BUILDER}");
+  expect(text).not.toContain("hunter");
+});
+
+test.each([
+  ["https://x-access-token:hunter2@github.com/me/shop.git", "https://github.com/me/shop.git"],
+  ["https://hunter2@github.com/me/shop", "https://github.com/me/shop"],
+  ["git@github.com:me/shop.git", "git@github.com:me/shop.git"],
+])("the repository %s is noted down as %s", async (repository, noted) => {
+  const text = await bundled({}, {}, { source: { repository } });
+  expect(text).toContain(`"repository":"${noted}"`);
   expect(text).not.toContain("hunter");
 });

@@ -32,6 +32,9 @@ async function look(
   here: string,
   canaries: readonly Canary[],
 ): Promise<{ sightings: Sighting[]; commandLine: string }> {
+  // First, so that it is known of whatever is read after it.
+  const namespace = await namespaceOf(pid);
+  if (namespace === "") return { sightings: [], commandLine: "" };
   const [words, environment] = await Promise.all([textOf(pid, "cmdline"), textOf(pid, "environ")]);
   const commandLine = words.replaceAll("\0", " ").trim();
   const sightings = [
@@ -39,8 +42,9 @@ async function look(
     ...sightingsIn("environment", environment, canaries),
   ];
   if (sightings.length === 0) return { sightings, commandLine };
-  const machine = (await namespaceOf(pid)) === here ? "builder's" : "server's";
-  const [program = "?"] = commandLine.split(" ");
+  const machine = namespace === here ? "builder's" : "server's";
+  // The program alone may be any that Node runs.
+  const program = commandLine.split(" ").slice(0, 2).join(" ");
   const where = (what: string): string => `${what} of the ${machine} process ${program}`;
   return { sightings: sightings.map((each) => ({ ...each, where: where(each.where) })), commandLine };
 }
@@ -50,7 +54,7 @@ function textOf(pid: string, file: "cmdline" | "environ"): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "");
 }
 
-/** Containers and lab machines have process namespaces of their own. */
+/** Containers and lab machines have process namespaces of their own. Empty for a process that has ended. */
 function namespaceOf(pid: string): Promise<string> {
   return readlink(`/proc/${pid}/ns/pid`).catch(() => "");
 }
