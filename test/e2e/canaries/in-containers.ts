@@ -11,7 +11,7 @@ export interface ContainersSeen {
   /** Folders with what each has written into its own file system. */
   readonly layers: string[];
   /** A path with ids of containers as their names. */
-  named(path: string): string;
+  readonly named: (path: string) => string;
 }
 
 /** Looks through all that `docker inspect` tells of every container, those that are stopped included. */

@@ -32,9 +32,7 @@ async function look(
   here: string,
   canaries: readonly Canary[],
 ): Promise<{ sightings: Sighting[]; commandLine: string }> {
-  // First, so that it is known of whatever is read after it.
-  const namespace = await namespaceOf(pid);
-  if (namespace === "") return { sightings: [], commandLine: "" };
+  const before = await ownerOf(pid, here);
   const [words, environment] = await Promise.all([textOf(pid, "cmdline"), textOf(pid, "environ")]);
   const commandLine = words.replaceAll("\0", " ").trim();
   const sightings = [
@@ -42,19 +40,32 @@ async function look(
     ...sightingsIn("environment", environment, canaries),
   ];
   if (sightings.length === 0) return { sightings, commandLine };
-  const machine = namespace === here ? "builder's" : "server's";
-  // The program alone may be any that Node runs.
-  const program = commandLine.split(" ").slice(0, 2).join(" ");
-  const where = (what: string): string => `${what} of the ${machine} process ${program}`;
-  return { sightings: sightings.map((each) => ({ ...each, where: where(each.where) })), commandLine };
+  // What becomes a container's is the engine's before, and what has ended is in no group any more.
+  const owners = [await ownerOf(pid, here), before].filter((each) => each !== undefined);
+  const owner = owners.find((each) => each.startsWith("the container")) ?? owners[0] ?? "somebody";
+  return {
+    sightings: sightings.map((each) => ({ ...each, where: `${each.where} of a process of ${owner}` })),
+    commandLine,
+  };
 }
 
 /** A process may end between the listing and the look at it. */
-function textOf(pid: string, file: "cmdline" | "environ"): Promise<string> {
+function textOf(pid: string, file: "cmdline" | "environ" | "cgroup"): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, "latin1").catch(() => "");
 }
 
-/** Containers and lab machines have process namespaces of their own. Empty for a process that has ended. */
+/**
+ * By its control group a container of the engine, with its id; by its process namespace a machine of the lab. Undefined
+ * for a process that has ended.
+ */
+async function ownerOf(pid: string, here: string): Promise<string | undefined> {
+  const [groups, namespace] = await Promise.all([textOf(pid, "cgroup"), namespaceOf(pid)]);
+  const container = /[/-]([0-9a-f]{64})(\.scope)?$/m.exec(groups)?.[1];
+  if (container !== undefined) return `the container ${container}`;
+  if (namespace === "") return undefined;
+  return namespace === here ? "the builder" : "the server";
+}
+
 function namespaceOf(pid: string): Promise<string> {
   return readlink(`/proc/${pid}/ns/pid`).catch(() => "");
 }
