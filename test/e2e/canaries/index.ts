@@ -1,5 +1,5 @@
 // Secrets that are planted, and the looking for them.
-export { distinct, sightingsIn, type Canary, type Sighting } from "./canary.ts";
+export { distinct, sightingsIn, type Sighting } from "./canary.ts";
 export { inspectContainers } from "./in-containers.ts";
 export { sightingsInBlobs, sightingsInFiles, type Shell } from "./in-files.ts";
 export { watchProcesses } from "./in-processes.ts";
