@@ -237,9 +237,10 @@ test("what only looks prints none of them, for people or for programs", async ()
     ["bundle", "inspect", "v1.bundle.json"],
     ["host", "status", "vps1"],
   ];
-  await Promise.all([...commands, ...more].flatMap((args) => [look(args), look([...args, "--json"])]));
+  const looks = await Promise.all([...commands, ...more].flatMap((args) => [look(args), look([...args, "--json"])]));
   // These take the stack's lock.
-  for (const args of [["deploy", "plan", "--json"], ["drift"], ["drift", "--json"]]) await look(args);
+  for (const args of [["deploy", "plan", "--json"], ["drift"], ["drift", "--json"]]) looks.push(await look(args));
+  expect(looks.filter(({ code }) => code !== 0)).toEqual([]);
   for (const args of [
     ["preview", "--diff"],
     ["stack", "output", "--json"],
