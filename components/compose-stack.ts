@@ -5,9 +5,12 @@ import {
   imagesOf,
   resolveAccessories,
   resolveRelease,
+  secretsUsedBy,
   type ReleaseSettings,
   type Seal,
 } from "../src/core/release/resolve-release.ts";
+import type { AppConfig } from "../src/core/config/schema.ts";
+import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
 import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
@@ -37,6 +40,8 @@ export interface ComposeStackArgs {
   env?: Readonly<Record<string, string>> | undefined;
   /** Values for its variables that are secret: whatever they are part of is kept secret too. */
   secrets?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
+  /** Secrets whose values are those of an earlier deployment, which the host keeps; before those of `secrets`. */
+  secretsOf?: AppConfig["secretsOf"];
   /** Instead of the bundle's own. */
   health?: HealthProbe | undefined;
   /** Instead of the bundle's own. */
@@ -77,16 +82,17 @@ export class ComposeStack extends pulumi.ComponentResource {
     const child = { parent: this, provider: args.provider };
     const settings = settingsOf(args);
     const seal = sealWith(args.secrets ?? {});
-
     const before = options.dependsOn === undefined ? {} : { dependsOn: options.dependsOn };
     const checked = args.checkImages === true ? checkedImages(name, args, { parent: this, ...before }) : [];
     const stagedAfter = checked.length === 0 ? before : { dependsOn: checked };
     const staged = new Bundle(name, stagedBy(args), { ...child, ...stagedAfter });
     const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
     const protect = (args.protectAccessories ?? true) && lasting !== undefined;
-    this.accessories = lasting && new Accessories(name, { ...lasting }, { ...child, protect, dependsOn: [staged] });
+    const secrets = secretValues(args, secretsUsedBy(accessoriesBundle(args).manifest, "accessories", settings));
+    this.accessories =
+      lasting && new Accessories(name, { ...lasting, secrets }, { ...child, protect, dependsOn: [staged] });
     const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
-    this.release = new Release(name, releaseArgs(args, settings, seal), { ...child, protect, dependsOn });
+    this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
 }
@@ -110,16 +116,31 @@ function accessoriesBundle(args: ComposeStackArgs): BundleInput {
   return args.accessoriesBundle ?? args.bundle;
 }
 
-function settingsOf({ app, env = {}, secrets = {}, health, smoke, drainSeconds }: ComposeStackArgs): ReleaseSettings {
-  return { app, stack: pulumi.getStack(), env, secretNames: Object.keys(secrets), health, smoke, drainSeconds };
+function settingsOf(args: ComposeStackArgs, kept: readonly string[] = []): ReleaseSettings {
+  const { app, env = {}, secrets = {}, health, smoke, drainSeconds } = args;
+  const secretNames = [...new Set([...Object.keys(secrets), ...kept])];
+  return { app, stack: pulumi.getStack(), env, secretNames, health, smoke, drainSeconds };
 }
 
-/** A text that any secret goes into is a secret as a whole; the host is told nothing else. */
-function sealWith(secrets: Readonly<Record<string, pulumi.Input<string>>>): Seal<pulumi.Output<string>> {
+/**
+ * A text that any secret goes into is a secret as a whole; the host is told nothing else. A secret that the host itself
+ * is to put in has a marker there, and is none.
+ */
+function sealWith(
+  secrets: Readonly<Record<string, pulumi.Input<string>>>,
+  kept: readonly string[] = [],
+): Seal<pulumi.Output<string>> {
   return (names, compute) => {
-    const values = Object.fromEntries(names.map((each) => [each, secrets[each] ?? ""]));
-    return pulumi.secret(pulumi.all(values).apply(compute));
+    const value = (name: string) => (kept.includes(name) ? keptSecretMarker(name) : (secrets[name] ?? ""));
+    const text = pulumi.all(Object.fromEntries(names.map((name) => [name, value(name)]))).apply(compute);
+    return names.every((name) => kept.includes(name)) ? text : pulumi.secret(text);
   };
+}
+
+/** Undefined for none, as it was before there were any. */
+function secretValues({ secrets = {} }: ComposeStackArgs, names: readonly string[]) {
+  const values = names.map((name) => [name, pulumi.secret(secrets[name] ?? "")] as const);
+  return values.length === 0 ? undefined : Object.fromEntries(values);
 }
 
 function stagedBy(args: ComposeStackArgs): BundleArgs {
@@ -128,9 +149,13 @@ function stagedBy(args: ComposeStackArgs): BundleArgs {
   return { app: args.app, bundle: args.bundle.digest, images, redeploy };
 }
 
-function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Seal<pulumi.Output<string>>) {
-  const { bundle, note, redeploy, rollbackTo, keep, bake } = args;
+function releaseArgs(args: ComposeStackArgs) {
+  const { bundle, note, redeploy, rollbackTo, keep, bake, secretsOf } = args;
+  const kept = secretsOf?.names ?? [];
+  const settings = settingsOf(args, kept);
+  const seal = sealWith(args.secrets ?? {}, kept);
   const { health, smoke, drainSeconds, ...resolved } = resolveRelease(bundle.manifest, settings, seal);
+  const used = secretsUsedBy(bundle.manifest, "release", settings);
   return {
     ...resolved,
     health,
@@ -143,6 +168,12 @@ function releaseArgs(args: ComposeStackArgs, settings: ReleaseSettings, seal: Se
     rollbackTo,
     keep,
     bake,
+    secrets: secretValues(
+      args,
+      used.filter((name) => !kept.includes(name)),
+    ),
+    // Where it has none of them, the release is as without.
+    secretsOf: used.some((name) => kept.includes(name)) ? secretsOf?.deployment : undefined,
   };
 }
 

@@ -49,7 +49,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const secrets = config.secrets[name] ?? {};
-  const { protectAccessories, checkImages } = app;
+  const { protectAccessories, checkImages, secretsOf } = app;
   return new App(name, {
     provider,
     app: name,
@@ -58,6 +58,7 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
     domains,
     env,
     secrets,
+    secretsOf,
     health,
     smoke,
     drainSeconds,

@@ -7,6 +7,8 @@ export interface AccessoriesArgs {
   services: pulumi.Input<Record<string, unknown>>;
   /** Named volumes that the services mount. Their names on the host are stable. */
   volumes?: pulumi.Input<Record<string, unknown>> | undefined;
+  /** Values of the secrets that they use, by name; secrets themselves. They are masked in what the services print. */
+  secrets?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
 }
 
 /** Long-lived services of an app. Deleting it stops them; their volumes stay. */

@@ -37,6 +37,13 @@ export interface ReleaseArgs {
    */
   keep?: pulumi.Input<number> | undefined;
   /**
+   * Values of the secrets that it uses, by name; secrets themselves. They are masked in what the services print, and
+   * the host keeps them, sealed, for a rollback that brings them back.
+   */
+  secrets?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /** Number of the deployment whose secrets the host puts where `services` have markers for them. */
+  secretsOf?: pulumi.Input<number> | undefined;
+  /**
    * How it is watched after the switch, and when it is taken back.
    * @default 10 s, 1 % of errors, at least 20 requests to judge
    */

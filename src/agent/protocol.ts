@@ -123,6 +123,12 @@ const recreateVolumes = z.array(z.string()).optional();
 /** Secret values that must not appear in log lines, probe answers or errors. */
 const redact = z.array(z.string()).default([]);
 
+/** Values of the app's secrets by name. */
+const secrets = z.record(z.string(), z.string());
+
+/** The deployment whose secrets stand where the specification has markers (core/release/kept-secrets.ts). */
+const secretsOf = z.number().int().positive().optional();
+
 /** Go on although the bundle is on the withdrawn list. */
 const redeploy = z.boolean().default(false);
 
@@ -153,6 +159,9 @@ export const operations = {
       recreateVolumes,
       bake: bakePolicy.prefault({}),
       redact,
+      /** What the release uses, for a later rollback with its secrets. */
+      secrets: secrets.optional(),
+      secretsOf,
     }),
     result: z.strictObject({
       number: z.number().int(),
@@ -175,6 +184,9 @@ export type OperationKind = keyof typeof operations;
 export type OperationInput<K extends OperationKind> = z.infer<(typeof operations)[K]["input"]>;
 export type OperationResult<K extends OperationKind> = z.infer<(typeof operations)[K]["result"]>;
 export const operationKind = z.enum(Object.keys(operations) as [OperationKind, ...OperationKind[]]);
+
+/** What `part.read` holds a release against. */
+export const expectedRelease = releaseSpec.extend({ secretsOf });
 
 /** The resource of an app that an operation changes; each has its own generation. */
 export const part = z.enum(["bundle", "accessories", "release", "site"]);
@@ -257,6 +269,11 @@ export const methods = {
   "app.deployment": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  /** The secrets that a deployment had, by name; `isCurrent` where what serves now has the same value. */
+  "app.secrets": {
+    params: z.strictObject({ app: appName, number: z.number().int() }),
+    result: z.strictObject({ secrets: z.array(z.strictObject({ name: z.string(), isCurrent: z.boolean() })) }),
   },
   /** What a removed app has left on the host; `standing` names what is not removed yet. */
   "app.leftovers": {

@@ -15,6 +15,7 @@ import { readLines } from "./line-reader.ts";
 import { maxMessageBytes, methods, rpcRequest } from "./protocol.ts";
 import type { Method, Result } from "./protocol.ts";
 import { readLeftovers } from "./reading/read-leftovers.ts";
+import { readSecrets } from "./reading/read-secrets.ts";
 import { Yielding } from "./take-over/yielding.ts";
 import { readPart } from "./reading/read-parts.ts";
 import { readStatus } from "./reading/read-status.ts";
@@ -83,6 +84,7 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       }
       return { deployment: publicView(deployment), source: input.source };
     },
+    "app.secrets": ({ app, number }) => ({ secrets: readSecrets(host, app, number) }),
     "app.leftovers": ({ app }) => readLeftovers(host, app),
     "images.needed": () => ({
       images: [...new Set(host.parts.apps().flatMap((app) => [...imagesNeeded(host, app)]))].sort(),

@@ -226,6 +226,17 @@ export class Deployments {
     return releaseInput.parse(this.#vault.unseal(sealed));
   }
 
+  /**
+   * The secrets that a deployment had, by name. Where it is no longer kept, those of one that was made with them.
+   * Undefined where nobody has them.
+   */
+  secretsOf(app: string, number: number): Readonly<Record<string, string>> | undefined {
+    const own = this.input(app, number)?.secrets;
+    if (own !== undefined) return own;
+    const heirs = this.kept(app).map((each) => this.input(app, each.number));
+    return heirs.findLast((each) => each?.secretsOf === number)?.secrets;
+  }
+
   /** What came to serve after the deployment that a rollback went back to. */
   #passedBy(rollback: LedgerDeployment): LedgerDeployment[] {
     if (rollback.rollbackTo === undefined) return [];

@@ -1,6 +1,7 @@
 import { siteSpec } from "../../core/release/release-spec.ts";
 import { edgeApp, edgeView } from "../edge-from-ledger.ts";
 import type { Host, OperationContext } from "../host.ts";
+import type { ReleaseInput } from "../ledger/deployments.ts";
 import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
 import { applyAccessories, removeAccessories } from "./accessories/accessories.ts";
@@ -62,10 +63,16 @@ export function partOf(kind: OperationKind): Part {
   return part;
 }
 
-/** Secret values that an operation's input brings along. */
-export function secretsOf(kind: OperationKind, input: unknown): string[] {
+/** Secret values that an operation works with: its input brings them along, or has the host take those that it keeps. */
+export function secretsOf(host: Pick<Host, "deployments">, kind: OperationKind, input: unknown): string[] {
   const parsed = operations[kind].input.parse(input);
-  if ("redact" in parsed) return parsed.redact;
   const site = siteSpec.safeParse(parsed);
-  return site.success && site.data.certificatePem !== undefined ? [site.data.certificatePem] : [];
+  if (site.success && site.data.certificatePem !== undefined) return [site.data.certificatePem];
+  if (!("redact" in parsed)) return [];
+  const kept = kind === "release.apply" ? keptSecrets(host, operations[kind].input.parse(input)) : [];
+  return [...parsed.redact, ...kept];
+}
+
+function keptSecrets(host: Pick<Host, "deployments">, { spec, secretsOf: number }: ReleaseInput): string[] {
+  return number === undefined ? [] : Object.values(host.deployments.secretsOf(spec.app, number) ?? {});
 }

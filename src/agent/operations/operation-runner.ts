@@ -119,7 +119,7 @@ export class OperationRunner {
 
   async #run(request: StartRequest, app: string, running: Running): Promise<void> {
     const { journal, parts } = this.#host;
-    const redact = redactor(secretsOf(request.kind, request.input));
+    const redact = redactor(secretsOf(this.#host, request.kind, request.input));
     const context = this.#context(request, running, redact, running.abort.signal);
     const part = partOf(request.kind);
     let record: () => void;

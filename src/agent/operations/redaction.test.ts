@@ -34,6 +34,24 @@ describe("redactor", () => {
     expect(redacted).not.toMatch(/ss(%2F|\/)w|cEBzcy/);
   });
 
+  test.each([
+    ["a", "in the base64 of a longer text", "user:p@ss/w%rd&x!"],
+    ["ab", "that begins one byte later", "ab:p@ss/w%rd&x"],
+    ["abc", "and two", "abc:p@ss/w%rd&x:more"],
+  ])("knows a value behind %s %s", (_before, _name, text) => {
+    const encoded = Buffer.from(text).toString("base64");
+    const redacted = redactor(["p@ss/w%rd&x"])(`Authorization: Basic ${encoded}`);
+    expect(redacted).toMatch(/^Authorization: Basic .{0,8}\[secret\].{0,12}$/);
+  });
+
+  test("knows a value as the password of a URL, and in a form", () => {
+    const url = new URL("postgres://shop@db/shop");
+    url.password = "p@ss/w%rd&x y";
+    const redact = redactor(["p@ss/w%rd&x y"]);
+    expect(redact(url.href)).toBe("postgres://shop:[secret]@db/shop");
+    expect(redact(new URLSearchParams({ password: "p@ss/w%rd&x y" }).toString())).toBe("password=[secret]");
+  });
+
   test("masks each line of a key, and a value that compose has escaped", () => {
     const redact = redactor(["-----BEGIN\n  MIIEvQIBADAN\n-----END\n", "pa$word"]);
     expect(redact("bad key: MIIEvQIBADAN")).toBe("bad key: [secret]");

@@ -1,4 +1,6 @@
 const shortestSecret = 4;
+/** Fewer characters in the middle of base64 may be chance. */
+const shortestMiddle = 8;
 const mask = "[secret]";
 
 /**
@@ -21,7 +23,7 @@ export function redactDeep(value: unknown, redact: (text: string) => string): un
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [redact(key), redactDeep(each, redact)]));
 }
 
-/** A value as programs print it: as it is, each of its lines, URL-encoded, escaped in JSON and for compose, in base64. */
+/** A value as programs print it: as it is, each of its lines, in a URL, escaped in JSON and for compose, in base64. */
 function variants(secret: string): string[] {
   const lines = secret.split("\n").map((line) => line.trim());
   const bytes = Buffer.from(secret);
@@ -29,12 +31,35 @@ function variants(secret: string): string[] {
     secret,
     ...lines,
     // By way of bytes: a lone surrogate, which JSON may carry, has no URL encoding.
-    encodeURIComponent(bytes.toString("utf8")),
+    ...inUrl(bytes.toString("utf8")),
     JSON.stringify(secret).slice(1, -1),
     secret.replaceAll("$", "$$$$"),
     bytes.toString("base64"),
     bytes.toString("base64url"),
+    ...inBase64(bytes),
   ];
+}
+
+/** As a component, in a form, and as the password of a URL: each leaves other characters as they are. */
+function inUrl(text: string): string[] {
+  const url = new URL("http://host");
+  url.username = "user";
+  url.password = text;
+  return [encodeURIComponent(text), new URLSearchParams({ "": text }).toString().slice(1), url.password];
+}
+
+/** What is left of it in the base64 of a longer text (`user:password`), wherever in that it begins. */
+function inBase64(bytes: Buffer): string[] {
+  const middles = [0, 1, 2].map((before) => {
+    const encoded = Buffer.concat([Buffer.alloc(before), bytes])
+      .toString("base64")
+      .replace(/=+$/, "");
+    // The first and the last character may hold bits of what stands around it.
+    const isWhole = (before + bytes.length) % 3 === 0;
+    return encoded.slice(Math.ceil((before * 4) / 3), isWhole ? undefined : -1);
+  });
+  const long = middles.filter((each) => each.length >= shortestMiddle);
+  return [...long, ...long.map((each) => each.replaceAll("+", "-").replaceAll("/", "_"))];
 }
 
 interface Range {

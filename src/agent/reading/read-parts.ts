@@ -1,4 +1,5 @@
-import { accessoriesSpec, releaseSpec, siteSpec } from "../../core/release/release-spec.ts";
+import { IkomaError } from "../../core/errors.ts";
+import { accessoriesSpec, siteSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
@@ -7,7 +8,9 @@ import type { Host } from "../host.ts";
 import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
 import { accessoryContainers } from "../operations/accessories/accessory-project.ts";
 import { releaseProject } from "../operations/compose-project.ts";
-import { operations } from "../protocol.ts";
+import { redactDeep, redactor } from "../operations/redaction.ts";
+import { filled } from "../operations/release/kept-secrets.ts";
+import { drift as driftSchema, expectedRelease, operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
 import { inItsPlace } from "./composed-drift.ts";
 import { readRelease } from "./read-release.ts";
@@ -23,7 +26,7 @@ export async function readPart(host: Host, app: string, part: Part, expected: un
 function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise<Omit<PartView, "generation">> {
   switch (part) {
     case "release":
-      return readKnownRelease(host, app, expected === null ? undefined : releaseSpec.parse(expected));
+      return expected === null ? readKnownRelease(host, app, undefined) : readExpectedRelease(host, app, expected);
     case "accessories":
       return readAccessories(host, app, expected === null ? undefined : accessoriesSpec.parse(expected));
     case "site":
@@ -42,6 +45,22 @@ async function readKnownRelease(
   const view = await readRelease(host, app, expected);
   if (expected === undefined || view.digest !== unknownDigest) return view;
   return { ...view, drift: [...view.drift, { path: "bundle", message: rebuiltNotice }] };
+}
+
+/** Where secrets are those of a deployment, the host alone knows them: it puts them in, and tells nothing of them. */
+async function readExpectedRelease(host: Host, app: string, expected: unknown): Promise<Omit<PartView, "generation">> {
+  const { secretsOf, ...asked } = expectedRelease.parse(expected);
+  if (secretsOf === undefined) return readKnownRelease(host, app, asked);
+  try {
+    const { spec, used } = filled(host, asked, secretsOf);
+    const view = await readKnownRelease(host, app, spec);
+    const redact = redactor(Object.values(used));
+    return { ...view, drift: view.drift.map((each) => driftSchema.parse(redactDeep(each, redact))) };
+  } catch (error) {
+    if (!(error instanceof IkomaError) || error.code !== "NO_ROLLBACK_TARGET") throw error;
+    const view = await readKnownRelease(host, app, undefined);
+    return { ...view, drift: [{ path: "secretsOf", message: error.message }] };
+  }
 }
 
 /** The accessories' containers, volumes, and whether the release that serves can reach them. */

@@ -6,6 +6,7 @@ import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
 import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
+import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
@@ -47,6 +48,7 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const compose = await findCompose();
   const project = await locateComposeFiles(options.files ?? [], options.projectDirectory);
   const model = await readComposeModel(compose, project);
+  await refuseIncludedValues(compose, project, model);
   const services = activeServices(model, options.profiles ?? []);
   const images = options.images ?? {};
   expectServices(Object.keys(images), services);
@@ -87,7 +89,7 @@ function assemble(
     kind: "Bundle",
     app,
     version,
-    ...(source === undefined ? {} : { source }),
+    ...(source === undefined ? {} : { source: withoutLogin(source) }),
     services: pinned,
     ...rest,
     variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
@@ -96,4 +98,12 @@ function assemble(
   throw new IkomaError("COMPOSE_INVALID", `The bundle cannot be made:\n${z.prettifyError(parsed.error)}`, {
     hint: "Correct the app's name, the version, or the named setting of the compose file.",
   });
+}
+
+/** CI clones by `https://x-access-token:ghs_…@github.com/…`. */
+function withoutLogin(source: NonNullable<BundleManifest["source"]>): BundleManifest["source"] {
+  const { repository } = source;
+  return repository === undefined
+    ? source
+    : { ...source, repository: repository.replace(/^([a-z+]+:\/\/)[^/]*@/i, "$1") };
 }

@@ -77,7 +77,7 @@ const prepareSteps = z
   .array(prepareStep)
   .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
 
-/** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories`) is what a rollback brings back. */
+/** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories…`, `secretsOf`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
   domains: z
@@ -95,6 +95,15 @@ export const appConfig = z.strictObject({
     .optional()
     .describe(
       "Bundle that the accessories are taken from, where it is not `bundle`: set by a rollback, removed by the next deploy.",
+    ),
+  secretsOf: z
+    .strictObject({
+      deployment: z.number().int().positive().describe("Number of the deployment."),
+      names: z.array(z.string()).min(1).describe("The secrets that are taken from it."),
+    })
+    .optional()
+    .describe(
+      "Secrets whose values are those of an earlier deployment, which the host keeps: set by `deploy rollback --with-secrets`, removed by the next `deploy apply --bundle`. What `ikoma:secrets` says of them is not used meanwhile.",
     ),
   env: z
     .record(z.string(), z.string())

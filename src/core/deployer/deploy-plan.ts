@@ -19,6 +19,8 @@ export interface DeployPlanEntry {
   readonly operation: PlannedOperation;
   readonly changes: readonly PlannedChange[];
   readonly drift: readonly string[];
+  /** The deployment that the secrets of a release are from, where they are not those that are set. */
+  readonly secretsOf?: number;
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
@@ -39,7 +41,7 @@ export interface ResourceInputs {
 const typePrefix = "ikoma:vps:";
 const partOrder = ["agent", "bundle", "accessories", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake"]);
+const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"]);
 const services = z.record(z.string(), z.unknown()).catch({});
 
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
@@ -80,6 +82,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
   const part = partOfType(type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
+  const secretsOf = inputs.new?.["secretsOf"];
   return {
     urn,
     app: typeof app === "string" ? app : undefined,
@@ -89,6 +92,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     changes,
     drift,
     services: effects,
+    ...(typeof secretsOf === "number" && { secretsOf }),
     ...(driftUnknown !== undefined && { driftUnknown }),
   };
 }

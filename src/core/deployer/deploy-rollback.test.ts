@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { Deployment } from "../../agent/protocol.ts";
 import { appConfig } from "../config/schema.ts";
-import { chooseRollbackTarget, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
+import { chooseRollbackTarget, keptSecrets, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -54,7 +54,7 @@ test("what is on the withdrawn list is gone back to only by its name", () => {
 });
 
 test("a rollback says so in its note", () => {
-  expect(rollbackNote(deployed(7, "1", "good"))).toBe("rollback to #7");
+  expect(rollbackNote(deployed(7, "1", "good"), false)).toBe("rollback to #7");
 });
 
 test.each([
@@ -98,7 +98,7 @@ test("a rollback sets the release's settings, takes out what it did not have, an
     "shop",
     now,
     { bundle: "registry/shop@old", env: { LOG_LEVEL: "info" } },
-    true,
+    { hasAccessories: true },
   );
   expect(edit).toEqual({
     app: "shop",
@@ -111,16 +111,28 @@ test("a rollback sets the release's settings, takes out what it did not have, an
 
 test("a second rollback keeps the accessories where the first left them", () => {
   const afterFirst = { ...now, bundle: "registry/shop@old", accessoriesBundle: "registry/shop@new" };
-  expect(rollbackEdit("shop", afterFirst, { bundle: "registry/shop@older", env: {} }, true).edit.set).toMatchObject({
+  expect(
+    rollbackEdit("shop", afterFirst, { bundle: "registry/shop@older", env: {} }, { hasAccessories: true }).edit.set,
+  ).toMatchObject({
     accessoriesBundle: "registry/shop@new",
   });
-  const back = rollbackEdit("shop", afterFirst, { bundle: "registry/shop@new", env: {} }, true).edit;
+  const back = rollbackEdit(
+    "shop",
+    afterFirst,
+    { bundle: "registry/shop@new", env: {} },
+    { hasAccessories: true },
+  ).edit;
   expect(back.set).toEqual({ bundle: "registry/shop@new" });
   expect(back.remove).toContain("accessoriesBundle");
 });
 
 test("an app without accessories needs no pin for them", () => {
-  const { edit, accessoriesBundle } = rollbackEdit("shop", now, { bundle: "registry/shop@old", env: {} }, false);
+  const { edit, accessoriesBundle } = rollbackEdit(
+    "shop",
+    now,
+    { bundle: "registry/shop@old", env: {} },
+    { hasAccessories: false },
+  );
   expect(edit.set).toEqual({ bundle: "registry/shop@old" });
   expect(edit.remove).toContain("accessoriesBundle");
   expect(accessoriesBundle).toBeUndefined();
@@ -128,11 +140,36 @@ test("an app without accessories needs no pin for them", () => {
 
 test("host, domains and keep of the ledger's copy are not taken", () => {
   const source = { bundle: "registry/shop@old", env: {}, host: "elsewhere", domains: ["other.test"], keep: 1 };
-  expect(Object.keys(rollbackEdit("shop", now, source, true).edit.set).sort()).toEqual(["accessoriesBundle", "bundle"]);
+  expect(Object.keys(rollbackEdit("shop", now, source, { hasAccessories: true }).edit.set).sort()).toEqual([
+    "accessoriesBundle",
+    "bundle",
+  ]);
 });
 
 test("a copy without a bundle is refused", () => {
-  expect(() => rollbackEdit("shop", now, { env: {} }, true)).toThrow(
+  expect(() => rollbackEdit("shop", now, { env: {} }, { hasAccessories: true })).toThrow(
     expect.objectContaining({ code: "NO_ROLLBACK_TARGET" }),
+  );
+});
+
+test("with secrets the settings name those of the deployment; without, they stay as they are", () => {
+  const source = { bundle: "registry/shop@old", env: {} };
+  const target = deployed(3, "1.3.0", "good");
+  const listed = [
+    { name: "TOKEN", isCurrent: true },
+    { name: "PASSWORD", isCurrent: false },
+  ];
+  const secrets = keptSecrets(target, listed);
+  expect(secrets).toEqual({ deployment: 3, names: ["PASSWORD", "TOKEN"], changed: ["PASSWORD"] });
+  const withThem = rollbackEdit("shop", now, source, { hasAccessories: false, secrets }).edit;
+  expect(withThem.set["secretsOf"]).toEqual({ deployment: 3, names: ["PASSWORD", "TOKEN"] });
+  const { set, remove } = rollbackEdit("shop", now, source, { hasAccessories: false }).edit;
+  expect([...Object.keys(set), ...remove]).not.toContain("secretsOf");
+  expect(rollbackNote(target, true)).toBe("rollback to #3 with its secrets");
+});
+
+test("a deployment whose secrets are not kept by name has none to bring back", () => {
+  expect(() => keptSecrets(deployed(3, "1.3.0", "good"), [])).toThrow(
+    expect.objectContaining({ code: "NO_ROLLBACK_TARGET", hint: expect.stringContaining("--with-secrets") }),
   );
 });

@@ -21,6 +21,14 @@ export interface RollbackEdit {
   readonly accessoriesBundle: string | undefined;
 }
 
+/** The secrets of a deployment, which its host keeps. */
+export interface KeptSecrets {
+  readonly deployment: number;
+  readonly names: readonly string[];
+  /** Those of them that have another value in what serves now. */
+  readonly changed: readonly string[];
+}
+
 /**
  * The deployment to go back to. By default the newest good one before the current; where the current is a rollback
  * itself, before the deployment that it went back to: else a second rollback would bring back what the first one
@@ -49,8 +57,28 @@ export function chooseRollbackTarget(history: readonly Deployment[], to: string 
 }
 
 /** The note of the deployment that a rollback makes, for people. */
-export function rollbackNote({ number }: Deployment): string {
-  return `rollback to #${number}`;
+export function rollbackNote({ number }: Deployment, withSecrets: boolean): string {
+  return `rollback to #${number}${withSecrets ? " with its secrets" : ""}`;
+}
+
+/**
+ * What a rollback with secrets brings back.
+ *
+ * @param listed what the host keeps of the target (`app.secrets`)
+ * @throws NO_ROLLBACK_TARGET where that is nothing
+ */
+export function keptSecrets(
+  { number, version }: Deployment,
+  listed: readonly { readonly name: string; readonly isCurrent: boolean }[],
+): KeptSecrets {
+  if (listed.length === 0) {
+    throw new IkomaError("NO_ROLLBACK_TARGET", `Its host keeps no secrets of #${number} (${version}).`, {
+      hint: "It had none, or was deployed before hosts kept them by name. Go back without --with-secrets: they stay at their current values.",
+    });
+  }
+  const names = listed.map(({ name }) => name).sort();
+  const changed = listed.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
+  return { deployment: number, names, changed: changed.sort() };
 }
 
 /** What a deployment is a rollback to, through any number of rollbacks; itself where it is none. */
@@ -91,13 +119,19 @@ function whyNot({ status, number }: Deployment, current: Deployment | undefined)
 
 /**
  * The settings that bring a deployment back. Its release settings replace the current ones; accessories stay pinned
- * to the bundle that they are from now; secrets, domains and volumes are not touched.
+ * to the bundle that they are from now; domains and volumes are not touched, secrets only if they are given.
  *
  * @param source what the ledger keeps of the deployment (`app.deployment`)
  * @param hasAccessories whether there are any now: without them there is nothing to pin
+ * @param secrets what is to come back of them; without it they stay as they are
  * @throws NO_ROLLBACK_TARGET where that cannot be used
  */
-export function rollbackEdit(app: string, current: AppConfig, source: unknown, hasAccessories: boolean): RollbackEdit {
+export function rollbackEdit(
+  app: string,
+  current: AppConfig,
+  source: unknown,
+  { hasAccessories, secrets }: { readonly hasAccessories: boolean; readonly secrets?: KeptSecrets | undefined },
+): RollbackEdit {
   const read = releaseSettings.safeParse(source);
   if (!read.success) {
     const hint = "Deploy its bundle again: `ikoma deploy apply --bundle REF`.";
@@ -111,7 +145,10 @@ export function rollbackEdit(app: string, current: AppConfig, source: unknown, h
   const accessoriesBundle = current.accessoriesBundle ?? current.bundle;
   const isPinned = hasAccessories && accessoriesBundle !== undefined && accessoriesBundle !== wanted.bundle;
   const given = releaseKeys.filter((key) => wanted[key] !== undefined && !(key === "env" && isEmpty(wanted.env)));
-  const set = Object.fromEntries(given.map((key) => [key, wanted[key]]));
+  const set = {
+    ...Object.fromEntries(given.map((key) => [key, wanted[key]])),
+    ...(secrets !== undefined && { secretsOf: { deployment: secrets.deployment, names: secrets.names } }),
+  };
   const remove = releaseKeys.filter((key) => !given.includes(key));
   return {
     edit: {

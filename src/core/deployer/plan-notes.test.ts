@@ -23,3 +23,14 @@ test("a plan that takes an app away, moves it or renames it says what becomes of
     expect.stringMatching(/If store is shop renamed: .*empty volumes/),
   ]);
 });
+
+test("a plan says where secrets are from, while a rollback has brought them back and when that ends", () => {
+  const release = entry("shop", "release", "same");
+  expect(planNotes({ entries: [{ ...release, secretsOf: 42 }] })).toEqual([
+    expect.stringMatching(/secrets of shop are those of #42.*again after `ikoma deploy apply --bundle REF`/),
+  ]);
+  const changes = [{ path: "secretsOf", kind: "delete" as const, old: 42, replaces: false }];
+  expect(planNotes({ entries: [{ ...release, operation: "update", changes }] })).toEqual([
+    expect.stringMatching(/secrets of shop are what `ikoma:secrets` says, no longer those of #42/),
+  ]);
+});

@@ -1,6 +1,9 @@
 import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
 
-/** What a plan means for data, where that is not what one might expect: volumes are never deleted, moved or renamed by a deploy. */
+/**
+ * What a plan means for data and secrets, where that is not what one might expect: volumes are never deleted, moved or
+ * renamed by a deploy; secrets that a rollback brought back stay until a bundle is deployed.
+ */
 export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
   const accessories = entries.filter(({ part }) => part === "accessories");
   const releases = entries.filter(({ part }) => part === "release");
@@ -10,11 +13,23 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
     ...releases
       .filter(isDone("create"))
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
+    ...releases.flatMap(secretsNote),
   ];
 }
 
 function isDone(operation: DeployPlanEntry["operation"]): (entry: DeployPlanEntry) => boolean {
   return (entry) => entry.operation === operation;
+}
+
+function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[] {
+  if (secretsOf !== undefined)
+    return [
+      `The secrets of ${app} are those of #${secretsOf}, which its host keeps; what \`ikoma:secrets\` says is used again after \`ikoma deploy apply --bundle REF\`.`,
+    ];
+  const left = changes.find(({ path, kind }) => path === "secretsOf" && kind === "delete");
+  return left === undefined
+    ? []
+    : [`The secrets of ${app} are what \`ikoma:secrets\` says, no longer those of #${String(left.old)}.`];
 }
 
 function stays(app: string): string {

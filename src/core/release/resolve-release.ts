@@ -104,6 +104,17 @@ export function imagesOf(release: BundleManifest, accessories: BundleManifest): 
   return [...new Set(images)].sort();
 }
 
+/** Names of the secrets that the release itself uses, or the long-lived services do. */
+export function secretsUsedBy(
+  manifest: BundleManifest,
+  part: "release" | "accessories",
+  { secretNames }: Pick<ReleaseSettings, "secretNames">,
+): string[] {
+  const services = servicesOf(manifest, (kind) => (kind === "accessory") === (part === "accessories"));
+  const used = variablesOfTree(Object.values(services).map(({ definition }) => definition));
+  return used.map(({ name }) => name).filter((name) => secretNames.includes(name));
+}
+
 type Services = Readonly<Record<string, BundleService>>;
 
 function servicesOf(manifest: BundleManifest, belongs: (kind: BundleService["kind"]) => boolean): Services {

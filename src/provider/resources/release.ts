@@ -17,12 +17,17 @@ export const releaseInputs = releaseSpec.extend({
   keep: z.number().int().min(1).max(50).default(5),
   /** How it is watched after the switch. */
   bake: bakePolicy.prefault({}),
+  /** Values of the secrets that it uses, by name. */
+  secrets: z.record(z.string(), z.string()).default({}),
+  /** The deployment whose secrets the host puts in place of the markers. */
+  secretsOf: z.number().int().positive().optional(),
 });
 
-const besidesSpec = ["source", "note", "redeploy", "rollbackTo", "keep", "bake"] as const;
+/** Noted down with the release, and no reason for a deploy. Whatever secret differs shows where it is used. */
+const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"] as const;
 
-function isBesidesSpec(name: string): boolean {
-  return besidesSpec.some((each) => each === name);
+function isSilent(name: string): boolean {
+  return silent.some((each) => each === name);
 }
 
 /** What serves an app: created and updated by a cut-over that never leaves the app between two releases. */
@@ -30,11 +35,11 @@ export const release = appPart({
   token: "ikoma:vps:Release",
   part: "release",
   inputs: releaseInputs,
-  silent: besidesSpec,
+  silent,
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, rollbackTo, keep, bake, ...spec }, run) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, bake, secrets, secretsOf, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
@@ -42,8 +47,11 @@ export const release = appPart({
     ...(rollbackTo !== undefined && { rollbackTo }),
     keep,
     bake,
+    // Only where there are some: an older agent does not know them.
+    ...(Object.keys(secrets).length > 0 && { secrets }),
+    ...(secretsOf !== undefined && { secretsOf }),
     ...run,
   }),
-  expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isBesidesSpec(name))),
+  expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isSilent(name))),
   computed: ({ number, digest, services }) => ({ number, digest, status: services }),
 });

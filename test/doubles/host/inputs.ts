@@ -33,6 +33,8 @@ export function aRelease(
     redeploy = false,
     rollbackTo,
     bake = { seconds: 0 },
+    secrets,
+    secretsOf,
     ...spec
   }: ReleaseChanges = {},
 ): OperationInput<"release.apply"> {
@@ -55,6 +57,8 @@ export function aRelease(
     redeploy,
     rollbackTo,
     bake,
+    secrets,
+    secretsOf,
   });
 }
 
@@ -66,6 +70,8 @@ interface ReleaseChanges {
   redeploy?: boolean;
   rollbackTo?: number;
   bake?: object;
+  secrets?: Record<string, string>;
+  secretsOf?: number;
   bundle?: string;
   services?: object;
   routes?: object[];

@@ -33,6 +33,8 @@ export interface ProjectOptions {
   readonly compose: string;
   /** More settings of the app in the stack's file. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** More variables of the developer's shell. */
+  readonly shellVariables?: Readonly<Record<string, string>>;
 }
 
 /** An app's repository on a developer's machine: compose file, Pulumi project, one stack, state in a folder. */
@@ -43,14 +45,16 @@ export class AppProject {
   readonly stateFolder: string;
   readonly #home: string;
   readonly #commands: InstalledCommands;
+  readonly #shellVariables: Readonly<Record<string, string>>;
 
-  private constructor({ name, parent, commands }: ProjectOptions) {
+  private constructor({ name, parent, commands, shellVariables = {} }: ProjectOptions) {
     this.name = name;
     this.folder = join(parent, name);
     this.stackFile = join(this.folder, `Pulumi.${stackName}.yaml`);
     this.stateFolder = join(this.folder, "state");
     this.#home = join(parent, "home");
     this.#commands = commands;
+    this.#shellVariables = shellVariables;
   }
 
   static async create(options: ProjectOptions): Promise<AppProject> {
@@ -162,6 +166,13 @@ export class AppProject {
     await runChecked("pulumi", set, { env, stdin: value });
   }
 
+  /** What `docker login` leaves in the developer's home. */
+  async logIn(registry: string, user: string, password: string): Promise<void> {
+    const auth = Buffer.from(`${user}:${password}`).toString("base64");
+    await mkdir(join(this.#home, ".docker"), { recursive: true });
+    await writeFile(join(this.#home, ".docker/config.json"), JSON.stringify({ auths: { [registry]: { auth } } }));
+  }
+
   /** Changes a setting of the app in the stack's file, as by an editor; undefined takes it out. */
   async configure(path: readonly string[], value: unknown): Promise<void> {
     const document = parseDocument(await this.stackText());
@@ -221,6 +232,7 @@ export class AppProject {
   /** A clean shell: nothing of the one that runs the tests but where programs are. */
   environment(...commands: readonly string[]): Record<string, string> {
     return {
+      ...this.#shellVariables,
       HOME: this.#home,
       LANG: "C.UTF-8",
       // A command that is killed leaves its temporary files: here they go with the project.

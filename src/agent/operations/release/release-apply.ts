@@ -12,6 +12,7 @@ import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "../upkeep/converge.ts";
+import { withKeptSecrets } from "./kept-secrets.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
@@ -27,7 +28,8 @@ const undoPatienceMs = 5000;
  * switched to without a reload. Whatever fails before the ledger says `current` leaves the old release
  * serving and removes the new one. (Start, probe, swap, drain: the order of kamal-proxy.)
  */
-export async function applyRelease(host: Host, input: ReleaseInput, op: OperationContext): Promise<Result> {
+export async function applyRelease(host: Host, asked: ReleaseInput, op: OperationContext): Promise<Result> {
+  const input = withKeptSecrets(host, asked);
   const digest = host.vault.keyedDigest(input.spec);
   await ensureVolumes(host, input.spec, input.recreateVolumes);
   const current = host.deployments.current(input.spec.app);

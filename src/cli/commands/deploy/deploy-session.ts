@@ -128,7 +128,7 @@ export async function connectEarly({ settings }: Pick<DeploySession, "settings">
 
 /**
  * The change of settings that deploys another bundle, pinned to its digest. It takes the accessories along, which a
- * rollback may have left on an older bundle.
+ * rollback may have left on an older bundle, and the secrets that are set, which it may have left on older values.
  *
  * @returns undefined without `--bundle`: the stack's own pin stays
  * @throws CONFIG_MISSING where no bundle is named at all; what reading it throws: BUNDLE_NOT_FOUND, REGISTRY_UNREACHABLE…
@@ -152,7 +152,7 @@ export async function bundleEdit(
   const reference =
     parsed.kind === "file" ? bundle.replace(parsed.path, fromFolder(project.folder, startedIn, parsed.path)) : bundle;
   const loaded = await readBundle(reference);
-  return { app: chosen, set: { bundle: loaded.reference }, remove: ["accessoriesBundle"] };
+  return { app: chosen, set: { bundle: loaded.reference }, remove: ["accessoriesBundle", "secretsOf"] };
 }
 
 function fromFolder(folder: string, startedIn: string, path: string): string {

@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Deployment } from "../../../agent/protocol.ts";
-import type { RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
+import type { KeptSecrets, RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
 import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { shortReference } from "../../output/quantities.ts";
@@ -10,11 +10,16 @@ import type { DeploySession } from "./deploy-session.ts";
 interface RollbackArguments extends EngineArguments {
   readonly app: string | undefined;
   readonly to: string | undefined;
+  readonly "with-secrets": boolean;
 }
 
 interface Rollback extends RollbackEdit {
   readonly app: string;
   readonly target: Deployment;
+  /** Undefined where they stay as they are. */
+  readonly secrets: KeptSecrets | undefined;
+  /** The deployment that they are from already. */
+  readonly secretsBefore: number | undefined;
 }
 
 /** `ikoma deploy rollback`: a forward deploy of what an earlier deployment was. */
@@ -24,8 +29,14 @@ const command: CommandModule<GlobalArguments, RollbackArguments> = {
   builder: (parser) =>
     withEngineOptions(withAppOption(parser))
       .option("to", { ...oneText, describe: "Version or number (v1.4.0, #42; default: the last good one before)" })
+      .option("with-secrets", {
+        type: "boolean",
+        default: false,
+        describe: "Bring back the values that its secrets had as well, which its host keeps",
+      })
       .example("$0 deploy rollback -s prod", "To the last good deployment before the current")
-      .example("$0 deploy rollback -s prod --to '#42' --yes", "To this one, without asking"),
+      .example("$0 deploy rollback -s prod --to '#42' --yes", "To this one, without asking")
+      .example("$0 deploy rollback -s prod --with-secrets", "A renewed secret was what broke it"),
   handler: rollBack,
 };
 
@@ -50,11 +61,13 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
 }
 
 async function findTarget({ project, settings, progress }: DeploySession, argv: RollbackArguments): Promise<Rollback> {
-  const [{ chooseApp, hostOf }, { chooseRollbackTarget, rollbackEdit }, { withAgent }] = await Promise.all([
-    import("../../../core/project/deploy-stack-file.ts"),
-    import("../../../core/deployer/deploy-rollback.ts"),
-    import("../../host-agent.ts"),
-  ]);
+  const [{ chooseApp, hostOf }, { chooseRollbackTarget, keptSecrets, rollbackEdit }, { withAgent }] = await Promise.all(
+    [
+      import("../../../core/project/deploy-stack-file.ts"),
+      import("../../../core/deployer/deploy-rollback.ts"),
+      import("../../host-agent.ts"),
+    ],
+  );
   const app = chooseApp(settings, argv.app, project.stackName);
   const current = settings.apps[app];
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
@@ -63,9 +76,14 @@ async function findTarget({ project, settings, progress }: DeploySession, argv: 
   return withAgent(hostOf(settings, app), async (agent) => {
     const { deployments } = await agent.call("app.history", { app, limit: 500 });
     const target = chooseRollbackTarget(deployments, argv.to);
-    const { source } = await agent.call("app.deployment", { app, number: target.number });
+    const { number } = target;
+    const { source } = await agent.call("app.deployment", { app, number });
+    const secrets = argv["with-secrets"]
+      ? keptSecrets(target, (await agent.call("app.secrets", { app, number })).secrets)
+      : undefined;
     progress.end("ledger", "done", nameOf(target));
-    return { app, target, ...rollbackEdit(app, current, source, hasAccessories) };
+    const edit = rollbackEdit(app, current, source, { hasAccessories, secrets });
+    return { app, target, secrets, secretsBefore: current.secretsOf?.deployment, ...edit };
   });
 }
 
@@ -81,15 +99,30 @@ async function bundleHasAccessories(reference: string | undefined): Promise<bool
 }
 
 /** Said before anything is asked: what comes back, and what does not. */
-function tellScope({ progress }: DeploySession, { target, restored, accessoriesBundle }: Rollback): void {
-  const accessories = accessoriesBundle === undefined ? "" : `accessories (of ${shortReference(accessoriesBundle)}), `;
+function tellScope({ progress }: DeploySession, rollback: Rollback): void {
+  const { target, restored, accessoriesBundle, secrets } = rollback;
+  const accessories = accessoriesBundle === undefined ? [] : [`accessories (of ${shortReference(accessoriesBundle)})`];
+  const stays = [...(secrets === undefined ? [secretsNow(rollback)] : []), ...accessories, "volumes and their data"];
   progress.message(
     [
       `Back to ${nameOf(target)}.`,
       `  restored: ${restored.length === 0 ? "nothing differs from the settings now" : restored.join(", ")}`,
-      `  stays: secrets at their current values, ${accessories}volumes and their data, domains`,
+      ...(secrets === undefined ? [] : [`  secrets: ${describeSecrets(secrets)}`]),
+      `  stays: ${[...stays, "domains"].join(", ")}`,
     ].join("\n"),
   );
+}
+
+function secretsNow({ secretsBefore }: Rollback): string {
+  return secretsBefore === undefined ? "secrets at their current values" : `secrets as of #${secretsBefore}`;
+}
+
+/** By name; accessories have none of it, their data was made with the values that they have. */
+function describeSecrets({ deployment, names, changed }: KeptSecrets): string {
+  const same = names.filter((name) => !changed.includes(name));
+  const differing = changed.length === 0 ? [] : [`${changed.join(", ")} (another value serves now)`];
+  const equal = same.length === 0 ? [] : [`${same.join(", ")} (as now)`];
+  return `as of #${deployment}: ${[...differing, ...equal].join("; ")}; accessories keep theirs`;
 }
 
 async function goBack(
@@ -106,8 +139,8 @@ async function goBack(
       import("./applied-view.ts"),
       import("../../output/envelope.ts"),
     ]);
-  const { app, target, edit, restored, accessoriesBundle } = rollback;
-  const note = rollbackNote(target);
+  const { app, target, edit, restored, accessoriesBundle, secrets } = rollback;
+  const note = rollbackNote(target, secrets !== undefined);
   const notes = { note, rollbackTo: target.number };
   const message = `rollback to ${nameOf(target)}`;
   const result = await runShown(
@@ -124,7 +157,7 @@ async function goBack(
     pin,
     durationMs: performance.now() - startedMs,
   };
-  const data = { ...appliedData(applied), target, restored, accessoriesBundle };
+  const data = { ...appliedData(applied), target, restored, accessoriesBundle, secrets };
   printResult({ kind: "DeployRolledBack", data, human: () => renderApplied(applied) }, argv);
 }
 

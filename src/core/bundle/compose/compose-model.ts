@@ -118,10 +118,15 @@ export async function readComposeModel(compose: ComposeCommand, project: Compose
   const where = ["--project-directory", project.projectDirectory, "--env-file", devNull];
   const flags = ["--no-interpolate", "--no-path-resolution", "--no-normalize", "--format", "json"];
   const { code, stdout, stderr } = await runCompose(compose, [...files, ...where, "config", ...flags]);
-  if (code !== 0) throw new IkomaError("COMPOSE_INVALID", `Compose cannot read the file: ${stderr.trim()}`);
+  if (code !== 0) throw new IkomaError("COMPOSE_INVALID", `Compose cannot read the file: ${unquoted(stderr.trim())}`);
   const parsed = composeModel.safeParse(JSON.parse(stdout));
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `The compose file has an unexpected form:\n${z.prettifyError(parsed.error)}`);
+}
+
+/** Of a file of variables (an included project's `.env`) compose quotes the line that it does not understand. */
+function unquoted(message: string): string {
+  return message.replace(/(failed to read [^\n]*: line \d+): [^]*/, "$1 is not understood");
 }
 
 /** The services that are on with these profiles; one without profiles always is. */

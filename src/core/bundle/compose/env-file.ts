@@ -6,6 +6,7 @@ import { errorCode } from "../../system-error.ts";
 import type { FileVariables } from "./environment.ts";
 import { runCompose } from "./compose-command.ts";
 import type { ComposeCommand } from "./compose-command.ts";
+import { looksSecret } from "./secret-look.ts";
 
 const probeOutput = z.looseObject({
   services: z.looseObject({
@@ -19,7 +20,8 @@ const probeOutput = z.looseObject({
  * `includeValues` none is in the answer.
  *
  * @returns undefined when there is no such file.
- * @throws IkomaError COMPOSE_INVALID when compose cannot read it.
+ * @throws IkomaError COMPOSE_INVALID when compose cannot read it; COMPOSE_UNSUPPORTED where a value that is to be
+ *   included looks like a secret.
  */
 export async function readEnvFile(
   compose: ComposeCommand,
@@ -31,6 +33,7 @@ export async function readEnvFile(
   const values = await probe(compose, file, bareNames(text));
   if (!includeValues) return new Map([...values.keys()].map((name) => [name, undefined]));
   const literal = parseEnv(text);
+  refuseSecrets(file, values, literal);
   return new Map([...values].map(([name, value]) => [name, includedValue(name, value, literal[name])]));
 }
 
@@ -42,6 +45,23 @@ function includedValue(name: string, composed: string, literal: string | undefin
   // A line `NAME` has no value to include: the environment gives it.
   if (literal === undefined) return `\${${name}?}`;
   return (literal.includes("$") ? literal : composed).replaceAll("$", "$$$$");
+}
+
+/** What is in a bundle is in a registry, for good and for everybody who may pull. */
+function refuseSecrets(
+  file: string,
+  values: ReadonlyMap<string, string>,
+  literal: Readonly<Record<string, string | undefined>>,
+): void {
+  const found = [...values].flatMap(([name, value]) => {
+    return literal[name] !== undefined && looksSecret(name, value) ? [name] : [];
+  });
+  if (found.length === 0) return;
+  const what = found.length === 1 ? "looks like a secret" : "look like secrets";
+  throw new IkomaError("COMPOSE_UNSUPPORTED", `${file}: ${found.join(", ")} ${what}, and a bundle holds none.`, {
+    hint: "Move such variables into an env_file that is not included: the bundle then has their names, and each environment gives the values.",
+    details: { variables: found },
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import { isAbsolute, join, relative, resolve } from "node:path";
 import { longestFile } from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 import type { ComposeModel, ComposeMount, ComposeService } from "./compose-model.ts";
+import { holdsPrivateKey, isEnvironmentFile } from "./secret-look.ts";
 
 /** A folder that is mounted may hold so many files: more is a program or data, not settings. */
 const mostFiles = 64;
@@ -15,7 +16,13 @@ export interface LocalTexts {
   /** By name of the config. */
   readonly configs: ReadonlyMap<string, string>;
   /** By source of the mount: texts by their path in it (empty for the file itself), or why it cannot be taken. */
-  readonly mounts: ReadonlyMap<string, ReadonlyMap<string, LocalText> | { readonly reason: string }>;
+  readonly mounts: ReadonlyMap<string, ReadonlyMap<string, LocalText> | NotTaken>;
+}
+
+/** Why something cannot go into the bundle, and what to write instead, where that is not to copy it into the image. */
+export interface NotTaken {
+  readonly reason: string;
+  readonly instead?: string;
 }
 
 /** A file of the project's folder. */
@@ -68,11 +75,11 @@ async function configText(name: string, file: string, projectDirectory: string):
   const text = await shortText(absolute, longestFile);
   if (typeof text === "string") return text;
   throw new IkomaError("COMPOSE_UNSUPPORTED", `${path}: ${file} cannot go into a bundle: ${text.reason}.`, {
-    hint: "Copy the file into the image (COPY in its Dockerfile).",
+    hint: text.instead ?? "Copy the file into the image (COPY in its Dockerfile).",
   });
 }
 
-async function mountTexts(absolute: string): Promise<ReadonlyMap<string, LocalText> | { reason: string }> {
+async function mountTexts(absolute: string): Promise<ReadonlyMap<string, LocalText> | NotTaken> {
   const found = await stat(absolute).catch(() => undefined);
   if (found === undefined) return { reason: "it is not there" };
   const files = found.isDirectory() ? await filesBelow(absolute) : [absolute];
@@ -82,7 +89,7 @@ async function mountTexts(absolute: string): Promise<ReadonlyMap<string, LocalTe
   for (const file of files) {
     const text = await shortText(file, left);
     if (typeof text !== "string")
-      return found.isDirectory() ? { reason: `in ${relative(absolute, file)} ${text.reason}` } : text;
+      return found.isDirectory() ? { ...text, reason: `in ${relative(absolute, file)} ${text.reason}` } : text;
     left -= text.length;
     texts.set(relative(absolute, file), { text, isExecutable: ((await stat(file)).mode & 0o111) !== 0 });
   }
@@ -100,12 +107,24 @@ async function filesBelow(folder: string): Promise<string[]> {
   return files.sort();
 }
 
-async function shortText(file: string, most: number): Promise<string | { reason: string }> {
+async function shortText(file: string, most: number): Promise<string | NotTaken> {
   const found = await stat(file).catch(() => undefined);
   if (found?.isFile() !== true) return { reason: "it is no file" };
+  if (isEnvironmentFile(file)) return environmentFile;
   if (found.size > most) return { reason: `it has ${found.size} bytes, of at most ${longestFile}` };
-  return decoded(await readFile(file)) ?? { reason: "it is no text" };
+  const text = decoded(await readFile(file));
+  if (text === undefined) return { reason: "it is no text" };
+  return holdsPrivateKey(text) ? privateKey : text;
 }
+
+const environmentFile: NotTaken = {
+  reason: "it is a file of variables, in which people keep secrets",
+  instead: "Name it under `env_file:` instead: the bundle then has the names of its variables, and no value.",
+};
+const privateKey: NotTaken = {
+  reason: "it holds a private key",
+  instead: "Make it a secret (`secrets:` of the compose file): the bundle then has its name, and no value.",
+};
 
 function decoded(bytes: Buffer): string | undefined {
   if (bytes.includes(0)) return undefined;

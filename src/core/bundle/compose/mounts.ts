@@ -56,6 +56,9 @@ function mountProblem(mount: ComposeMount, declared: Declared, texts: LocalTexts
   }
 }
 
+const copyInstead =
+  "Copy what is needed into the image (COPY in its Dockerfile), or use a volume or an absolute path of the host.";
+
 function bindProblem(source: string, texts: LocalTexts): string | undefined {
   if (source.startsWith("/")) return undefined;
   if (source.startsWith("$")) {
@@ -63,8 +66,9 @@ function bindProblem(source: string, texts: LocalTexts): string | undefined {
   }
   const found = texts.mounts.get(source);
   if (found instanceof Map) return undefined;
-  const reason = found !== undefined && "reason" in found ? ` (${found.reason})` : "";
-  return `${source} is a path of this folder, which the host does not have, and it cannot go into the bundle${reason}. Copy what is needed into the image (COPY in its Dockerfile), or use a volume or an absolute path of the host.`;
+  const { reason = "", instead = copyInstead } = found !== undefined && "reason" in found ? found : {};
+  const why = reason === "" ? "" : ` (${reason})`;
+  return `${source} is a path of this folder, which the host does not have, and it cannot go into the bundle${why}. ${instead}`;
 }
 
 function volumeProblem(source: string, declared: Declared): string | undefined {
