@@ -9,6 +9,7 @@ import type { Host } from "../host.ts";
 const beforeName = `${edgeContainerName}-before`;
 const suffix = ".before";
 const drainSeconds = 30;
+const undoSeconds = 5;
 
 /** What it needs of a host. */
 type EdgePlace = Pick<Host, "containers" | "engine" | "settings" | "paths">;
@@ -50,6 +51,8 @@ export class EdgeReplacement {
     const { containers } = this.#host;
     const before = await containers.inspect(beforeName);
     if (before === undefined) return;
+    // Its visitors' requests end first; the old one takes all new ones meanwhile.
+    await this.#stop(edgeContainerName, undoSeconds);
     await this.#remove(edgeContainerName);
     await this.#rename(beforeName, edgeContainerName);
     for (const socket of await this.#sockets(suffix)) await rename(socket, socket.slice(0, -suffix.length));
@@ -63,15 +66,14 @@ export class EdgeReplacement {
     if (before === undefined) return;
     const body = { RestartPolicy: { Name: "no" } };
     await ignoring([404], () => engine.raw({ method: "POST", path: `/containers/${before.Id}/update`, body }));
-    await ignoring([304, 404], () =>
-      engine.raw({
-        method: "POST",
-        path: `/containers/${before.Id}/stop?t=${drainSeconds}`,
-        timeoutMs: 2 * drainSeconds * 1000,
-      }),
-    );
+    await this.#stop(beforeName, drainSeconds);
     await this.#remove(beforeName);
     for (const socket of await this.#sockets(suffix)) await rm(socket, { force: true });
+  }
+
+  async #stop(name: string, seconds: number): Promise<void> {
+    const path = `/containers/${name}/stop?t=${seconds}`;
+    await ignoring([304, 404], () => this.#host.engine.raw({ method: "POST", path, timeoutMs: 2 * seconds * 1000 }));
   }
 
   async #sockets(ending: string): Promise<string[]> {
