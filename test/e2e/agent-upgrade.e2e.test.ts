@@ -43,7 +43,7 @@ const versions: Readonly<Record<string, AlteredAgent>> = {
   "e2e-other-edge": { code: [later], edge: "other" },
   "e2e-broken-with-edge": {
     code: [laterAndLatest, [settled, `(() => { throw new Error("broken after the take-over"); })(), ${settled}`]],
-    edge: "one more",
+    edge: "next",
   },
 };
 
