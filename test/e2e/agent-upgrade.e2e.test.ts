@@ -103,13 +103,14 @@ async function parts(): Promise<string[]> {
   ).split("\n");
 }
 
-/** Names and images of agent and edge, once what an upgrade leaves to the background is done. */
+/** Agent and edge are of that version and nothing else is there, once what an upgrade leaves to the background is done. */
 async function expectOnly(version: string): Promise<void> {
-  const only = [`ikoma-agent ikoma/agent:${version}`, `ikoma-edge ikoma/edge:${version}`];
-  const seen = () => parts().then((all) => all.map((each) => each.split(" ").slice(0, 2).join(" ")));
-  await until(`only ${version} is there`, async () => JSON.stringify(await seen()) === JSON.stringify(only), {
-    deadlineMs: 45_000,
-  });
+  const images = `docker image inspect --format '{{.Id}}' ikoma/agent:${version} ikoma/edge:${version}`;
+  const [agent = "", edge = ""] = (await onHost(images)).split("\n");
+  const only = `/ikoma-agent ${agent}\n/ikoma-edge ${edge}`;
+  const all =
+    "docker ps --all --quiet --filter name=^/ikoma- | xargs docker inspect --format '{{.Name}} {{.Image}}' | sort";
+  await until(`only ${version} is there`, async () => (await onHost(all)) === only, { deadlineMs: 45_000 });
 }
 
 /** Identity and start of the app's containers: equal only if nothing was restarted. */
