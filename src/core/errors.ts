@@ -212,6 +212,11 @@ export const errorTable = {
     meaning: "The agent or the server was stopped in the middle of the deploy.",
     hint: "The host went back to the release before it. Run the same command again.",
   },
+  PLAN_CHANGED: {
+    exitCode: 4,
+    meaning: "What a deploy would do is not what was approved: settings or the host have changed since.",
+    hint: "Look at the new plan (`ikoma deploy plan`), and apply it by its digest if it is right.",
+  },
   RELEASE_WITHDRAWN: {
     exitCode: 4,
     meaning: "The bundle was rolled back from, or switched back from, and is not deployed again unasked.",

@@ -208,3 +208,23 @@ test("another environment alone is a deployment of its own, and is rolled back l
   expect([await project.setting("env"), await project.setting("bundle")]).toEqual([{ GREETING: "welcome" }, bundle]);
   expect(await project.plan()).toMatchObject({ changes: false });
 });
+
+test("a deploy by the digest of a plan does what was approved, or nothing", async () => {
+  await project.configure(["env", "GREETING"], "approved");
+  const { digest } = await project.plan();
+  expect((await project.plan()).digest).toBe(digest);
+  const before = await app.container("web");
+  await project.configure(["env", "GREETING"], "slipped in");
+  expect(await project.applyBadly("--plan", digest)).toMatchObject({
+    ...{ code: "PLAN_CHANGED", exitCode: 4 },
+    details: { approved: digest },
+  });
+  expect(await app.container("web")).toEqual(before);
+
+  await project.configure(["env", "GREETING"], "approved");
+  await lab.host.vps.exec(`docker stop --time 1 ${before.name}`);
+  expect(await project.applyBadly("--plan", digest)).toMatchObject({ code: "PLAN_CHANGED" });
+  await lab.host.vps.exec(`docker start ${before.name}`);
+  expect(await project.apply("--plan", digest)).toMatchObject({ changed: true });
+  expect(await app.variable("GREETING")).toBe("approved");
+});

@@ -27,7 +27,7 @@ const applied = z.object({
   pin: z.object({ bundle: z.string(), isChanged: z.boolean() }).optional(),
 });
 const rolledBack = applied.extend({ target: z.object({ number: z.number() }), restored: z.array(z.string()) });
-const planned = z.object({ changes: z.boolean(), entries: z.array(entry) });
+const planned = z.object({ changes: z.boolean(), digest: z.string(), entries: z.array(entry) });
 const subject = z.object({ host: z.string(), app: z.string(), part: z.string(), name: z.string() });
 const driftReport = z.object({
   state: z.enum(["clean", "drifted", "unknown"]),

@@ -9,6 +9,7 @@ import type { DeploySession } from "./deploy-session.ts";
 interface ApplyArguments extends EngineArguments {
   readonly app: string | undefined;
   readonly bundle: string | undefined;
+  readonly plan: string | undefined;
   readonly redeploy: boolean;
   readonly message: string | undefined;
   readonly "recreate-volume": string[] | undefined;
@@ -20,6 +21,10 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
   describe: "Deploy: bring what runs to what is configured, or to another bundle",
   builder: (parser) =>
     withEngineOptions(withBundleOption(withAppOption(parser)))
+      .option("plan", {
+        ...oneText,
+        describe: "Do this plan or nothing: its digest, as `deploy plan` tells it, of what was approved",
+      })
       .option("redeploy", {
         type: "boolean",
         default: false,
@@ -33,7 +38,8 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
       })
       .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
       .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
-      .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI"),
+      .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI")
+      .example("$0 deploy apply -s prod --plan sha256:… --yes", "In CI, what somebody has approved and nothing else"),
   handler: applyDeploy,
 };
 
@@ -46,7 +52,8 @@ async function applyDeploy(argv: ApplyArguments): Promise<void> {
   const { bundleEdit, inDeploySession } = await import("./deploy-session.ts");
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
-    const { previewAndAsk } = await import("./preview-and-ask.ts");
+    const { previewAndAsk, requireApprovedPlan } = await import("./preview-and-ask.ts");
+    if (argv.plan !== undefined) await requireApprovedPlan(session, { edit, onlyApp: argv.app }, argv, argv.plan);
     if (!argv.yes) {
       const question = `Deploy to ${session.project.stackName}?`;
       if (!(await previewAndAsk(session, { edit, onlyApp: argv.app }, argv, question))) return;

@@ -25,6 +25,7 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
   const [
     { bundleEdit, inDeploySession, runShown },
     { changesAnything },
+    { planDigest },
     { planNotes },
     { renderPlan },
     { printResult },
@@ -32,6 +33,7 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
   ] = await Promise.all([
     import("./deploy-session.ts"),
     import("../../../core/deployer/deploy-plan.ts"),
+    import("../../../core/deployer/plan-digest.ts"),
     import("../../../core/deployer/plan-notes.ts"),
     import("../../output/plan-view.ts"),
     import("../../output/envelope.ts"),
@@ -41,7 +43,11 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
     const edit = await bundleEdit(session, argv, startedIn);
     const { plan } = await runShown(session, { operation: "preview", edit, onlyApp: argv.app }, argv);
     session.progress.close();
-    const data = { ...plan, bundle: edit?.set.bundle, changes: changesAnything(plan), notes: planNotes(plan) };
-    printResult({ kind: "DeployPlan", data, human: () => renderPlan(plan, colorsFor(process.stdout, argv)) }, argv);
+    const digest = planDigest(plan);
+    const changes = changesAnything(plan);
+    const data = { ...plan, bundle: edit?.set.bundle, digest, changes, notes: planNotes(plan) };
+    const colors = colorsFor(process.stdout, argv);
+    const human = () => `${renderPlan(plan, colors)}${colors.dim(`Plan ${digest}`)}\n`;
+    printResult({ kind: "DeployPlan", data, human }, argv);
   });
 }
