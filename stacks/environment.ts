@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { App } from "../components/app.ts";
 import type { BundleInput } from "../components/compose-stack.ts";
 import { HostProvider } from "../components/resources/host-provider.ts";
+import { readSecrets } from "../src/core/adapters/secrets/read-secrets.ts";
 import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
@@ -20,16 +21,27 @@ export interface EnvironmentNotes {
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
 export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
-  if ((config.offline || isOffline(process.env)) && !pulumi.runtime.isDryRun()) throw offlineRefusal();
+  const offline = config.offline || isOffline(process.env);
+  if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
-  const bundles = await readBundles(deployable.map(([, app]) => app));
+  const [bundles, secrets] = await Promise.all([
+    readBundles(deployable.map(([, app]) => app)),
+    readAllSecrets({ ...config, offline }, deployable),
+  ]);
   const providers = hostProviders(
     config,
     deployable.map(([, app]) => app.host),
   );
   const apps: Record<string, unknown> = {};
   for (const [name, app] of deployable) {
-    const deployed = deployApp({ name, app, config, notes, bundles, provider: found(providers, app.host) });
+    const deployed = deployApp({
+      name,
+      app,
+      secrets: secrets[name] ?? {},
+      notes,
+      bundles,
+      provider: found(providers, app.host),
+    });
     apps[name] = { ...deployed.exports, host: app.host };
   }
   return { apps };
@@ -38,17 +50,16 @@ export async function environment(notes: EnvironmentNotes = {}): Promise<Record<
 interface Deployable {
   name: string;
   app: AppConfig;
-  config: EnvironmentConfig;
+  secrets: Readonly<Record<string, string>>;
   notes: EnvironmentNotes;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
 }
 
-function deployApp({ name, app, config, notes, bundles, provider }: Deployable): App {
+function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
   const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const secrets = config.secrets[name] ?? {};
   const { protectAccessories, checkImages, secretsOf } = app;
   return new App(name, {
     provider,
@@ -68,6 +79,15 @@ function deployApp({ name, app, config, notes, bundles, provider }: Deployable):
     checkImages,
     ...notes,
   });
+}
+
+/** By app. */
+async function readAllSecrets(
+  { secrets, offline }: EnvironmentConfig,
+  apps: readonly (readonly [string, AppConfig])[],
+): Promise<Record<string, Record<string, string>>> {
+  const read = apps.map(async ([name]) => [name, await readSecrets(name, secrets[name] ?? {}, { offline })] as const);
+  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Every bundle that is named, read once. */

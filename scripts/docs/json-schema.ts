@@ -50,7 +50,9 @@ const stdinOfStep = ["additionalProperties", "properties", "prepare", "items", "
 /** Where a setting is a secret, or may be one. */
 function withEncrypted(key: string, schema: JsonSchema): JsonSchema {
   if (key === "secrets")
-    return { ...schema, additionalProperties: { type: "object", additionalProperties: encrypted } };
+    return edited(schema, ["additionalProperties", "additionalProperties"], ({ anyOf = [] }) => ({
+      anyOf: anyOf.map((each) => (each.type === "string" ? encrypted : each)),
+    }));
   if (key !== "setup") return schema;
   return edited(schema, stdinOfStep, ({ description = "", type = "" }) => ({
     description,

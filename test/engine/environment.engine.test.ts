@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "@jest/globals";
@@ -120,6 +120,30 @@ test("an environment is staged, given its accessories, then released, and export
   expect(await stack.allState()).not.toContain("hunter2");
 
   await expect(stack.up(environment)).resolves.toMatchObject({ changes: { same: 4 } });
+});
+
+test("a secret that a command prints reaches the host and stays out of the state; another value is a change", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  const vault = join(stack.workDir, "vault");
+  await writeFile(vault, "hunter2-db\n");
+  const secrets = `  ikoma:secrets: { shop: { DB_PASSWORD: { command: [cat, ${JSON.stringify(vault)}] } } }\n`;
+  await stack.changeConfig((text) => text.replace("  ikoma:apps:\n", `${secrets}  ikoma:apps:\n`));
+  await stack.up(environment);
+  expect(agent.part("shop", "release")?.input).toMatchObject({
+    spec: { services: { web: { environment: { DATABASE_URL: "postgres://app:hunter2-db@db/shop" } } } },
+    redact: expect.arrayContaining(["hunter2-db"]) as unknown,
+  });
+  expect(await stack.allState()).not.toContain("hunter2");
+  await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { same: 4 } });
+
+  await writeFile(vault, "hunter3-db\n");
+  await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { update: 2, same: 2 } });
+  await rm(vault);
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    code: "CONFIG_MISSING",
+    message: expect.stringMatching(/^ikoma:secrets\.shop\.DB_PASSWORD: `cat .*` ended with 1/) as unknown,
+  });
 });
 
 test("a variable without a value is named in the plan, and the command of the hint sets it", async () => {

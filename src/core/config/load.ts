@@ -5,6 +5,7 @@ import {
   appsConfig,
   hostsConfig,
   secretsConfig,
+  type SecretSource,
   setupConfig,
   stackSettings,
   type AppConfig,
@@ -21,7 +22,7 @@ export interface EnvironmentConfig {
   hosts: Readonly<Record<string, HostConfig>>;
   apps: Readonly<Record<string, AppConfig>>;
   /** Secret variables by app. */
-  secrets: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  secrets: Readonly<Record<string, Readonly<Record<string, SecretSource>>>>;
   /** Plan without looking at hosts. */
   offline: boolean;
 }

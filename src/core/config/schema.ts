@@ -158,10 +158,19 @@ export const setupConfig = z
   .describe("What is set up on each host; only in the stack `hosts`. A host that is not named gets the defaults.");
 /** `ikoma:apps` */
 export const appsConfig = z.record(appName, appConfig).describe("The apps of the environment, by name.");
-/** `ikoma:secrets`: app, then variable; encrypted by Pulumi. */
+/** Where a secret is from: the value itself, encrypted by Pulumi, or where to look for it in each run. */
+const secretSource = z.union([
+  z.string(),
+  z.strictObject({ env: z.string().min(1) }),
+  z.strictObject({ command: z.array(z.string()).min(1) }),
+]);
+export type SecretSource = z.infer<typeof secretSource>;
+/** `ikoma:secrets`: app, then variable. */
 export const secretsConfig = z
-  .record(appName, z.record(z.string(), z.string()))
-  .describe("Secret values for the variables of the compose file: app, then variable. Encrypted by Pulumi.");
+  .record(appName, z.record(z.string(), secretSource))
+  .describe(
+    'Secret values for the variables of the compose file: app, then variable. A value is encrypted by Pulumi; `{env: NAME}` takes it from the environment, `{command: [op, read, "op://…"]}` from what a command prints, in each run.',
+  );
 
 /** All settings of a stack, without the `ikoma:` in front of their names. */
 export const stackSettings = z.strictObject({
