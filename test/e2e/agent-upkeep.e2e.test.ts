@@ -315,7 +315,7 @@ describe("a ledger that was lost", () => {
     await doomed.dropClient();
     const damage = `head -c 100000 /dev/urandom > ${agentFolder}/ledger.db`;
     await host.agentProcess.restartAfter(
-      `${damage}; rm -r ${agentFolder}/ledger.db-* ${agentFolder}/hold ${agentFolder}/host.key /var/lib/ikoma/releases`,
+      `${damage}; rm -rf ${agentFolder}/ledger.db-* ${agentFolder}/hold ${agentFolder}/host.key /var/lib/ikoma/releases`,
     );
     const status = await told();
     expect(status).toMatch(/^\["rebuilt from what runs[^"]*the next deploy of the same release adopts it"/);

@@ -297,7 +297,8 @@ describe("a server with an engine", () => {
       "711 root .",
       "700 root agent",
       "700 root docker",
-      "700 root edge",
+      // HAProxy's workers are no root.
+      "711 root edge",
       "600 root agent/ledger.db",
       "600 root agent/host.key",
     ]);
