@@ -18,6 +18,7 @@ import { startSweep } from "./sweep.ts";
 import { AgentContainers } from "./take-over/agent-containers.ts";
 import { AgentLock } from "./take-over/agent-lock.ts";
 import { EdgeReplacement } from "./take-over/edge-replacement.ts";
+import { removeLedger } from "./take-over/ledger-copy.ts";
 import { rehearse } from "./take-over/rehearsal.ts";
 import { TakeOver } from "./take-over/take-over.ts";
 
@@ -55,7 +56,7 @@ async function runAgent(): Promise<void> {
     : new TakeOver(place, new EdgeReplacement({ ...parts, containers }), paths, log);
   const opened: (() => void)[] = [];
   const end = async (code: number, reason: unknown): Promise<never> => {
-    for (const close of opened.reverse()) close();
+    for (const close of opened.splice(0).reverse()) close();
     await takeOver?.goBack(reason);
     process.exit(code);
   };
@@ -70,7 +71,8 @@ async function runAgent(): Promise<void> {
     opened.push(() => {
       lock.release();
     });
-    takeOver?.secureLedger();
+    if (takeOver === undefined) removeLedger(paths.ledgerBefore);
+    else takeOver.secureLedger();
     const { host, close } = openHost(parts);
     opened.push(close);
     const runner = new OperationRunner(host);
@@ -87,10 +89,8 @@ async function runAgent(): Promise<void> {
     ready.resolve(undefined);
     startSweep(host, runner);
     log.info({ apps: host.parts.apps() }, "the agent is ready");
-    takeOver?.tellDone();
   } catch (error) {
-    if (takeOver === undefined)
-      log.error({ reason: error instanceof Error ? error.stack : String(error) }, "the agent cannot start");
+    log.error({ reason: error instanceof Error ? error.stack : String(error) }, "the agent cannot start");
     await end(1, error);
   }
 }

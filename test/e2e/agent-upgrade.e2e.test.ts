@@ -237,6 +237,17 @@ test("with another edge, forth and back: visitors are lost to neither but for th
   }
 });
 
+test("what an attempt of long ago has left is not put over the ledger of an agent that has worked since", async () => {
+  await onHost("cp /var/lib/ikoma/agent/ledger.db /var/lib/ikoma/agent/ledger-before.db");
+  const [version] = await app.versionsServed();
+  const { number } = await app.deploy(app.release(version === "v1" ? v2 : v1));
+  await install("e2e-falls-once");
+  const { deployments } = await host.agent.call("app.history", { app: "shop" });
+  expect(deployments[0]).toMatchObject({ number, status: "current" });
+  expect(await onHost("ls /var/lib/ikoma/agent")).not.toContain("before");
+  await install("e2e-other-edge");
+});
+
 test("one that is killed while it takes over begins anew and ends it", async () => {
   await until("the release before is gone", async () => (await lives(app)).length === 1);
   const before = await lives(app);

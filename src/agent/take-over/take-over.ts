@@ -34,6 +34,7 @@ export class TakeOver {
   readonly #edge: EdgeReplacement;
   #isPlaceTaken: boolean;
   #isSettled = false;
+  #goingBack: Promise<void> | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(containers: AgentContainers, edge: EdgeReplacement, paths: AgentPaths, log: Logger) {
@@ -53,7 +54,9 @@ export class TakeOver {
   async prepare(proof: () => Promise<void>): Promise<void> {
     if (this.#containers.self.RestartCount >= maxRestarts)
       throw new IkomaError("HOST_NOT_READY", `The new agent fell ${maxRestarts} times while it took over.`);
-    // A copy says that an earlier attempt was cut off: nobody works, and the ledger has to be restored first.
+    // A copy says that an earlier attempt was cut off, and the ledger has to be restored first; but where an agent
+    // works, it has gone on without it.
+    if (this.#containers.before?.State.Running === true) removeLedger(this.#paths.ledgerBefore);
     const isAnew = existsSync(this.#paths.ledgerBefore);
     if (existsSync(this.#paths.database) && !isAnew) {
       this.#tell("proving", "proving the new agent on a copy of the ledger");
@@ -90,21 +93,25 @@ export class TakeOver {
     await host.edge.ensure(() => edgeView(host));
     await handshake(host);
     clearTimeout(this.#deadline);
+    if (this.#goingBack !== undefined) throw new Error("it came up while it was giving the place back");
     this.#isSettled = true;
     removeLedger(this.#paths.ledgerBefore);
+    // Told before anything else can end this process: nobody is to take it for one that failed, and remove it.
+    this.#tell("done", "the new agent works");
     await this.#containers.removeBefore();
     void this.#edge.finish().catch((error: unknown) => {
       this.#log.warn({ reason: String(error) }, "the edge before could not be ended");
     });
   }
 
-  tellDone(): void {
-    this.#tell("done", "the new agent works");
+  /** Puts back what was, and says why; does nothing once settled. Nobody has the ledger open. */
+  goBack(reason: unknown): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    this.#goingBack ??= this.#putBack(reason);
+    return this.#goingBack;
   }
 
-  /** Puts back what was, and says why; does nothing once settled. Nobody has the ledger open. */
-  async goBack(reason: unknown): Promise<void> {
-    if (this.#isSettled) return;
+  async #putBack(reason: unknown): Promise<void> {
     const { code, message, hint } = toIkomaError(reason);
     if (this.#isPlaceTaken) {
       const { ledgerBefore, database } = this.#paths;
@@ -112,8 +119,7 @@ export class TakeOver {
       await this.#edge.undo();
       await this.#containers.putBack();
     }
-    const cause = reason instanceof Error ? reason.stack : String(reason);
-    this.#log.error({ takeOver: "failed" satisfies TakeOverPhase, code, hint, reason: cause }, message);
+    this.#log.error({ takeOver: "failed" satisfies TakeOverPhase, code, hint }, message);
   }
 
   async #askForTurn(): Promise<Predecessor | undefined> {
