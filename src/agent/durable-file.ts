@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { closeSync, constants, fsyncSync, openSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -19,4 +19,11 @@ export async function writeDurably(path: string, content: string): Promise<void>
   } finally {
     await folder.close();
   }
+}
+
+/** Brings a file to disk, or the names in a folder: a new name is there only once its folder is. */
+export function syncToDisk(path: string): void {
+  const file = openSync(path, "r");
+  fsyncSync(file);
+  closeSync(file);
 }

@@ -8,6 +8,7 @@ import { edgeContainerName, ensureEdgeRuns } from "./edge-container.ts";
 import { edgeView } from "./edge-from-ledger.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
+import { Images } from "./engine/images.ts";
 import { openHost } from "./open-host.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
 import { rebuildLedger } from "./rebuild/rebuild-ledger.ts";
@@ -48,12 +49,13 @@ async function runAgent(): Promise<void> {
   makeFolders(paths);
   const engine = new EngineApi();
   const containers = new Containers(engine);
+  const images = new Images(engine, paths.dockerConfig);
   const startupLog = async () => (await containers.lastLines(edgeContainerName, 20)).join("\n");
   const parts = { log, settings, paths, engine, edge: createHaproxyEdge({ directory: paths.edge, startupLog }) };
-  const place = await AgentContainers.look(engine, containers, process.env["IKOMA_AGENT_INSTANCE"] ?? "");
+  const place = await AgentContainers.look(containers, process.env["IKOMA_AGENT_INSTANCE"] ?? "");
   const takeOver = place.isSettled
     ? undefined
-    : new TakeOver(place, new EdgeReplacement({ ...parts, containers }), paths, log);
+    : new TakeOver(place, new EdgeReplacement({ settings, paths, containers, images }), paths, log);
   const opened: (() => void)[] = [];
   const end = async (code: number, reason: unknown): Promise<never> => {
     for (const close of opened.splice(0).reverse()) close();

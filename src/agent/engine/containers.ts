@@ -110,10 +110,32 @@ export class Containers {
 
   /** Stops (SIGTERM, then SIGKILL after the container's own grace period) and removes. Volumes stay. */
   async stopAndRemove(id: string): Promise<void> {
-    await ignoring([304, 404], () =>
-      this.#engine.raw({ method: "POST", path: `/containers/${id}/stop`, timeoutMs: 600_000 }),
-    );
+    await this.stop(id);
+    await this.remove(id);
+  }
+
+  /** Its signal to end, then SIGKILL after `graceSeconds`, or else the container's own grace period. */
+  async stop(id: string, graceSeconds?: number): Promise<void> {
+    const query = graceSeconds === undefined ? "" : `?t=${graceSeconds}`;
+    const path = `/containers/${id}/stop${query}`;
+    await ignoring([304, 404], () => this.#engine.raw({ method: "POST", path, timeoutMs: 600_000 }));
+  }
+
+  /** Removes it, running or not. Volumes stay. */
+  async remove(id: string): Promise<void> {
     await ignoring([404, 409], () => this.#engine.raw({ method: "DELETE", path: `/containers/${id}?force=true` }));
+  }
+
+  /** 400 says that it has the name already, 404 that somebody removed it. */
+  async rename(id: string, name: string): Promise<void> {
+    const rename = () => this.#engine.raw({ method: "POST", path: `/containers/${id}/rename?name=${name}` });
+    await ignoring([400, 404], rename, /same name|no such container/i);
+  }
+
+  /** Whether it is started again after it has ended, and at boot. */
+  async setRestart(id: string, policy: "no" | "unless-stopped"): Promise<void> {
+    const body = { RestartPolicy: { Name: policy } };
+    await ignoring([404], () => this.#engine.raw({ method: "POST", path: `/containers/${id}/update`, body }));
   }
 
   async start(id: string): Promise<void> {

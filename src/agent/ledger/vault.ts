@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { canonicalJson } from "../../core/canonical-json.ts";
+import { syncToDisk } from "../durable-file.ts";
 
 const keyBytes = 32;
 const nonceBytes = 12;
@@ -41,7 +42,7 @@ export class Vault {
       fsyncSync(file);
       closeSync(file);
       renameSync(unfinished, path);
-      syncFolder(dirname(path));
+      syncToDisk(dirname(path));
     }
     return new Vault(readFileSync(path));
   }
@@ -76,11 +77,4 @@ export class Vault {
   keyedDigest(value: unknown): string {
     return createHmac("sha256", this.#key).update(canonicalJson(value)).digest("hex");
   }
-}
-
-/** A new name is on disk only once its folder is. */
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  fsyncSync(folder);
-  closeSync(folder);
 }

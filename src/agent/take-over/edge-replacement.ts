@@ -1,9 +1,7 @@
 import { link, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod";
 import { haproxyPaths } from "../edge/haproxy-config.ts";
 import { edgeContainerName } from "../edge-container.ts";
-import { ignoring } from "../engine/containers.ts";
 import type { Host } from "../host.ts";
 
 const beforeName = `${edgeContainerName}-before`;
@@ -12,9 +10,7 @@ const drainSeconds = 30;
 const undoSeconds = 5;
 
 /** What it needs of a host. */
-type EdgePlace = Pick<Host, "containers" | "engine" | "settings" | "paths">;
-
-const imageId = z.object({ Id: z.string() });
+type EdgePlace = Pick<Host, "containers" | "images" | "settings" | "paths">;
 
 /**
  * The edge in another version: the new one listens beside the old one on the same ports, and the old one ends its
@@ -29,13 +25,12 @@ export class EdgeReplacement {
 
   /** Makes room for the new edge, where the one that is there is of another image. The old one serves on. */
   async begin(): Promise<void> {
-    const { containers, engine, settings } = this.#host;
+    const { containers, images, settings } = this.#host;
     const existing = await containers.inspect(edgeContainerName);
     if (existing === undefined) return;
-    const path = `/images/${encodeURIComponent(settings.edgeImage)}/json`;
-    if (existing.Image === (await engine.json(imageId, { path })).Id) return;
-    await this.#remove(beforeName);
-    await this.#rename(edgeContainerName, beforeName);
+    if (existing.Image === (await images.inspect(settings.edgeImage))?.Id) return;
+    await containers.remove(beforeName);
+    await containers.rename(edgeContainerName, beforeName);
     // Under a second name the old edge's sockets outlive that the new one takes theirs.
     for (const socket of await this.#sockets(".sock")) {
       await rm(`${socket}${suffix}`, { force: true });
@@ -52,42 +47,25 @@ export class EdgeReplacement {
     const before = await containers.inspect(beforeName);
     if (before === undefined) return;
     // Its visitors' requests end first; the old one takes all new ones meanwhile.
-    await this.#stop(edgeContainerName, undoSeconds);
-    await this.#remove(edgeContainerName);
-    await this.#rename(beforeName, edgeContainerName);
+    await containers.stop(edgeContainerName, undoSeconds);
+    await containers.remove(edgeContainerName);
+    await containers.rename(beforeName, edgeContainerName);
     for (const socket of await this.#sockets(suffix)) await rename(socket, socket.slice(0, -suffix.length));
     await containers.start(edgeContainerName);
   }
 
   /** Lets the old edge end; resolves when it has. */
   async finish(): Promise<void> {
-    const { containers, engine } = this.#host;
-    const before = await containers.inspect(beforeName);
-    if (before === undefined) return;
-    const body = { RestartPolicy: { Name: "no" } };
-    await ignoring([404], () => engine.raw({ method: "POST", path: `/containers/${before.Id}/update`, body }));
-    await this.#stop(beforeName, drainSeconds);
-    await this.#remove(beforeName);
+    const { containers } = this.#host;
+    if ((await containers.inspect(beforeName)) === undefined) return;
+    await containers.setRestart(beforeName, "no");
+    await containers.stop(beforeName, drainSeconds);
+    await containers.remove(beforeName);
     for (const socket of await this.#sockets(suffix)) await rm(socket, { force: true });
-  }
-
-  async #stop(name: string, seconds: number): Promise<void> {
-    const path = `/containers/${name}/stop?t=${seconds}`;
-    await ignoring([304, 404], () => this.#host.engine.raw({ method: "POST", path, timeoutMs: 2 * seconds * 1000 }));
   }
 
   async #sockets(ending: string): Promise<string[]> {
     const { edge } = this.#host.paths;
     return (await readdir(edge)).filter((name) => name.endsWith(ending)).map((name) => join(edge, name));
-  }
-
-  async #remove(name: string): Promise<void> {
-    await ignoring([404, 409], () =>
-      this.#host.engine.raw({ method: "DELETE", path: `/containers/${name}?force=true` }),
-    );
-  }
-
-  async #rename(from: string, to: string): Promise<void> {
-    await this.#host.engine.raw({ method: "POST", path: `/containers/${from}/rename?name=${to}` });
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { syncToDisk } from "../durable-file.ts";
 import { isDamaged } from "../ledger/open-ledger.ts";
 
 /**
@@ -22,9 +23,9 @@ export function copyLedger(from: string, to: string): boolean {
   } finally {
     database.close();
   }
-  toDisk(unfinished);
+  syncToDisk(unfinished);
   renameSync(unfinished, to);
-  toDisk(dirname(to));
+  syncToDisk(dirname(to));
   return true;
 }
 
@@ -33,18 +34,12 @@ export function restoreLedger(copy: string, ledger: string): void {
   // What these hold belongs to the ledger that goes; SQLite would play it into the copy.
   for (const beside of ["-wal", "-shm"]) rmSync(`${ledger}${beside}`, { force: true });
   renameSync(copy, ledger);
-  toDisk(dirname(ledger));
+  syncToDisk(dirname(ledger));
 }
 
 /** Removes a ledger and what SQLite keeps beside it. */
 export function removeLedger(path: string): void {
   if (!existsSync(path)) return;
   for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
-  toDisk(dirname(path));
-}
-
-function toDisk(path: string): void {
-  const file = openSync(path, "r");
-  fsyncSync(file);
-  closeSync(file);
+  syncToDisk(dirname(path));
 }

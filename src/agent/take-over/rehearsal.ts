@@ -1,10 +1,8 @@
 import type { Logger } from "pino";
-import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import type { Edge } from "../edge/edge.ts";
 import { checkEdgeView } from "../edge/edge-view.ts";
 import { edgeView } from "../edge-from-ledger.ts";
-import { EngineRefusal } from "../engine/engine-api.ts";
 import { handshake } from "../handshake.ts";
 import type { Host } from "../host.ts";
 import { openHost } from "../open-host.ts";
@@ -40,13 +38,7 @@ export async function rehearse(parts: {
   }
 }
 
-async function requireEdgeImage({ engine, settings }: Host): Promise<void> {
-  try {
-    await engine.json(z.object({ Id: z.string() }), { path: `/images/${encodeURIComponent(settings.edgeImage)}/json` });
-  } catch (error) {
-    if (!(error instanceof EngineRefusal)) throw error;
-    throw new IkomaError("HOST_NOT_READY", `The image of the edge, ${settings.edgeImage}, is not on this host.`, {
-      cause: error,
-    });
-  }
+async function requireEdgeImage({ images, settings }: Host): Promise<void> {
+  if ((await images.inspect(settings.edgeImage)) !== undefined) return;
+  throw new IkomaError("HOST_NOT_READY", `The image of the edge, ${settings.edgeImage}, is not on this host.`);
 }
