@@ -232,6 +232,12 @@ export const errorTable = {
     meaning: "A long-lived service (database, cache) did not start or did not become healthy.",
     hint: "Read the log lines above; no release was changed.",
   },
+  DATABASE_NOT_FOUND: {
+    exitCode: 4,
+    meaning:
+      "An app has no PostgreSQL database among its accessories, or several and none is named, or it does not run.",
+    hint: "Name one of the app's accessories that is a PostgreSQL server, and see that it runs (`ikoma status --live`).",
+  },
   VOLUME_MISSING: {
     exitCode: 4,
     meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",
