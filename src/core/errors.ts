@@ -217,6 +217,16 @@ export const errorTable = {
     meaning: "What a deploy would do is not what was approved: settings or the host have changed since.",
     hint: "Look at the new plan (`ikoma deploy plan`), and apply it by its digest if it is right.",
   },
+  WINDOW_CLOSED: {
+    exitCode: 4,
+    meaning: "The stack's policy lets nothing be changed at this time.",
+    hint: "Wait for the window that is named. In an emergency: `ikoma deploy apply --outside-window REASON`; a rollback needs no window.",
+  },
+  APPROVAL_MISSING: {
+    exitCode: 4,
+    meaning: "The stack's policy asks for approvals of exactly this plan, and there are not enough.",
+    hint: "Have it approved (`ikoma deploy approve`), then apply it by its digest (`ikoma deploy apply --plan DIGEST`).",
+  },
   RELEASE_WITHDRAWN: {
     exitCode: 4,
     meaning: "The bundle was rolled back from, or switched back from, and is not deployed again unasked.",

@@ -1,3 +1,4 @@
+import { clearanceOfEnvironment } from "../core/policies/change-guard.ts";
 import type { HostAccess } from "./hosts/agent-access.ts";
 import { configOfPluginEnvironment } from "./hosts/provider-config.ts";
 import { addProvider, createEngineServer, listen } from "./server.ts";
@@ -13,6 +14,7 @@ export async function servePlugin(access: HostAccess): Promise<void> {
     access,
     version: providerVersion,
     current: configOfPluginEnvironment(process.env),
+    clearance: clearanceOfEnvironment(process.env),
   });
   const end = (): void => {
     server.forceShutdown();

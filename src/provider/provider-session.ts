@@ -1,6 +1,7 @@
 import type { OperationEvent } from "../agent/protocol.ts";
 import { hostConfig } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
+import { ChangeGuard, type Clearance } from "../core/policies/change-guard.ts";
 import type { HostAccess } from "./hosts/agent-access.ts";
 import { logOperationEvent, openEngineLog, type EngineLog } from "./wire/engine-log.ts";
 import type { HostInstance } from "./hosts/host-instance.ts";
@@ -29,12 +30,16 @@ export interface ProviderOptions extends ProviderListener {
   current?: CurrentConfig;
   /** See {@link ResourceCall.recreateVolumes}. */
   recreateVolumes?: readonly string[];
+  /** What the policy is told of this run. */
+  clearance?: Clearance;
 }
 
 /** What the provider keeps while an engine uses it: hosts, the engine's log, and what is under way. */
 export class ProviderSession {
   readonly version: string;
   readonly hosts: HostInstances;
+  readonly #guard: ChangeGuard;
+  readonly #told = new Set<string>();
   readonly #current: CurrentConfig;
   readonly #listener: ProviderListener;
   readonly #recreateVolumes: readonly string[];
@@ -47,6 +52,7 @@ export class ProviderSession {
     this.version = options.version;
     this.#current = options.current ?? { hosts: {}, offline: false };
     this.hosts = new HostInstances(options.access, this.#current);
+    this.#guard = new ChangeGuard(this.#current.policy, options.clearance ?? {});
     this.#listener = options;
     this.#recreateVolumes = options.recreateVolumes ?? [];
   }
@@ -90,6 +96,31 @@ export class ProviderSession {
       this.#listener.onFailure?.(urn, error);
       throw error;
     }
+  }
+
+  /**
+   * As `serve`, for what changes the host.
+   *
+   * @throws what the policy refuses: WINDOW_CLOSED, APPROVAL_MISSING; nothing was changed then
+   */
+  change<T>(
+    { peer, urn, app }: { peer: string; urn: string; app: string | undefined },
+    work: (call: ResourceCall) => Promise<T>,
+    partial?: PartialResource,
+  ): Promise<T> {
+    const admitted = async (call: ResourceCall): Promise<T> => {
+      this.#guard.admit(app);
+      return work(call);
+    };
+    return this.serve(peer, urn, admitted, partial);
+  }
+
+  /** Tells, in a preview, what the policy would refuse now; once for each app. */
+  async tellPolicy(urn: string, app: string | undefined): Promise<void> {
+    const closed = this.#guard.whyClosed(app);
+    if (closed === undefined || this.#told.has(closed.message)) return;
+    this.#told.add(closed.message);
+    await this.warn(urn, closed.message);
   }
 
   /** What of a provider's configuration has no effect, because this process knows better: how its host is reached now. */

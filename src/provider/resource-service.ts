@@ -81,23 +81,31 @@ async function readResource(session: ProviderSession, request: ReadRequest, call
 
 async function createResource(session: ProviderSession, request: CreateRequest, call: Peer): Promise<CreateResponse> {
   const response = new providerMessages.CreateResponse().setRefreshBeforeUpdate(true);
-  if (request.getPreview()) return response.setProperties(request.getProperties());
   const urn = request.getUrn();
   const inputs = decodeMap(request.getProperties());
+  if (request.getPreview()) {
+    await session.tellPolicy(urn, appOf(inputs));
+    return response.setProperties(request.getProperties());
+  }
   const work = (each: ResourceCall) => resource.create(handlerOf(urn), each, inputs);
-  const { id, outputs } = await session.serve(call.getPeer(), urn, work, { id: idOf(urn, inputs), inputs });
+  const changed = { peer: call.getPeer(), urn, app: appOf(inputs) };
+  const { id, outputs } = await session.change(changed, work, { id: idOf(urn, inputs), inputs });
   return response.setId(id).setProperties(encodeMap(outputs));
 }
 
 async function updateResource(session: ProviderSession, request: UpdateRequest, call: Peer): Promise<UpdateResponse> {
   const response = new providerMessages.UpdateResponse().setRefreshBeforeUpdate(true);
-  if (request.getPreview()) return response.setProperties(request.getNews());
   const urn = request.getUrn();
   const inputs = decodeMap(request.getNews());
+  if (request.getPreview()) {
+    await session.tellPolicy(urn, appOf(inputs));
+    return response.setProperties(request.getNews());
+  }
   const outputs = decodeMap(request.getOlds());
   const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
   const work = (each: ResourceCall) => resource.update(handlerOf(urn), each, stored, inputs);
-  const updated = await session.serve(call.getPeer(), urn, work, { id: stored.id, inputs });
+  const changed = { peer: call.getPeer(), urn, app: appOf(inputs) };
+  const updated = await session.change(changed, work, { id: stored.id, inputs });
   return response.setProperties(encodeMap(updated));
 }
 
@@ -111,7 +119,8 @@ async function deleteResource(session: ProviderSession, request: DeleteRequest, 
     await session.warn(urn, `stays on the host: it is ${owner} now`);
     return new Empty();
   }
-  await session.serve(call.getPeer(), urn, (each) => resource.remove(handlerOf(urn), each, stored));
+  const changed = { peer: call.getPeer(), urn, app: appOf(outputs) };
+  await session.change(changed, (each) => resource.remove(handlerOf(urn), each, stored));
   return new Empty();
 }
 

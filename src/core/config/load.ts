@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
+import { policyConfig } from "../policies/policy-config.ts";
 import { explainIssues, nearestName } from "./explain-issues.ts";
 import {
   appsConfig,
@@ -65,6 +66,7 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
     if (twice !== undefined)
       refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
   }
+  checkPolicy(raw, Object.keys(apps));
   return { hosts, apps, secrets, offline: setting(raw, "offline", stackSettings.shape.offline) ?? false };
 }
 
@@ -75,6 +77,7 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
  */
 export function loadHostsConfig(raw: RawConfig): HostsConfig {
   refuseUnknownKeys(raw);
+  checkPolicy(raw, []);
   const hosts = setting(raw, "hosts", hostsConfig) ?? {};
   const given = setting(raw, "setup", setupConfig) ?? {};
   for (const name of Object.keys(given)) {
@@ -91,6 +94,18 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
     if (steps.length > 0) prepare[name] = steps;
   }
   return { hosts, setup, prepare, offline };
+}
+
+/** It is kept by the provider, which has it from the engine; here it only has to be one. */
+function checkPolicy(raw: RawConfig, apps: readonly string[]): void {
+  const policy = setting(raw, "policy", policyConfig);
+  for (const [index, { apps: named = [] }] of (policy?.windows ?? []).entries()) {
+    const unknown = named.find((app) => !apps.includes(app));
+    if (unknown === undefined) continue;
+    refuse([
+      `ikoma:policy.windows.${index}.apps: there is no app "${unknown}" in ikoma:apps${suggestion(unknown, apps)}`,
+    ]);
+  }
 }
 
 function setting<Schema extends z.ZodType>(raw: RawConfig, key: Key, schema: Schema): z.infer<Schema> | undefined {

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { policyConfig } from "../policies/policy-config.ts";
 import { appName, bakePolicy, healthProbe, smokeCheck } from "../release/release-spec.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
@@ -178,6 +179,7 @@ export const stackSettings = z.strictObject({
   apps: appsConfig.optional(),
   secrets: secretsConfig.optional(),
   setup: setupConfig.optional(),
+  policy: policyConfig.optional(),
   offline: z
     .boolean()
     .default(false)

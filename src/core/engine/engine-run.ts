@@ -4,6 +4,7 @@ import type { CurrentConfig } from "../../provider/hosts/provider-config.ts";
 import type { ReadReport } from "../../provider/read-report.ts";
 import { providerVersion } from "../../provider/version.ts";
 import { isOffline, offlineRefusal } from "../config/offline.ts";
+import type { Clearance } from "../policies/change-guard.ts";
 import { IkomaError } from "../errors.ts";
 import { commandFailure } from "./command-failure.ts";
 import { isStep } from "./command-step.ts";
@@ -44,6 +45,8 @@ export interface EngineRun {
   onProviderEvent?: (urn: string, event: OperationEvent) => void;
   /** Volumes that may be made anew, empty, where they are gone. */
   recreateVolumes?: readonly string[];
+  /** What the policy is told of this run. */
+  clearance?: Clearance;
   /** What each read found. With it a host that cannot be read does not fail the run. */
   onRead?: (report: ReadReport) => void;
 }
@@ -78,6 +81,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
     version: providerVersion,
     onEvent: (urn, event) => run.onProviderEvent?.(urn, event),
     ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
+    ...(run.clearance !== undefined && { clearance: run.clearance }),
     ...(run.onRead !== undefined && { onRead: run.onRead }),
     onFailure: (_urn, error) => {
       fail(error);
@@ -112,8 +116,9 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
 }
 
 async function currentConfig(run: EngineRun): Promise<CurrentConfig> {
-  const { hosts, offline } = await readHostReach(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
-  return { hosts, offline: offline || isOffline({ ...process.env, ...run.env }), forgetHost: run.forgetHost };
+  const reach = await readHostReach(run.configFile ?? stackConfigFile(run.workDir, run.stackName));
+  const offline = reach.offline || isOffline({ ...process.env, ...run.env });
+  return { ...reach, offline, forgetHost: run.forgetHost };
 }
 
 /** Real hosts; SSH is loaded when the first is needed. */

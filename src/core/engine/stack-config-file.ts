@@ -6,6 +6,7 @@ import { parseDocument } from "yaml";
 import * as z from "zod";
 import { hostsConfig, type HostConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
+import { keptPolicy, type Policy } from "../policies/policy-config.ts";
 import { processExists } from "./process-exists.ts";
 
 /** Where the configuration of a stack is, beside Pulumi.yaml. */
@@ -18,21 +19,26 @@ export function stackConfigFile(workDir: string, stackName: string): string {
 const stackFile = z.looseObject({
   config: z.looseObject({ "ikoma:hosts": hostsConfig.default({}), "ikoma:offline": z.boolean().default(false) }),
 });
+const policyFile = z.looseObject({ config: z.looseObject({ "ikoma:policy": z.unknown() }) });
 
 /** What the stack's file says of the ways to its hosts. */
 export interface HostReach {
   hosts: Readonly<Record<string, HostConfig>>;
   /** Nobody dials them. */
   offline: boolean;
+  /** What changes have to keep to. */
+  policy: Policy | undefined;
 }
 
 /** How hosts are reached now. Nothing is known where the file is missing or not valid: the program says what is wrong. */
 export async function readHostReach(configFile: string): Promise<HostReach> {
   const text = await readFile(configFile, "utf8").catch(() => "");
-  const file = stackFile.safeParse(parseDocument(text).toJS());
+  const content: unknown = parseDocument(text).toJS();
+  const file = stackFile.safeParse(content);
+  const policy = keptPolicy(policyFile.safeParse(content).data?.config["ikoma:policy"]);
   return file.success
-    ? { hosts: file.data.config["ikoma:hosts"], offline: file.data.config["ikoma:offline"] }
-    : { hosts: {}, offline: false };
+    ? { hosts: file.data.config["ikoma:hosts"], offline: file.data.config["ikoma:offline"], policy }
+    : { hosts: {}, offline: false, policy };
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { isOffline } from "../../core/config/offline.ts";
 import { hostConfig, hostsConfig, type HostConfig } from "../../core/config/schema.ts";
+import { keptPolicy, type Policy } from "../../core/policies/policy-config.ts";
 
 const flag = z.union([z.boolean(), z.stringbool()]);
 
@@ -22,6 +23,8 @@ export interface CurrentConfig {
   offline: boolean;
   /** A refresh is to find all of this host gone, and everything else as it was; nobody is dialled. */
   forgetHost?: string | undefined;
+  /** What changes have to keep to. */
+  policy?: Policy | undefined;
 }
 
 const pluginConfig = z.object({
@@ -30,6 +33,10 @@ const pluginConfig = z.object({
     .transform((text) => hostsConfig.parse(JSON.parse(text)))
     .default({}),
   offline: z.stringbool().default(false),
+  policy: z
+    .string()
+    .transform((text) => keptPolicy(JSON.parse(text)))
+    .optional(),
 });
 
 /**
@@ -37,6 +44,6 @@ const pluginConfig = z.object({
  * the *state* has it before it runs the program; where a host has moved since, only this knows its new address.
  */
 export function configOfPluginEnvironment(environment: NodeJS.ProcessEnv): CurrentConfig {
-  const { hosts, offline } = pluginConfig.parse(JSON.parse(environment["PULUMI_CONFIG"] ?? "{}"));
-  return { hosts, offline: offline || isOffline(environment) };
+  const { hosts, offline, policy } = pluginConfig.parse(JSON.parse(environment["PULUMI_CONFIG"] ?? "{}"));
+  return { hosts, offline: offline || isOffline(environment), policy };
 }
