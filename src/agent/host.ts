@@ -7,6 +7,7 @@ import type { Images } from "./engine/images.ts";
 import type { MountedFiles } from "./engine/mounted-files.ts";
 import type { Networks } from "./engine/networks.ts";
 import type { Volumes } from "./engine/volumes.ts";
+import type { Approvals } from "./approvals.ts";
 import type { Edge } from "./edge/edge.ts";
 import type { AppRecords } from "./ledger/app-records.ts";
 import type { Deployments } from "./ledger/deployments.ts";
@@ -40,6 +41,7 @@ export interface Host {
   imageUse: ImageUse;
   knownVolumes: KnownVolumes;
   records: AppRecords;
+  approvals: Approvals;
   /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
   underway: Set<string>;
   /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */

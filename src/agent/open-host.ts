@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Edge } from "./edge/edge.ts";
+import { Approvals } from "./approvals.ts";
 import { Compose } from "./engine/compose.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
@@ -70,6 +71,7 @@ export function openHost({
     subnets: new Subnets(database, settings.networkPool),
     imageUse: new ImageUse(database),
     knownVolumes: new KnownVolumes(database),
+    approvals: new Approvals(paths.approvals),
     records: new AppRecords(paths.releases, database, vault, log),
     repairs,
     underway: new Set(),

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { signedApproval } from "../core/policies/approval.ts";
 import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/release/release-spec.ts";
 
 /**
@@ -9,7 +10,7 @@ import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } f
  */
 
 /** Raised when an older side could misread a newer one. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 
 /** Where the agent listens, on the host. */
 export const agentSocketPath = "/var/lib/ikoma/run/agent.sock";
@@ -274,6 +275,12 @@ export const methods = {
   "app.secrets": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ secrets: z.array(z.strictObject({ name: z.string(), isCurrent: z.boolean() })) }),
+  },
+  /** Keeps a signed approval of a plan for whoever applies it; the host itself believes none. */
+  "approvals.add": { params: z.strictObject({ app: appName, approval: signedApproval }), result: none },
+  "approvals.list": {
+    params: z.strictObject({ app: appName }),
+    result: z.strictObject({ approvals: z.array(signedApproval) }),
   },
   /** What a removed app has left on the host; `standing` names what is not removed yet. */
   "app.leftovers": {

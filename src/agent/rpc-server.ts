@@ -85,6 +85,11 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       return { deployment: publicView(deployment), source: input.source };
     },
     "app.secrets": ({ app, number }) => ({ secrets: readSecrets(host, app, number) }),
+    "approvals.add": async ({ app, approval }) => {
+      await host.approvals.add(app, approval);
+      return {};
+    },
+    "approvals.list": async ({ app }) => ({ approvals: await host.approvals.list(app) }),
     "app.leftovers": ({ app }) => readLeftovers(host, app),
     "images.needed": () => ({
       images: [...new Set(host.parts.apps().flatMap((app) => [...imagesNeeded(host, app)]))].sort(),

@@ -24,6 +24,8 @@ export function agentPaths(root: string) {
     key: join(root, "agent/host.key"),
     /** What the ledger can be rebuilt from: a record an app. Not beside the ledger, so that one loss is not both. */
     releases: join(root, "releases"),
+    /** Signed approvals of plans, a folder an app. */
+    approvals: join(root, "approvals"),
     /** A file of a phase's name in here holds every operation that enters the phase, until it is gone; `sweep` the sweep. */
     hold: join(root, "agent/hold"),
     socket: join(root, "run/agent.sock"),

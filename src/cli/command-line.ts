@@ -42,6 +42,7 @@ const groups: readonly Group[] = [
     describe: "Plan a deploy, apply it, take it back, see what was deployed",
     commands: [
       () => import("./commands/deploy/plan.ts"),
+      () => import("./commands/deploy/approve.ts"),
       () => import("./commands/deploy/apply.ts"),
       () => import("./commands/deploy/rollback.ts"),
       () => import("./commands/deploy/status.ts"),

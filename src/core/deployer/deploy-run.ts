@@ -3,6 +3,7 @@ import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { PlanBuilder } from "../engine/plan.ts";
 import { describePlan, InputsCollector, type DeployPlan, type DeployPlanEntry } from "./deploy-plan.ts";
+import type { Clearance } from "../policies/change-guard.ts";
 import type { DeployProject } from "../project/deploy-project.ts";
 import type { AppEdit } from "../project/deploy-stack-file.ts";
 
@@ -27,6 +28,8 @@ export interface DeployRun {
   readonly onlyApp?: string;
   /** Volumes that may be made anew, empty, where they are gone from the host. */
   readonly recreateVolumes?: readonly string[];
+  /** What the policy is told of this run. */
+  readonly clearance?: Clearance;
   /** For the stack's history. */
   readonly message?: string;
   /** How long to wait for another run, in ms; 0 does not wait. */
@@ -59,7 +62,7 @@ export async function runDeploy(run: DeployRun): Promise<DeployRunResult> {
 
 async function runEngine(run: DeployRun, configFile: string | undefined): Promise<DeployRunResult> {
   const { runStack } = await import("../engine/run-stack.ts");
-  const { project, listener, message, onlyApp, recreateVolumes } = run;
+  const { project, listener, message, onlyApp, recreateVolumes, clearance } = run;
   const inputs = new InputsCollector();
   const builder = new PlanBuilder();
   const told = new Set<string>();
@@ -89,6 +92,7 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
     },
     ...(onlyApp !== undefined && { env: targeted(onlyApp) }),
     ...(recreateVolumes !== undefined && { recreateVolumes }),
+    ...(clearance !== undefined && { clearance }),
     ...(configFile !== undefined && { configFile }),
     ...(message !== undefined && { message }),
   });

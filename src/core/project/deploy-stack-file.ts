@@ -5,11 +5,14 @@ import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
 import { appsConfig, hostsConfig, type AppConfig, type HostConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
+import { policyConfig, type Policy } from "../policies/policy-config.ts";
 
 /** What a stack's file says of its hosts and apps. Secrets are not in it: they stay encrypted in the file. */
 export interface StackSettings {
   readonly hosts: Readonly<Record<string, HostConfig>>;
   readonly apps: Readonly<Record<string, AppConfig>>;
+  /** What changes have to keep to; undefined where the file says nothing of it. */
+  readonly policy?: Policy | undefined;
 }
 
 /** A change of one app's settings: values to set (as they should be afterwards, whole) and settings to take out. */
@@ -21,6 +24,7 @@ export interface AppEdit {
 
 const appsKey = "ikoma:apps";
 const hostsKey = "ikoma:hosts";
+const policyKey = "ikoma:policy";
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() }).nullish();
 
 /**
@@ -34,6 +38,7 @@ export async function readStackSettings(path: string): Promise<StackSettings> {
   return {
     hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
     apps: checked(appsConfig, config[appsKey] ?? {}, appsKey, path),
+    policy: checked(policyConfig.optional(), config[policyKey], policyKey, path),
   };
 }
 

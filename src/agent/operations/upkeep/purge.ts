@@ -29,6 +29,7 @@ export async function purgeApp(
   }
   const images = host.imageUse.of(app);
   for (const reference of images) if (host.imageUse.drop(app, reference)) await host.images.remove(reference);
+  await host.approvals.forget(app);
   const deployments = host.parts.atOnce(() => {
     host.journal.forget(app);
     return host.deployments.forget(app);

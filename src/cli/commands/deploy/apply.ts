@@ -5,6 +5,7 @@ import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { withAppOption, withBundleOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
 import type { DeploySession } from "./deploy-session.ts";
+import type { Leave } from "./plan-leave.ts";
 
 interface ApplyArguments extends EngineArguments {
   readonly app: string | undefined;
@@ -13,6 +14,7 @@ interface ApplyArguments extends EngineArguments {
   readonly redeploy: boolean;
   readonly message: string | undefined;
   readonly "recreate-volume": string[] | undefined;
+  readonly "outside-window": string | undefined;
 }
 
 /** `ikoma deploy apply`: brings an environment to what is configured, and pins the bundle when that went well. */
@@ -36,6 +38,12 @@ const command: CommandModule<GlobalArguments, ApplyArguments> = {
         requiresArg: true,
         describe: "Begin with an empty volume where this one is gone, and its data with it (can be repeated)",
       })
+      .option("outside-window", {
+        ...oneText,
+        default: process.env.IKOMA_OUTSIDE_WINDOW,
+        defaultDescription: "$IKOMA_OUTSIDE_WINDOW",
+        describe: "Deploy outside the deploy windows, for this reason; it goes into the history",
+      })
       .option("message", { ...oneText, alias: "m", describe: "Why, for the history" })
       .example("$0 deploy apply -s prod --bundle ./shop.bundle.json", "Show the plan, ask, deploy")
       .example("$0 deploy apply -s prod --bundle registry.example/shop-bundle@sha256:… --yes", "In CI")
@@ -52,14 +60,12 @@ async function applyDeploy(argv: ApplyArguments): Promise<void> {
   const { bundleEdit, inDeploySession } = await import("./deploy-session.ts");
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
-    const { previewAndAsk, requireApprovedPlan } = await import("./preview-and-ask.ts");
-    if (argv.plan !== undefined) await requireApprovedPlan(session, { edit, onlyApp: argv.app }, argv, argv.plan);
-    if (!argv.yes) {
-      const question = `Deploy to ${session.project.stackName}?`;
-      if (!(await previewAndAsk(session, { edit, onlyApp: argv.app }, argv, question))) return;
-      startedMs = performance.now(); // Somebody's time to think is not the deploy's.
-    }
-    const result = await update(session, edit, argv);
+    const { leaveToApply } = await import("./plan-leave.ts");
+    const question = `Deploy to ${session.project.stackName}?`;
+    const leave = await leaveToApply(session, { edit, onlyApp: argv.app }, argv, { question, plan: argv.plan });
+    if (leave === undefined) return;
+    if (!argv.yes) startedMs = performance.now(); // Somebody's time to think is not the deploy's.
+    const result = await update(session, edit, argv, leave);
     await finish(session, edit, result, argv, performance.now() - startedMs);
   });
 }
@@ -68,10 +74,17 @@ async function update(
   session: DeploySession,
   edit: AppEdit | undefined,
   argv: ApplyArguments,
+  { clearance, approvedBy }: Leave,
 ): Promise<DeployRunResult> {
   const { runShown } = await import("./deploy-session.ts");
   const { message } = argv;
-  const notes = { redeploy: argv.redeploy, ...(message !== undefined && { note: message }) };
+  const outsideWindow = argv["outside-window"];
+  const note = [
+    message,
+    outsideWindow === undefined ? undefined : `outside the deploy windows: ${outsideWindow}`,
+    approvedBy.length === 0 ? undefined : `approved by ${approvedBy.join(", ")}`,
+  ].filter((each) => each !== undefined);
+  const notes = { redeploy: argv.redeploy, ...(note.length > 0 && { note: note.join("; ") }) };
   const run = {
     operation: "up",
     edit,
@@ -79,6 +92,7 @@ async function update(
     notes,
     showPlan: argv.yes,
     recreateVolumes: argv["recreate-volume"] ?? [],
+    clearance: { ...clearance, outsideWindow },
     message: message ?? "ikoma deploy apply",
   } as const;
   return runShown(session, run, argv);

@@ -8,6 +8,7 @@ import {
   type AppEdit,
   type StackSettings,
 } from "../../../core/project/deploy-stack-file.ts";
+import type { Clearance } from "../../../core/policies/change-guard.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
 import { loadSdkLean } from "../../lean-sdk.ts";
@@ -35,6 +36,8 @@ export interface ShownRun {
   readonly notes?: ProgramNotes;
   /** Volumes that may be made anew, empty. */
   readonly recreateVolumes?: readonly string[];
+  /** What the policy is told of it. */
+  readonly clearance?: Clearance;
   readonly message?: string;
   /** Tell each change when it begins: where no preview was shown before. */
   readonly showPlan?: boolean;
@@ -85,6 +88,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
       waitForLockMs: session.waitForLockMs,
       signal: session.signal,
       ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
+      ...(run.clearance !== undefined && { clearance: run.clearance }),
       ...(run.message !== undefined && { message: run.message }),
       ...(run.onlyApp !== undefined && hasOthers(session, run.onlyApp) && { onlyApp: run.onlyApp }),
       listener: {

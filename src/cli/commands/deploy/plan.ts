@@ -30,6 +30,7 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
     { renderPlan },
     { printResult },
     { colorsFor },
+    { readPolicyState, renderPolicyState },
   ] = await Promise.all([
     import("./deploy-session.ts"),
     import("../../../core/deployer/deploy-plan.ts"),
@@ -38,6 +39,7 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
     import("../../output/plan-view.ts"),
     import("../../output/envelope.ts"),
     import("../../output/colors.ts"),
+    import("./policy-state.ts"),
   ]);
   await inDeploySession(argv, async (session) => {
     const edit = await bundleEdit(session, argv, startedIn);
@@ -45,9 +47,13 @@ async function planDeploy(argv: PlanArguments): Promise<void> {
     session.progress.close();
     const digest = planDigest(plan);
     const changes = changesAnything(plan);
-    const data = { ...plan, bundle: edit?.set.bundle, digest, changes, notes: planNotes(plan) };
+    const policy = await readPolicyState(session, plan, edit);
+    const data = { ...plan, bundle: edit?.set.bundle, digest, changes, notes: planNotes(plan), policy };
     const colors = colorsFor(process.stdout, argv);
-    const human = () => `${renderPlan(plan, colors)}${colors.dim(`Plan ${digest}`)}\n`;
+    const human = () =>
+      [renderPlan(plan, colors).trimEnd(), ...renderPolicyState(policy, colors), colors.dim(`Plan ${digest}`)].join(
+        "\n",
+      );
     printResult({ kind: "DeployPlan", data, human }, argv);
   });
 }

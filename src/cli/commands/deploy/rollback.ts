@@ -50,12 +50,12 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     const rollback = await findTarget(session, argv);
     const stack = session.project.stackName;
     tellScope(session, rollback);
-    const { previewAndAsk } = await import("./preview-and-ask.ts");
+    const { leaveToApply } = await import("./plan-leave.ts");
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
-    if (!argv.yes) {
-      if (!(await previewAndAsk(session, { edit: rollback.edit, onlyApp: rollback.app }, argv, question))) return;
-      startedMs = performance.now();
-    }
+    const needsNoApprovals = session.settings.policy?.approvals?.rollbacks !== true;
+    const run = { edit: rollback.edit, onlyApp: rollback.app };
+    if ((await leaveToApply(session, run, argv, { question, needsNoApprovals })) === undefined) return;
+    if (!argv.yes) startedMs = performance.now();
     await goBack(session, rollback, argv, startedMs);
   });
 }
@@ -143,9 +143,11 @@ async function goBack(
   const note = rollbackNote(target, secrets !== undefined);
   const notes = { note, rollbackTo: target.number };
   const message = `rollback to ${nameOf(target)}`;
+  // Going back is what windows are there to make rare, not to forbid.
+  const clearance = { outsideWindow: message, isApproved: true };
   const result = await runShown(
     session,
-    { operation: "up", edit, onlyApp: app, notes, message, showPlan: argv.yes },
+    { operation: "up", edit, onlyApp: app, notes, message, clearance, showPlan: argv.yes },
     argv,
   );
   const pin = await keepEdit(session.project, edit);
