@@ -1,5 +1,5 @@
 import { changesAnything, type DeployPlan } from "../../../core/deployer/deploy-plan.ts";
-import { requirePlan } from "../../../core/deployer/plan-digest.ts";
+import { planDigest, requirePlan } from "../../../core/deployer/plan-digest.ts";
 import type { Clearance } from "../../../core/policies/change-guard.ts";
 import { confirm } from "../../confirm.ts";
 import type { GlobalArguments } from "../../global-options.ts";
@@ -41,17 +41,25 @@ export async function leaveToApply(
     return { clearance: { isApproved: true }, approvedBy: [] };
   const { plan } = await runShown(session, { operation: "preview", ...run }, argv);
   if (!argv.yes) showPlan(session, plan, argv);
+  if (conditions.plan !== undefined) requireShown(session, plan, conditions.plan, argv);
+  const needed = approvals !== undefined && changesAnything(plan);
+  const approvedBy = needed ? await approversOf(session, plan, run.edit) : [];
+  if (!argv.yes) {
+    if (!changesAnything(plan) && run.edit === undefined) return undefined;
+    await confirm(conditions.question, session.signal);
+    // Somebody took their time over it: what they said yes to is still what would be done, or is refused.
+    const now = await runShown(session, { operation: "preview", ...run }, argv);
+    requireShown(session, now.plan, planDigest(plan), argv);
+  }
+  return { clearance: { isApproved: true }, approvedBy };
+}
+
+/** @throws PLAN_CHANGED, after the plan as it is now was shown */
+function requireShown(session: DeploySession, plan: DeployPlan, digest: string, argv: GlobalArguments): void {
   try {
-    if (conditions.plan !== undefined) requirePlan(plan, conditions.plan);
-    const needed = approvals !== undefined && changesAnything(plan);
-    const approvedBy = needed ? await approversOf(session, plan, run.edit) : [];
-    if (!argv.yes) {
-      if (!changesAnything(plan) && run.edit === undefined) return undefined;
-      await confirm(conditions.question, session.signal);
-    }
-    return { clearance: { isApproved: true }, approvedBy };
+    requirePlan(plan, digest);
   } catch (error) {
-    if (argv.yes) showPlan(session, plan, argv);
+    showPlan(session, plan, argv);
     throw error;
   }
 }
