@@ -45,6 +45,7 @@ const groups: readonly Group[] = [
       () => import("./commands/deploy/approve.ts"),
       () => import("./commands/deploy/apply.ts"),
       () => import("./commands/deploy/rollback.ts"),
+      () => import("./commands/deploy/repair.ts"),
       () => import("./commands/deploy/status.ts"),
       () => import("./commands/deploy/history.ts"),
     ],

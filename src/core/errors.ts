@@ -35,7 +35,7 @@ export const errorTable = {
   STACK_LOCKED: {
     exitCode: 1,
     meaning: "Another run changes the same stack.",
-    hint: "Another run holds the stack. Wait for it, or use --wait-for-lock.",
+    hint: "Wait for it, or use --wait-for-lock. Of a machine that is gone for certain: `ikoma deploy repair --force`.",
   },
   ENGINE_MISSING: {
     exitCode: 1,

@@ -7,7 +7,8 @@ import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { IkomaError } from "../../src/core/errors.ts";
-import { FakeAgent } from "../doubles/agent.ts";
+import { repairStack } from "../../src/core/deployer/stack-repair.ts";
+import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
 import { hostAddress, releaseProgram } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
@@ -137,15 +138,89 @@ test.each(["DEPLOY_IN_PROGRESS", "STALE_GENERATION"] as const)(
   },
 );
 
-test("a lock of another machine is never removed", async () => {
-  const stack = await newStack(new FakeAgent());
-  await stack.up(releaseProgram("v1"));
+/** A run on another machine that holds the stack; gives its lock file. */
+async function lockFromElsewhere(stack: TestStack): Promise<string> {
   const lock = join(stack.stateDir, ".pulumi", "locks", "organization", "engine-test", "dev", "other.json");
   await mkdir(dirname(lock), { recursive: true });
   await writeFile(
     lock,
     JSON.stringify({ pid: 999_999, username: "ci", hostname: "runner-7", timestamp: "2026-01-01T00:00:00Z" }),
   );
+  return lock;
+}
+
+interface Repaired {
+  readonly asked: string[];
+  readonly told: string[];
+}
+
+/** `ikoma deploy repair --force`, answered with yes, or with `refusal`. */
+async function repairByForce(stack: TestStack, refusal?: Error): Promise<Repaired> {
+  const [asked, told]: [string[], string[]] = [[], []];
+  await repairStack({
+    project: { folder: stack.workDir, stackName: "dev" },
+    program: () => Promise.resolve(releaseProgram("v1")),
+    access: fakeHosts(stack.agents),
+    env: stack.env,
+    waitForLockMs: 0,
+    signal: new AbortController().signal,
+    breakLocks: (owners) => {
+      asked.push(...owners);
+      return refusal === undefined ? Promise.resolve() : Promise.reject(refusal);
+    },
+    onRepair: (message) => void told.push(message),
+  });
+  return { asked, told };
+}
+
+test("a lock of another machine is broken by force, once somebody has said that it is dead", async () => {
+  const stack = await newStack(new FakeAgent());
+  await stack.up(releaseProgram("v1"));
+  const lock = await lockFromElsewhere(stack);
+  await expect(repairByForce(stack, new Error("no"))).rejects.toThrow("no");
+  expect(await stack.lockFiles()).toEqual([lock]);
+
+  const { asked, told } = await repairByForce(stack);
+  expect(asked).toEqual([expect.stringContaining("ci@runner-7 (pid 999999")]);
+  expect(told).toEqual([expect.stringContaining("Removed the lock of ci@runner-7")]);
+  expect(await stack.lockFiles()).toEqual([]);
+  await expect(stack.up(releaseProgram("v2"))).resolves.toMatchObject({ changes: { update: 1 } });
+});
+
+test("no force breaks the lock of a run that lives on this machine", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack(agent);
+  await stack.up(releaseProgram("v1"));
+  const release = agent.hold("release.apply");
+  const holding = stack.up(releaseProgram("v2"));
+  await expect(waitFor(() => agent.started.length === 2)).resolves.toBe(true);
+  await expect(repairByForce(stack)).rejects.toMatchObject({
+    code: "STACK_LOCKED",
+    message: expect.stringContaining("lives, on this machine") as unknown,
+  });
+  release();
+  await expect(holding).resolves.toMatchObject({ changes: { update: 1 } });
+});
+
+test("a repair after a kill forgets what was begun, and is told", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack(agent);
+  const cli = await startHeldRun(stack, "--version", "v1");
+  const engine = await enginePid(stack);
+  cli.kill("SIGKILL");
+  process.kill(engine, "SIGKILL");
+  await Promise.all([once(cli, "exit"), gone(engine)]);
+  expect(await stack.stateText()).toContain('"pending_operations"');
+  const { asked, told } = await repairByForce(stack);
+  expect(asked).toEqual([]);
+  expect(told).toEqual([expect.stringContaining(`(pid ${engine}`)]);
+  expect(await stack.stateText()).not.toContain('"pending_operations"');
+});
+
+test("a lock of another machine is never removed unasked", async () => {
+  const stack = await newStack(new FakeAgent());
+  await stack.up(releaseProgram("v1"));
+  const lock = await lockFromElsewhere(stack);
   await expect(stack.up(releaseProgram("v2"))).rejects.toMatchObject({
     code: "STACK_LOCKED",
     message: expect.stringContaining("ci@runner-7") as unknown,

@@ -3,6 +3,7 @@ import { IkomaError } from "../errors.ts";
 import { runEngineOnce, type EngineRun, type StackResult } from "./engine-run.ts";
 import { runEngine } from "./engine-process.ts";
 import { engineFailure } from "./engine-errors.ts";
+import type { StackPlace } from "./stack-state.ts";
 import { isAbandoned, lockOwner, parseLocks, removeLock, type StackLock } from "./stack-lock.ts";
 
 /** A run of the engine, and how much patience it has. */
@@ -99,15 +100,18 @@ async function settleLocks(run: StackRun, error: IkomaError, patience: Patience)
 }
 
 async function removeAbandoned(run: StackRun, locks: readonly StackLock[]): Promise<void> {
-  for (const lock of locks) {
-    const removed = await removeLock(lock);
-    if (!removed) await cancelAll(run);
+  await removeLocks(run, locks);
+  for (const lock of locks)
     run.onRepair?.(`Removed the lock that ${lockOwner(lock)} left: that process no longer lives.`);
-  }
 }
 
-/** For stores where a single lock cannot be reached; every lock of the stack was found to be abandoned. */
-async function cancelAll({ workDir, stackName, env }: StackRun): Promise<void> {
+/** Removes these locks: all that the stack has. */
+export async function removeLocks(place: StackPlace, locks: readonly StackLock[]): Promise<void> {
+  for (const lock of locks) if (!(await removeLock(lock))) await cancelAll(place);
+}
+
+/** For stores where a single lock cannot be reached; every lock of the stack is to go. */
+async function cancelAll({ workDir, stackName, env }: StackPlace): Promise<void> {
   const exit = await runEngine({
     args: ["cancel", "--yes", "--stack", stackName],
     workDir,

@@ -1,17 +1,19 @@
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { fileURLToPath } from "node:url";
+import * as z from "zod";
 import { processExists } from "./process-exists.ts";
 
 /** A lock of Pulumi's DIY backend: a file without a lease, left behind by whoever was killed. */
-export interface StackLock {
+export const stackLock = z.object({
   /** Where the backend keeps it. */
-  url: string;
-  user: string;
-  hostname: string;
-  pid: number;
-  createdAt: string;
-}
+  url: z.string(),
+  user: z.string(),
+  hostname: z.string(),
+  pid: z.number(),
+  createdAt: z.string(),
+});
+export type StackLock = z.infer<typeof stackLock>;
 
 const lockLine = /^\s*(\S+): created by (.*)@(\S*) \(pid (\d+)\) at (\S+)$/;
 
