@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { afterEach, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { IkomaError } from "../../src/core/errors.ts";
-import { repairStack } from "../../src/core/deployer/stack-repair.ts";
+import { repairStack } from "../../src/core/engine/stack-repair.ts";
 import { FakeAgent, fakeHosts } from "../doubles/agent.ts";
 import { hostAddress, releaseProgram } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
@@ -158,10 +158,9 @@ interface Repaired {
 async function repairByForce(stack: TestStack, refusal?: Error): Promise<Repaired> {
   const [asked, told]: [string[], string[]] = [[], []];
   await repairStack({
-    project: { folder: stack.workDir, stackName: "dev" },
+    place: { workDir: stack.workDir, stackName: "dev", env: stack.env },
     program: () => Promise.resolve(releaseProgram("v1")),
     access: fakeHosts(stack.agents),
-    env: stack.env,
     waitForLockMs: 0,
     signal: new AbortController().signal,
     breakLocks: (owners) => {

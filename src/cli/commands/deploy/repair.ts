@@ -31,7 +31,7 @@ async function repair(argv: RepairArguments): Promise<void> {
     await Promise.all([
       import("./deploy-session.ts"),
       import("./environment-program.ts"),
-      import("../../../core/deployer/stack-repair.ts"),
+      import("../../../core/engine/stack-repair.ts"),
       import("../../confirm.ts"),
       import("../../output/envelope.ts"),
     ]);
@@ -46,7 +46,7 @@ async function repair(argv: RepairArguments): Promise<void> {
       );
     };
     await repairStack({
-      project,
+      place: { workDir: project.folder, stackName: project.stackName },
       program: environmentProgram({}),
       waitForLockMs,
       signal,

@@ -1,15 +1,15 @@
 import { hostname } from "node:os";
 import * as z from "zod";
-import { removeLocks, runStack } from "../engine/run-stack.ts";
-import type { ProgramLoader } from "../engine/language-server.ts";
-import { lockOwner, stackLock, type StackLock } from "../engine/stack-lock.ts";
 import { IkomaError } from "../errors.ts";
+import type { ProgramLoader } from "./language-server.ts";
+import { removeLocks, runStack } from "./run-stack.ts";
+import { lockOwner, stackLock, type StackLock } from "./stack-lock.ts";
+import type { StackPlace } from "./stack-state.ts";
 import type { HostAccess } from "../../provider/hosts/agent-access.ts";
-import type { DeployProject } from "../project/deploy-project.ts";
 
 /** One repair of what a killed run has left in a stack. */
 export interface StackRepair {
-  readonly project: Pick<DeployProject, "folder" | "stackName">;
+  readonly place: StackPlace;
   /** Never run; the engine wants to know it all the same. */
   readonly program: ProgramLoader;
   readonly waitForLockMs: number;
@@ -22,8 +22,6 @@ export interface StackRepair {
   readonly onRepair: (message: string) => void;
   /** The ways to hosts; by default SSH. */
   readonly access?: HostAccess;
-  /** Added to this process's environment for the engine. */
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 const lockedDetails = z.object({ locks: z.array(stackLock) });
@@ -43,7 +41,7 @@ export async function repairStack(repair: StackRepair): Promise<void> {
     refuseLiving(locks, error);
     const owners = locks.map(lockOwner);
     await repair.breakLocks(owners);
-    await removeLocks(stackPlace(repair), locks);
+    await removeLocks(repair.place, locks);
     for (const owner of owners) repair.onRepair(`Removed the lock of ${owner}.`);
     await clear(repair);
   }
@@ -66,7 +64,7 @@ function refuseLiving(locks: readonly StackLock[], cause: unknown): void {
 
 async function clear(repair: StackRepair): Promise<void> {
   await runStack({
-    ...stackPlace(repair),
+    ...repair.place,
     operation: "refresh",
     program: repair.program,
     clearPendingCreates: true,
@@ -78,8 +76,4 @@ async function clear(repair: StackRepair): Promise<void> {
     onRead: () => undefined,
     ...(repair.access !== undefined && { access: repair.access }),
   });
-}
-
-function stackPlace({ project, env }: StackRepair) {
-  return { workDir: project.folder, stackName: project.stackName, ...(env !== undefined && { env }) };
 }
