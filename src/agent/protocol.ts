@@ -27,6 +27,7 @@ export const releasePhases = [
   "accepted",
   "network",
   "starting",
+  "yielding",
   "gating",
   "smoking",
   "switching",
@@ -36,6 +37,11 @@ export const releasePhases = [
   "stopping",
 ] as const;
 export type ReleasePhase = (typeof releasePhases)[number];
+
+/** Those of {@link releasePhases} that not every release goes through, and which do. */
+export const occasionalPhases: Readonly<Partial<Record<ReleasePhase, string>>> = {
+  yielding: "something of the release before must not run beside it",
+};
 
 export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);
 export type OperationState = z.infer<typeof operationState>;

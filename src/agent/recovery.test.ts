@@ -1,22 +1,23 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { Crashes } from "../../test/doubles/host/crash.ts";
 import { TestHost } from "../../test/doubles/host/host.ts";
-import { aRelease, aRequest, imageOf, run } from "../../test/doubles/host/inputs.ts";
+import { aRelease, imageOf, run } from "../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
 import { IkomaError } from "../core/errors.ts";
 import { probe } from "./gate/http-probe.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
-import { releasePhases } from "./protocol.ts";
+import { occasionalPhases, releasePhases } from "./protocol.ts";
 import { readStatus } from "./reading/read-status.ts";
-import { recover } from "./recovery.ts";
 import { Sweep } from "./sweep.ts";
 
 let on: TestHost;
-const running: OperationRunner[] = [];
+let crashes: Crashes;
 
 beforeEach(async () => {
   on = await TestHost.create();
+  crashes = new Crashes(on);
 });
 
 afterEach(async () => {
@@ -29,46 +30,17 @@ async function visit(): Promise<unknown> {
 
 const answering = (body: string) => ({ program: { answer: () => ({ status: 200, body }) } });
 
-/** An agent that stands still in a phase of a deploy, and is then no more; its memory is lost. */
-async function crashIn(phase: string, name: string): Promise<string> {
-  const runner = new OperationRunner(on.host);
-  running.push(runner);
-  await writeFile(join(on.host.paths.hold, phase), "");
-  const request = aRequest("release.apply", aRelease(on, name, answering(name)));
-  runner.start(request);
-  await waitUntil(`it is in ${phase}`, () => on.host.journal.find(request.key)?.phase === phase);
-  return request.key;
+function crashIn(phase: string, name: string): Promise<string> {
+  return crashes.in(phase, aRelease(on, name, answering(name)));
 }
 
 /** The same, while a job of the release runs. */
-async function crashInHook(run: "pre" | "post"): Promise<string> {
-  const runner = new OperationRunner(on.host);
-  running.push(runner);
+function crashInHook(moment: "pre" | "post"): Promise<string> {
   on.engine.images.set(imageOf("migrate"), {});
-  const migrate = { kind: "job", image: imageOf("migrate"), hook: { run } };
+  const migrate = { kind: "job", image: imageOf("migrate"), hook: { run: moment } };
   const web = { kind: "web", image: imageOf("v2") };
-  const request = aRequest("release.apply", aRelease(on, "v2", { ...answering("v2"), services: { web, migrate } }));
-  runner.start(request);
-  await waitUntil("the job runs", () => on.engine.named("shop-2-migrate-1")?.State.Running === true);
-  return request.key;
-}
-
-/** The code of the dead agent is still in this process: from now on it changes nothing, and ends. */
-async function restart(): Promise<void> {
-  const dead = on.host;
-  const throwing = <T extends object>(part: T): T =>
-    new Proxy(part, {
-      get: () => () => {
-        throw new Error("this agent is dead");
-      },
-    });
-  const { edge, containers, networks, compose, deployments, parts, subnets } = dead;
-  const gone = { edge, containers, networks, compose, deployments, parts, subnets };
-  Object.assign(dead, Object.fromEntries(Object.entries(gone).map(([name, part]) => [name, throwing(part)])));
-  const keys = dead.journal.running().map((each) => each.key);
-  dead.journal = new Proxy(dead.journal, { get: () => () => undefined });
-  for (const runner of running.splice(0)) for (const key of keys) runner.cancel(key);
-  await recover(on.restart());
+  const release = aRelease(on, "v2", { ...answering("v2"), services: { web, migrate } });
+  return crashes.when("the job runs", release, () => on.engine.named("shop-2-migrate-1")?.State.Running === true);
 }
 
 describe("a deploy that a crash cut off in a job", () => {
@@ -78,7 +50,7 @@ describe("a deploy that a crash cut off in a job", () => {
 
   test("before the web starts is undone, and the job is removed", async () => {
     const key = await crashInHook("pre");
-    await restart();
+    await crashes.restart();
     expect(on.host.journal.find(key)?.view).toMatchObject({ error: { code: "RELEASE_INTERRUPTED" } });
     await waitUntil("only the first is left", () => on.engine.containers.size === 1);
     expect(await visit()).toMatchObject({ body: "v1" });
@@ -86,7 +58,7 @@ describe("a deploy that a crash cut off in a job", () => {
 
   test("after it came to serve is finished, and the job is removed, not repeated", async () => {
     const key = await crashInHook("post");
-    await restart();
+    await crashes.restart();
     expect(on.host.journal.find(key)?.view).toMatchObject({ state: "succeeded", result: { number: 2 } });
     await waitUntil("only the web is left", () => on.engine.containers.size === 1);
     expect(on.engine.named("shop-2-web-1")?.State.Running).toBe(true);
@@ -95,11 +67,12 @@ describe("a deploy that a crash cut off in a job", () => {
 });
 
 describe("a deploy that a crash cut off in its phase", () => {
-  const undone = releasePhases.slice(0, releasePhases.indexOf("switched"));
+  const usual = releasePhases.filter((phase) => !(phase in occasionalPhases));
+  const undone = usual.slice(0, usual.indexOf("switched"));
   test.each(undone)("%s is undone: the release before serves, nothing is left of the new one", async (phase) => {
     await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
     const key = await crashIn(phase, "v2");
-    await restart();
+    await crashes.restart();
     expect(on.host.journal.find(key)?.view).toMatchObject({
       state: "failed",
       error: { code: "RELEASE_INTERRUPTED" },
@@ -116,12 +89,12 @@ describe("a deploy that a crash cut off in its phase", () => {
     expect(await visit()).toMatchObject({ body: "v3" });
   });
 
-  test.each(releasePhases.slice(releasePhases.indexOf("switched")))(
+  test.each(usual.slice(usual.indexOf("switched")))(
     "%s is done: the new release serves, the one before goes",
     async (phase) => {
       await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
       const key = await crashIn(phase, "v2");
-      await restart();
+      await crashes.restart();
       expect(on.host.journal.find(key)?.view).toMatchObject({
         state: "succeeded",
         result: { number: 2, unchanged: false },
@@ -138,13 +111,13 @@ describe("a deploy that a crash cut off in its phase", () => {
 
 test("a deployment that was entered and no operation knows of has failed", async () => {
   on.host.deployments.begin(aRelease(on, "v1"), "digest", "anna");
-  await restart();
+  await crashes.restart();
   expect(on.host.deployments.history("shop", 5)).toMatchObject([{ status: "failed" }]);
 });
 
 test("other operations that were cut off have failed, and their part has changed", async () => {
   on.host.journal.begin("key-of-a-stage-op", "bundle.stage", "shop", "anna");
-  await restart();
+  await crashes.restart();
   expect(on.host.journal.find("key-of-a-stage-op")?.view).toMatchObject({ state: "failed", generation: 1 });
   expect(on.host.parts.generation("shop", "bundle")).toBe(1);
 });
@@ -165,7 +138,7 @@ describe("an app that does not come up", () => {
   });
 
   test("keeps neither the agent nor another app from working", async () => {
-    await restart();
+    await crashes.restart();
     expect(on.logged.join("")).toContain("no server up for blog_web_8080");
     const ended = await run(new OperationRunner(on.host), "release.apply", aRelease(on, "shop-v2"));
     expect(ended).toMatchObject({ state: "succeeded" });
@@ -206,7 +179,7 @@ describe("the sweep", () => {
 
   test("leaves an app alone that an operation works on", async () => {
     await crashIn("switching", "v1");
-    const [runner = new OperationRunner(on.host)] = running.splice(0);
+    const [runner = new OperationRunner(on.host)] = crashes.take();
     await new Sweep(on.host, runner).once();
     expect((await on.edge.served("shop")).servers).toEqual([]);
     expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(true);

@@ -4,7 +4,8 @@ import type { Host } from "./host.ts";
 import type { JournalEntry } from "./ledger/journal.ts";
 import { partOf } from "./operations/catalogue.ts";
 import { reattachToCurrent } from "./operations/accessories/accessory-networks.ts";
-import { restoreRouting, retireOthers } from "./operations/upkeep/converge.ts";
+import { bringBack, findStoodDown } from "./operations/upkeep/bring-back.ts";
+import { retireOthers } from "./operations/upkeep/converge.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { servicesOf } from "./reading/read-release.ts";
 
@@ -30,7 +31,8 @@ export async function recover(host: Host): Promise<void> {
 }
 
 async function recoverApp(host: Host, app: string): Promise<void> {
-  await restoreRouting(host, app);
+  await findStoodDown(host, app);
+  await bringBack(host, app);
   await reattachToCurrent(host, app);
   // Draining may take as long as an app allows; nothing else has to wait for it.
   void retireOthers(host, app).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import { isHeld } from "./operations/operation-context.ts";
 import { ensureEdgeRuns } from "./edge-container.ts";
 import type { Host } from "./host.ts";
+import { bringBack } from "./operations/upkeep/bring-back.ts";
 import { isRouted, restoreRouting, retireOthers } from "./operations/upkeep/converge.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
 
@@ -51,6 +52,7 @@ export class Sweep {
   async #lookAfter(app: string): Promise<void> {
     this.#underWay.add(app);
     try {
+      if (this.#host.standingDown.has(app)) await this.#runner.inTurn(app, () => bringBack(this.#host, app));
       if (!(await isRouted(this.#host, app))) {
         // In turn: an operation that began meanwhile is not to be taken back half-way.
         await this.#runner.inTurn(app, async () => {

@@ -11,6 +11,8 @@ export const labels = {
   /** On a release's network only: another label on a container would have compose recreate it. */
   version: "dev.ikoma.version",
   bundle: "dev.ikoma.bundle",
+  /** On a worker only of which two releases must never run at once: `false`. */
+  overlap: "dev.ikoma.overlap",
   /** On a job's container only: `pre` or `post`. */
   hook: "dev.ikoma.hook",
 } as const;

@@ -153,7 +153,12 @@ function render(spec: ReleaseSpec | AccessoriesSpec, rendering: Rendering): Comp
       {
         ...definition,
         ...withMounts(definition["volumes"], files.mountsOf(name, service)),
-        labels: { ...labelMap(definition["labels"]), ...own, [labels.service]: placement.service },
+        labels: {
+          ...labelMap(definition["labels"]),
+          ...own,
+          [labels.service]: placement.service,
+          ...(service.overlap === false && { [labels.overlap]: "false" }),
+        },
         networks: { default: { ipv4_address: placement.address, aliases: [placement.service] } },
         restart: "unless-stopped",
         depends_on: dependsOn(service),
@@ -182,7 +187,7 @@ function withMounts(volumes: unknown, mounts: readonly FileMount[]): { volumes?:
 /** The definition for compose. Each replica is a service of its own there, so compose must not multiply it again. */
 function oneContainer(service: ServiceSpec): Record<string, unknown> {
   const definition = Object.fromEntries(
-    Object.entries(service).filter(([field]) => !["kind", "hook", "files", "scale"].includes(field)),
+    Object.entries(service).filter(([field]) => !["kind", "hook", "overlap", "files", "scale"].includes(field)),
   );
   const { deploy } = definition;
   if (typeof deploy !== "object" || deploy === null) return definition;

@@ -14,6 +14,7 @@ import {
   renderRelease,
 } from "../operations/compose-project.ts";
 import type { Placement } from "../operations/compose-project.ts";
+import { isStoodDown } from "../operations/upkeep/stood-down.ts";
 import type { Drift, PartView, ServiceStatus } from "../protocol.ts";
 import { composedContainers, inItsPlace } from "./composed-drift.ts";
 import type { ComposedContainer } from "./composed-drift.ts";
@@ -64,7 +65,7 @@ function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
 /** An app of workers only is on no edge. */
 function newestRunning(containers: readonly Container[]): number | undefined {
   const numbers = containers
-    .filter((each) => each.State.Running)
+    .filter((each) => each.State.Running || isStoodDown(each))
     .map((each) => Number(each.Config.Labels?.[labels.deployment]));
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
@@ -76,7 +77,12 @@ async function servicesDrift(
   placements: readonly Placement[],
   containers: readonly Container[],
 ): Promise<Drift[]> {
-  const all = await releaseContainers(host, expected, number, placements, containers);
+  const composed = await releaseContainers(host, expected, number, placements, containers);
+  // What made way for a release that is on its way is as it should be: it goes, or is started again.
+  const isMakingWay = host.standingDown.has(expected.app);
+  const all = composed.map((each) =>
+    isMakingWay && each.container !== undefined && isStoodDown(each.container) ? { ...each, drift: [] } : each,
+  );
   return Object.keys(expected.services).flatMap((name) => {
     const own = all.filter((each) => each.service === name);
     const missing = own.filter((each) => each.container === undefined).length;

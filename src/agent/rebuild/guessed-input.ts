@@ -59,7 +59,8 @@ function servicesOf(
 ): Record<string, ServiceSpec> {
   const services = containers.map((each): [string, unknown] => {
     const service = each.Config.Labels?.[labels.service] ?? "";
-    return [service, { kind: kindOf(service), image: each.Config.Image }];
+    const isAlone = each.Config.Labels?.[labels.overlap] === "false";
+    return [service, { kind: kindOf(service), image: each.Config.Image, ...(isAlone && { overlap: false }) }];
   });
   const valid = services.flatMap(([name, service]) => {
     const parsed = serviceSpec.safeParse(service);

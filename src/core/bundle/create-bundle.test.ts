@@ -492,6 +492,21 @@ test("what compose refuses is told in its words, and a missing file by its name"
   await expect(badName).rejects.toMatchObject({ code: "COMPOSE_INVALID", message: expect.stringContaining("app") });
 });
 
+test("a worker of which there may be only one at a time says so; others that say it are refused", async () => {
+  const queue = { image: webImage, "x-ikoma": { kind: "worker", overlap: false } };
+  const { manifest } = await make(shop({}, { queue, poller: { ...queue, "x-ikoma": { overlap: true } } }));
+  expect(manifest.services["queue"]).toMatchObject({ kind: "worker", overlap: false });
+  expect(manifest.services["poller"]).not.toHaveProperty("overlap");
+  await expect(make(shop({ "x-ikoma": { overlap: false } }))).rejects.toMatchObject({
+    code: "COMPOSE_UNSUPPORTED",
+    message: expect.stringContaining("strategy: replace"),
+  });
+  const cache = { image: "redis:7", "x-ikoma": { kind: "accessory", overlap: false } };
+  await expect(make(shop({}, { cache }))).rejects.toMatchObject({
+    message: expect.stringContaining("cache is an accessory"),
+  });
+});
+
 test("x-ikoma that is not understood is refused by its key", async () => {
   const failure = make(shop({ "x-ikoma": { prot: 3000 } }));
   await expect(failure).rejects.toMatchObject({ code: "COMPOSE_INVALID", message: expect.stringContaining("prot") });

@@ -18,6 +18,8 @@ export const bundleService = z.strictObject({
   reason: z.string(),
   /** Of a job that runs by itself. */
   hook: hook.optional(),
+  /** False for a worker of which two releases must never run at once. */
+  overlap: z.literal(false).optional(),
   definition: z.looseObject({
     image: z.string().regex(/@sha256:[0-9a-f]{64}$/),
     /** Values may hold `${NAME}`; never null (a name without value becomes `${NAME}`). */

@@ -46,6 +46,8 @@ export const serviceSpec = z.looseObject({
   kind: serviceKind,
   /** Of a job that runs by itself. */
   hook: hook.optional(),
+  /** False for a worker of which two releases must never run at once. */
+  overlap: z.literal(false).optional(),
   /** By digest: `repository@sha256:…`. */
   image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "an image by digest (name@sha256:…)"),
   environment: z.record(z.string(), z.string()).default({}),

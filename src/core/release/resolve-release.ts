@@ -136,10 +136,11 @@ function resolveServices<Sealed>(
     return names.length === 0 ? filled({}) : seal(names, filled);
   };
   return Object.fromEntries(
-    Object.entries(services).map(([name, { kind, hook, definition }]) => {
+    Object.entries(services).map(([name, { kind, hook, overlap, definition }]) => {
       const { environment = {}, ...rest } = definition;
       // mapStrings keeps the tree's shape and puts what `fill` answers in place of texts.
-      return [name, mapStrings({ kind, ...(hook && { hook }), ...rest, environment }, fill) as Sealable<Sealed>];
+      const own = { kind, ...(hook && { hook }), ...(overlap === false && { overlap }) };
+      return [name, mapStrings({ ...own, ...rest, environment }, fill) as Sealable<Sealed>];
     }),
   );
 }

@@ -18,6 +18,8 @@ export interface Program {
   exitCode?: number;
   outOfMemory?: boolean;
   lines?: string[];
+  /** Of images with the same word here, the engine notes when two run at once: see {@link FakeEngine.together}. */
+  alone?: string;
   /** Exit code of a command in it. */
   exec?: (command: string[]) => { code: number; output: string };
   /** What its image brings along. */
@@ -87,6 +89,8 @@ export class FakeEngine {
   readonly refusals = new Map<string, { status: number; message: string }>();
   /** Never answers calls whose path begins so. */
   readonly silent = new Set<string>();
+  /** Names of containers that ran at once though they must not, as `a beside b`. */
+  readonly together: string[] = [];
   lastRegistryAuth: string | undefined;
   #execs = new Map<string, { code: number; output: string }>();
   #count = 0;
@@ -207,6 +211,7 @@ export class FakeEngine {
       for (const endpoint of Object.values(container.NetworkSettings.Networks)) endpoint.IPAddress = "";
       return;
     }
+    this.#noteTogether(container, program);
     Object.assign(container.State, { Status: "running", Running: true, ExitCode: 0 });
     const address = Object.values(container.NetworkSettings.Networks)[0]?.IPAddress ?? "";
     for (const port of program.ports ?? []) {
@@ -218,6 +223,13 @@ export class FakeEngine {
       await once(server, "listening");
       container.servers.push(server);
     }
+  }
+
+  #noteTogether(starting: FakeContainer, { alone }: Program): void {
+    if (alone === undefined) return;
+    for (const each of this.containers.values())
+      if (each.State.Running && this.images.get(each.Config.Image)?.alone === alone)
+        this.together.push(`${starting.Name} beside ${each.Name}`);
   }
 
   async #end(id: string, removed = false): Promise<void> {
@@ -279,6 +291,12 @@ export class FakeEngine {
       async (_call, id = "") => {
         if (this.#container(id).State.Running) throw new Refusal(304, "");
         await this.#run(this.#container(id));
+      },
+    ],
+    [
+      /^POST \/containers\/([^/]+)\/update$/,
+      ({ body }, id = "") => {
+        this.#container(id).HostConfig.RestartPolicy = body["RestartPolicy"] as { Name: string };
       },
     ],
     [

@@ -11,8 +11,10 @@ import type { OperationResult } from "../../protocol.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
+import { bringBack, workAgain } from "../upkeep/bring-back.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "../upkeep/converge.ts";
 import { withKeptSecrets } from "./kept-secrets.ts";
+import { endOthersAlone, makeWay } from "./make-way.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
@@ -49,8 +51,12 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   host.underway.add(underway);
   try {
     const hooks = { app, number: deployment.number, spec: input.spec };
-    const placements = await bringUp(host, input.spec, deployment, op, () => runHooks(host, hooks, "pre", op));
+    const placements = await bringUp(host, input.spec, deployment, op, async () => {
+      await runHooks(host, hooks, "pre", op);
+      await makeWay(host, input.spec, deployment.number, op);
+    });
     await cutOver(host, input, deployment, placements, op);
+    host.standingDown.delete(app);
     await runPostHooks(host, hooks, op);
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
@@ -58,6 +64,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
       await undo(host, deployment, told, op);
       throw sayingWhatServes(told, host.deployments.current(deployment.app) ?? null);
     }
+    host.standingDown.delete(app);
     await finish(host, deployment, error, op);
   } finally {
     host.underway.delete(underway);
@@ -77,6 +84,7 @@ async function keepOrHeal(
   const asItStands = (services: Result["services"], unchanged: boolean): Result => {
     return { number: current.number, digest: current.digest, unchanged, services };
   };
+  if (host.standingDown.has(app)) await bringBack(host, app);
   const before = await readRelease(host, app, input.spec);
   // The release is the same, but what goes with it (source, number to keep) may not be.
   host.deployments.renew(app, current.number, input);
@@ -84,6 +92,7 @@ async function keepOrHeal(
   op.step("repair", before.drift.map((each) => each.message).join("; "));
   try {
     const placements = await bringUp(host, input.spec, current, op);
+    await endOthersAlone(host, input.spec, current.number);
     await recreateAlteredWorkers(host, input.spec, current.number, placements);
     await startWorkers(host, input.spec, current.number, placements, op);
     await restoreRouting(host, app);
@@ -158,6 +167,8 @@ async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op
       op.step("undo", `#${old.number} (${old.version}) serves again, ${tookMs} ms after the verdict`);
       await tellWhatItSaid(host, deployment, op);
     }
+    const working = await workAgain(host, app);
+    if (working.length > 0) op.step("undo", `${working.join(", ")} of the release before runs again`);
     // Only this one, and not longer than a caller cares to wait: what drains goes on after the answer.
     const retired = retireDeployment(host, app, number).then(() => true);
     const isGone = await Promise.race([retired, sleep(undoPatienceMs, false, { ref: false })]);

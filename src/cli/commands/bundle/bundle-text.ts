@@ -26,12 +26,17 @@ function servicesText({ services }: BundleView): string {
   return renderTable(
     [
       { title: "service", value: ({ name }) => name },
-      { title: "kind", value: ({ kind, hook }) => (hook === undefined ? kind : `${kind} (${hook.run})`) },
+      { title: "kind", value: kindText },
       { title: "image", value: ({ image }) => shortImage(image) },
       { title: "why", value: ({ reason }) => reason },
     ],
     sorted,
   );
+}
+
+function kindText({ kind, hook, overlap }: BundleView["services"][string]): string {
+  if (hook !== undefined) return `${kind} (${hook.run})`;
+  return overlap === false ? `${kind} (never two at once)` : kind;
 }
 
 /** Twelve digits tell images apart; `--json` has them all. */

@@ -5,14 +5,15 @@ import type { Hook, ServiceKind } from "../../../core/release/release-spec.ts";
 /** A bundle as `bundle create` and `bundle inspect` print it with `--json`; service definitions stay in its document. */
 export interface BundleView extends Omit<BundleManifest, "services" | "apiVersion" | "kind"> {
   digest: string;
-  services: Record<string, { kind: ServiceKind; reason: string; hook?: Hook; image: string }>;
+  services: Record<string, { kind: ServiceKind; reason: string; hook?: Hook; overlap?: false; image: string }>;
 }
 
 /** What people and programs ask about a bundle. */
 export function bundleView(manifest: BundleManifest, digest = bundleArtifact(manifest).digest): BundleView {
   const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables } = manifest;
-  const services = Object.entries(manifest.services).map(([name, { kind, reason, hook, definition }]) => {
-    return [name, { kind, reason, ...(hook && { hook }), image: definition.image }] as const;
+  const services = Object.entries(manifest.services).map(([name, { kind, reason, hook, overlap, definition }]) => {
+    const own = { ...(hook && { hook }), ...(overlap === false && { overlap }) };
+    return [name, { kind, reason, ...own, image: definition.image }] as const;
   });
   return {
     ...{ app, version, digest, volumes, routes, smoke, variables, services: Object.fromEntries(services) },

@@ -27,6 +27,12 @@ export const serviceExtension = z.strictObject({
       "Makes it a job that runs once for each deployment: `pre`, before the web starts, or `post`, when it serves.",
     ),
   timeoutSeconds: hookTimeoutSeconds.optional().describe("How long such a job may take, in seconds; without it 300."),
+  overlap: z
+    .boolean()
+    .optional()
+    .describe(
+      "For a worker (a queue, a scheduler): `false` where two releases of it must never run at once. The old one is then stopped before the new release starts, and started again if that is taken back; without it the old one runs on until the new release serves.",
+    ),
   port: port
     .optional()
     .describe("Port that the edge sends requests to; without it the one that is published or exposed."),
@@ -77,6 +83,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, maxConnections, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke, health, overlap, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
   });
 }

@@ -32,6 +32,7 @@ export interface ProjectInput {
 /** A service that lacks only the digest of its image. */
 export interface NormalisedService extends Verdict {
   hook?: Hook;
+  overlap?: false;
   /** Image reference; empty where there is none, which was refused. */
   image: string;
   definition: ServiceDefinition;
@@ -72,7 +73,13 @@ export function normaliseProject(input: ProjectInput, findings: Findings): Norma
     const verdict = split.verdicts.get(fact.name) ?? { kind: "accessory", reason: "" };
     return [
       fact.name,
-      { ...verdict, ...hookOf(fact, verdict, findings), image: fact.image ?? "", definition },
+      {
+        ...verdict,
+        ...hookOf(fact, verdict, findings),
+        ...overlapOf(fact, verdict, findings),
+        image: fact.image ?? "",
+        definition,
+      },
     ] as const;
   });
   return {
@@ -126,6 +133,22 @@ function hookOf(
   if (timeoutSeconds !== undefined)
     findings.refuse(`services.${name}.x-ikoma.timeoutSeconds`, "it is for a job with `run: pre` or `run: post`.");
   return {};
+}
+
+/** Only a worker has another one beside it that nobody is switched between. */
+function overlapOf(
+  { name, extension: { overlap } }: ServiceFacts,
+  { kind }: Verdict,
+  findings: Findings,
+): { overlap?: false } {
+  if (overlap === undefined) return {};
+  const path = `services.${name}.x-ikoma.overlap`;
+  if (kind === "web") {
+    findings.refuse(path, "it is for a worker. Write `strategy: replace` into the `x-ikoma` at the top of the file.");
+  } else if (kind !== "worker") {
+    findings.refuse(path, `it is for a worker, and ${name} is ${kind === "job" ? "a job" : "an accessory"}.`);
+  }
+  return overlap ? {} : { overlap };
 }
 
 function checkImage(name: string, image: string | undefined, findings: Findings): void {
@@ -202,8 +225,14 @@ function checksOf(app: AppExtension, facts: readonly ServiceFacts[], findings: F
 
 /** A service with its image by digest, as it stands in the manifest. */
 export function pinnedService(
-  { kind, reason, hook: runs, definition }: NormalisedService,
+  { kind, reason, hook: runs, overlap, definition }: NormalisedService,
   image: string,
 ): BundleService {
-  return { kind, reason, ...(runs && { hook: runs }), definition: { ...definition, image } };
+  return {
+    kind,
+    reason,
+    ...(runs && { hook: runs }),
+    ...(overlap === false && { overlap }),
+    definition: { ...definition, image },
+  };
 }

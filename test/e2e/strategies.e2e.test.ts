@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import {
+  crash,
+  expectFlawless,
+  expectToSettle,
+  pushTinyWeb,
+  startAgentHost,
+  startHeldIn,
+  until,
+} from "./fixture/index.ts";
+import type { AgentHost, AppOnHost, ReleaseBuilder, TinyWebImage } from "./fixture/index.ts";
+
+const cleanUpMs = 10_000;
+const recoveryMs = 5_000;
+/** The engine starts every container anew as well. */
+const bootRecoveryMs = 15_000;
+
+let host: AgentHost;
+let v1: TinyWebImage;
+let v2: TinyWebImage;
+
+beforeAll(async () => {
+  host = await startAgentHost("strategies");
+  [v1, v2] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2")]);
+  await host.pull(v1.reference, v2.reference);
+}, 300_000);
+
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+}, 60_000);
+
+async function onHost(command: string): Promise<string> {
+  const { code, stdout, stderr } = await host.vps.exec(command);
+  if (code !== 0) throw new Error(`${command}: ${stderr}`);
+  return stdout.trim();
+}
+
+/** Takes a lock of the kernel, notes its start and its end, and whether it was the second one. */
+const lockedWorker = `exec 9>/data/lock
+flock -n 9 || { echo "two at once: $APP_VERSION" >> /data/log; exit 9; }
+echo "start $APP_VERSION" >> /data/log
+trap 'echo "stop $APP_VERSION" >> /data/log; exit 0' TERM
+while :; do sleep 1 & wait $!; done`;
+
+describe("a worker of which there may be only one", () => {
+  const services = ["queue", "web"];
+  let app: AppOnHost;
+
+  beforeAll(async () => {
+    app = await host.addApp("queued");
+    await app.deploy(withQueue(v1));
+  });
+
+  function withQueue(image: TinyWebImage): ReleaseBuilder {
+    return app
+      .release(image)
+      .besideWorker("queue", image, { APP_VERSION: image.version })
+      .keepingData("queue", "/data", "queue")
+      .where("queue", {
+        overlap: false,
+        user: "root",
+        entrypoint: ["sh", "-c", lockedWorker],
+        healthcheck: { test: ["CMD", "true"] },
+      });
+  }
+
+  /** What the workers noted since the last look. */
+  async function noted(): Promise<string[]> {
+    const log = "/var/lib/docker/volumes/queued_queue/_data/log";
+    const lines = await onHost(`cat ${log} && : > ${log}`);
+    return lines.split("\n").filter((line) => line !== "");
+  }
+
+  test("ends before the next release starts, under load, and never runs beside its successor", async () => {
+    await using load = await app.startLoad();
+    await app.deploy(withQueue(v2));
+    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current"], services }, cleanUpMs);
+    expect(await noted()).toEqual(["start v1", "stop v1", "start v2"]);
+    expectFlawless(await load.stop());
+  });
+
+  test("runs again when the next release is taken back, after that one's has ended", async () => {
+    const failing = withQueue(v1).with({ FAIL_AFTER_REQUESTS: "20" });
+    await using load = await app.startLoad();
+    await expect(app.deploy(failing, { bake: { seconds: 30 } })).rejects.toMatchObject({ code: "RELEASE_BAKE_FAILED" });
+    await load.stop();
+    const deployments = ["#1 good", "#2 current", "#3 failed"];
+    await expectToSettle(app, { serving: 2, deployments, services }, cleanUpMs);
+    expect(await noted()).toEqual(["stop v2", "start v1", "stop v1", "start v2"]);
+  });
+
+  test.each([
+    { phase: "yielding", undone: [] },
+    { phase: "gating", undone: ["stop v2", "start v2"] },
+    { phase: "baking", undone: ["stop v2", "start v1", "stop v1", "start v2"] },
+  ])("runs once when the agent dies in the phase $phase", async ({ phase, undone }) => {
+    await host.agentProcess.restart();
+    const before = (await app.ledger()).deployments.map((each) => `#${each.number} ${each.status}`);
+    const doomed = await startHeldIn(phase, host, app, (options) => app.deploy(withQueue(v1), options));
+    const { startedAtMs } = await crash(host, doomed);
+    const deployments = [...before, `#${before.length + 1} failed`];
+    await expectToSettle(app, { serving: 2, deployments, services }, startedAtMs + recoveryMs - Date.now());
+    expect(await noted()).toEqual(undone);
+  });
+
+  test("runs once when the host loses its power while its successor runs already", async () => {
+    const before = (await app.ledger()).deployments.map((each) => `#${each.number} ${each.status}`);
+    const doomed = await startHeldIn("baking", host, app, (options) => app.deploy(withQueue(v1), options));
+    await host.vps.powerLoss();
+    await doomed.dropClient();
+    await host.vps.boot();
+    await host.agentProcess.letGo();
+    await host.agent.handshake();
+    const deployments = [...before, `#${before.length + 1} failed`];
+    await expectToSettle(app, { serving: 2, deployments, services }, bootRecoveryMs);
+    const lines = await noted();
+    expect(lines.slice(0, 2)).toEqual(["stop v2", "start v1"]);
+    expect(lines.at(-1)).toBe("start v2");
+    expect(lines.join()).not.toContain("two at once");
+  });
+
+  test("is handed over when the agent dies after the switch", async () => {
+    await host.agentProcess.restart();
+    const before = (await app.ledger()).deployments.map((each) => `#${each.number} ${each.status}`);
+    const doomed = await startHeldIn("switched", host, app, (options) =>
+      app.deploy(withQueue(v1), { ...options, keep: 50 }),
+    );
+    const { startedAtMs } = await crash(host, doomed);
+    const deployments = [...before.map((each) => each.replace("current", "good")), `#${before.length + 1} current`];
+    const serving = before.length + 1;
+    await expectToSettle(app, { serving, deployments, services }, startedAtMs + recoveryMs - Date.now());
+    expect(await noted()).toEqual(["stop v2", "start v1"]);
+    await until("v1 serves", async () => (await app.versionsServed()).join() === "v1");
+  });
+});
