@@ -18,11 +18,12 @@ const bootRecoveryMs = 15_000;
 let host: AgentHost;
 let v1: TinyWebImage;
 let v2: TinyWebImage;
+let v3: TinyWebImage;
 
 beforeAll(async () => {
   host = await startAgentHost("strategies");
-  [v1, v2] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2")]);
-  await host.pull(v1.reference, v2.reference);
+  [v1, v2, v3] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2"), pushTinyWeb("v3")]);
+  await host.pull(v1.reference, v2.reference, v3.reference);
 }, 300_000);
 
 afterAll(async () => {
@@ -80,13 +81,13 @@ describe("a worker of which there may be only one", () => {
   });
 
   test("runs again when the next release is taken back, after that one's has ended", async () => {
-    const failing = withQueue(v1).with({ FAIL_AFTER_REQUESTS: "20" });
+    const failing = withQueue(v3).with({ FAIL_AFTER_REQUESTS: "20" });
     await using load = await app.startLoad();
     await expect(app.deploy(failing, { bake: { seconds: 30 } })).rejects.toMatchObject({ code: "RELEASE_BAKE_FAILED" });
     await load.stop();
     const deployments = ["#1 good", "#2 current", "#3 failed"];
     await expectToSettle(app, { serving: 2, deployments, services }, cleanUpMs);
-    expect(await noted()).toEqual(["stop v2", "start v1", "stop v1", "start v2"]);
+    expect(await noted()).toEqual(["stop v2", "start v3", "stop v3", "start v2"]);
   });
 
   test.each([
