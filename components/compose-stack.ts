@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
-import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/release/release-spec.ts";
+import type { BakePolicy, HealthProbe, ReleaseStrategy, SmokeCheck } from "../src/core/release/release-spec.ts";
 import {
   imagesOf,
   resolveAccessories,
   resolveRelease,
   secretsUsedBy,
+  strategyOf,
   type ReleaseSettings,
   type Seal,
 } from "../src/core/release/resolve-release.ts";
@@ -48,6 +49,8 @@ export interface ComposeStackArgs {
   smoke?: readonly SmokeCheck[] | undefined;
   /** Instead of the bundle's own. */
   drainSeconds?: number | undefined;
+  /** Instead of the bundle's own. */
+  strategy?: ReleaseStrategy | undefined;
   /** How the release is watched after the switch, and when it is taken back. */
   bake?: BakePolicy | undefined;
   /** How many good deployments stay ready for a rollback. */
@@ -117,9 +120,9 @@ function accessoriesBundle(args: ComposeStackArgs): BundleInput {
 }
 
 function settingsOf(args: ComposeStackArgs, kept: readonly string[] = []): ReleaseSettings {
-  const { app, env = {}, secrets = {}, health, smoke, drainSeconds } = args;
+  const { app, env = {}, secrets = {}, health, smoke, drainSeconds, strategy } = args;
   const secretNames = [...new Set([...Object.keys(secrets), ...kept])];
-  return { app, stack: pulumi.getStack(), env, secretNames, health, smoke, drainSeconds };
+  return { app, stack: pulumi.getStack(), env, secretNames, health, smoke, drainSeconds, strategy };
 }
 
 /**
@@ -161,6 +164,7 @@ function releaseArgs(args: ComposeStackArgs) {
     health,
     smoke,
     drainSeconds,
+    strategy: strategyOf(bundle.manifest, settings),
     bundle: bundle.digest,
     source: sourceOf(args),
     note,
@@ -178,8 +182,8 @@ function releaseArgs(args: ComposeStackArgs) {
 }
 
 /** What a rollback to this release puts back into the stack's configuration. */
-function sourceOf({ bundle, env, health, smoke, drainSeconds }: ComposeStackArgs): Record<string, unknown> {
-  const settings = { env: env ?? {}, health, smoke, drainSeconds };
+function sourceOf({ bundle, env, health, smoke, drainSeconds, strategy }: ComposeStackArgs): Record<string, unknown> {
+  const settings = { env: env ?? {}, health, smoke, drainSeconds, strategy };
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   return { bundle: bundle.reference, ...Object.fromEntries(given) };
 }

@@ -57,7 +57,7 @@ interface Deployable {
 }
 
 function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
-  const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
+  const { domains, env, health, smoke, drainSeconds, strategy, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const { protectAccessories, checkImages, secretsOf } = app;
@@ -73,6 +73,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     health,
     smoke,
     drainSeconds,
+    strategy,
     keep,
     bake,
     protectAccessories,

@@ -1,5 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { BakePolicy, HealthProbe, Route, SmokeCheck } from "../../src/core/release/release-spec.ts";
+import type {
+  BakePolicy,
+  HealthProbe,
+  ReleaseStrategy,
+  Route,
+  SmokeCheck,
+} from "../../src/core/release/release-spec.ts";
 
 export interface ReleaseArgs {
   /** Name of the app on the host. Another name is another app. */
@@ -20,6 +26,11 @@ export interface ReleaseArgs {
   health?: pulumi.Input<HealthProbe> | undefined;
   /** How long old connections may live on after the switch, in seconds. */
   drainSeconds?: pulumi.Input<number> | undefined;
+  /**
+   * How it takes the place of the release before.
+   * @default beside it, then switched to
+   */
+  strategy?: pulumi.Input<ReleaseStrategy> | undefined;
   /** The app's release configuration, which the host keeps for a rollback. Free of secrets. */
   source?: pulumi.Input<Record<string, unknown>> | undefined;
   /** For the history: why it was deployed. */

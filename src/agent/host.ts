@@ -46,8 +46,11 @@ export interface Host {
   underway: Set<string>;
   /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */
   prepared: Map<string, ReleaseSpec>;
-  /** Apps of whose current release something was stopped for the one that is coming, and must run again if that goes. */
-  standingDown: Set<string>;
+  /**
+   * Apps of whose current release something was stopped for the one that is coming, and must run again if that goes;
+   * since when, as `performance.now()` says it.
+   */
+  standingDown: Map<string, number>;
   /** What the agent put right by itself. */
   repairs: Repairs;
   /** Clean-ups under way, by `app/number`. */

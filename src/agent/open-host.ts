@@ -75,7 +75,7 @@ export function openHost({
     records: new AppRecords(paths.releases, database, vault, log),
     repairs,
     underway: new Set(),
-    standingDown: new Set(),
+    standingDown: new Map(),
     prepared: new Map(),
     retiring: new Map(),
   };

@@ -1,6 +1,14 @@
 import * as z from "zod";
 import { signedApproval } from "../core/policies/approval.ts";
-import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/release/release-spec.ts";
+import {
+  accessoriesSpec,
+  appName,
+  bakePolicy,
+  digest,
+  releaseSpec,
+  releaseStrategy,
+  siteSpec,
+} from "../core/release/release-spec.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
@@ -40,7 +48,7 @@ export type ReleasePhase = (typeof releasePhases)[number];
 
 /** Those of {@link releasePhases} that not every release goes through, and which do. */
 export const occasionalPhases: Readonly<Partial<Record<ReleasePhase, string>>> = {
-  yielding: "something of the release before must not run beside it",
+  yielding: "something of the release before must not run beside it (`overlap: false`, `strategy: replace`)",
 };
 
 export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);
@@ -165,6 +173,7 @@ export const operations = {
       keep: z.number().int().min(1).max(50).default(5),
       recreateVolumes,
       bake: bakePolicy.prefault({}),
+      strategy: releaseStrategy.optional(),
       redact,
       /** What the release uses, for a later rollback with its secrets. */
       secrets: secrets.optional(),

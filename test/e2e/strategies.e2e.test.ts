@@ -19,6 +19,8 @@ let host: AgentHost;
 let v1: TinyWebImage;
 let v2: TinyWebImage;
 let v3: TinyWebImage;
+/** Figures for people, printed at the end. */
+const measured: string[] = [];
 
 beforeAll(async () => {
   host = await startAgentHost("strategies");
@@ -27,6 +29,7 @@ beforeAll(async () => {
 }, 300_000);
 
 afterAll(async () => {
+  process.stdout.write(measured.map((line) => `measured: ${line}\n`).join(""));
   await host[Symbol.asyncDispose]();
 }, 60_000);
 
@@ -132,5 +135,82 @@ describe("a worker of which there may be only one", () => {
     await expectToSettle(app, { serving, deployments, services }, startedAtMs + recoveryMs - Date.now());
     expect(await noted()).toEqual(["stop v2", "start v1"]);
     await until("v1 serves", async () => (await app.versionsServed()).join() === "v1");
+  });
+});
+
+describe("an app that cannot overlap at all", () => {
+  let app: AppOnHost;
+  const replace = { strategy: "replace" } as const;
+
+  beforeAll(async () => {
+    app = await host.addApp("sole");
+    await app.deploy(sole(v1), replace);
+  });
+
+  /** Its web holds a lock of the kernel while it runs: a second one would not start. */
+  function sole(image: TinyWebImage): ReleaseBuilder {
+    const locked = `exec 9>/data/lock; flock -n 9 || { echo "two at once" >> /data/log; exit 9; }; exec node server.mjs`;
+    return app
+      .release(image)
+      .keepingData("sole", "/data")
+      .where("web", { user: "root", entrypoint: ["sh", "-c", locked] });
+  }
+
+  async function expectNeverTwo(): Promise<void> {
+    expect(await onHost("cat /var/lib/docker/volumes/sole_sole/_data/log || true")).toBe("");
+  }
+
+  test("is replaced while requests wait at the edge: none fails, and no two run at once", async () => {
+    await using load = await app.startLoad(60);
+    const away: string[] = [];
+    const onEvent = ({ name, message }: { name: string; message: string }): void => {
+      if (name === "away") away.push(message);
+    };
+    await app.deploy(sole(v2), { ...replace, onEvent });
+    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current"] }, cleanUpMs);
+    expectFlawless(await load.stop());
+    expect(away).toEqual([expect.stringMatching(/^nothing served for \d+ ms/)]);
+    measured.push(`replaced under 60 requests/s: ${away.join()}`);
+    await expectNeverTwo();
+  });
+
+  test("serves again from where it was when the next one is bad, and no request fails", async () => {
+    await using load = await app.startLoad(60);
+    const startedAtMs = Date.now();
+    const bad = sole(v3).with({ NEVER_HEALTHY: "1" }).healthyBy({ timeoutSeconds: 2 });
+    await expect(app.deploy(bad, replace)).rejects.toMatchObject({ code: "RELEASE_UNHEALTHY" });
+    measured.push(`a bad one was replaced back after ${Date.now() - startedAtMs} ms`);
+    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current", "#3 failed"] }, cleanUpMs);
+    expectFlawless(await load.stop([{ version: "v2" }]));
+    await expectNeverTwo();
+  });
+
+  test.each(["yielding", "smoking", "baking"])("serves alone when the agent dies in the phase %s", async (phase) => {
+    await host.agentProcess.restart();
+    const before = (await app.ledger()).deployments.map((each) => `#${each.number} ${each.status}`);
+    await using load = await app.startLoad(20);
+    const doomed = await startHeldIn(phase, host, app, (options) => app.deploy(sole(v1), { ...options, ...replace }));
+    const { startedAtMs } = await crash(host, doomed);
+    const deployments = [...before, `#${before.length + 1} failed`];
+    await expectToSettle(app, { serving: 2, deployments }, startedAtMs + recoveryMs - Date.now());
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    expectFlawless(await load.stop());
+    await expectNeverTwo();
+  });
+
+  test("serves alone after the host has lost its power while the next one ran", async () => {
+    const before = (await app.ledger()).deployments.map((each) => `#${each.number} ${each.status}`);
+    const doomed = await startHeldIn("baking", host, app, (options) =>
+      app.deploy(sole(v1), { ...options, ...replace }),
+    );
+    await host.vps.powerLoss();
+    await doomed.dropClient();
+    await host.vps.boot();
+    await host.agentProcess.letGo();
+    await host.agent.handshake();
+    const deployments = [...before, `#${before.length + 1} failed`];
+    await expectToSettle(app, { serving: 2, deployments }, bootRecoveryMs);
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    await expectNeverTwo();
   });
 });

@@ -8,6 +8,8 @@ export interface LiveState {
   routes: ReadonlyMap<string, string>;
   candidateRoutes: ReadonlyMap<string, string>;
   servers: readonly RuntimeServer[];
+  /** Apps whose requests wait. */
+  held: readonly string[];
 }
 
 /**

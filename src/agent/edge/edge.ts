@@ -113,6 +113,11 @@ export interface Edge {
    * to write down.
    */
   switchTo(app: EdgeApp, committed?: () => EdgeView): Promise<void>;
+  /**
+   * Has the app's requests wait, each at most `longestHoldSeconds`, until `switchTo` gives it servers again. So
+   * many at most as HAProxy has the memory for; what comes beyond finds what serves, or 503.
+   */
+  hold(app: string): Promise<void>;
   /** Every server of the app that does not belong to `keep`, candidates too, with its connections over all workers. */
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]>;
   /** Removes drained servers; connections that are still open are closed. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isIPv6 } from "node:net";
 import { backendName, candidateName, routeEntries, unservedBackend } from "./edge-names.ts";
 import { hostNames } from "./edge-view.ts";
+import { heldEntries, heldMapVariable, holdScript } from "./held-requests.ts";
 import type { EdgeApp, EdgeServer, EdgeView } from "./edge.ts";
 
 /**
@@ -62,10 +63,16 @@ export function haproxyPaths(directory: string) {
 }
 
 /**
- * HAProxy's files for a view. `candidates` are releases in preparation, reachable on the candidate socket only.
+ * HAProxy's files for a view. `candidates` are releases in preparation, reachable on the candidate socket only; requests
+ * of `heldApps` wait.
  * Deterministic: equal views give equal bytes.
  */
-export function renderConfig(view: EdgeView, candidates: readonly EdgeApp[], place: HaproxyPlace): RenderedConfig {
+export function renderConfig(
+  view: EdgeView,
+  candidates: readonly EdgeApp[],
+  place: HaproxyPlace,
+  heldApps: readonly string[] = [],
+): RenderedConfig {
   const apps = view.apps.toSorted(byApp);
   const paths = haproxyPaths(place.directory);
   const files = new Map<string, string>();
@@ -87,21 +94,25 @@ export function renderConfig(view: EdgeView, candidates: readonly EdgeApp[], pla
     "map",
     mapFile(candidates.toSorted(byApp).flatMap(candidateEntries)),
   );
+  const held = add(paths.maps, "held", "map", mapFile(heldEntries(heldApps)));
+  const script = add(paths.maps, "hold", "lua", holdScript);
   const certificates = apps.flatMap((app) =>
     app.certificatePem === undefined ? [] : [add(paths.certificates, app.app, "pem", app.certificatePem)],
   );
 
   const fixed = [
     defaultsSection,
-    publicFrontend(view, { hosts, routes, certificates }, place),
+    publicFrontend(view, { hosts, routes, held, certificates }, place),
     candidateFrontend({ hosts, candidateRoutes }, place),
     builtInBackends(place.directory),
   ].join("\n");
-  // The routes change over the runtime API, so the name of their file says nothing about a reload.
-  const base = shortHash(globalSection("", place) + fixed.replaceAll(routes, "").replaceAll(candidateRoutes, ""));
+  // These change over the runtime API, so the names of their files say nothing about a reload.
+  const changing = [routes, candidateRoutes, held];
+  const global = globalSection("", place, { held, script });
+  const base = shortHash(changing.reduce((text, path) => text.replaceAll(path, ""), global + fixed));
   const backends = backendServers(apps, candidates);
   const sections = [
-    globalSection(base, place),
+    globalSection(base, place, { held, script }),
     fixed,
     ...[...backends].map(([name, servers]) => backendSection(name, servers)),
   ];
@@ -121,7 +132,7 @@ export function serverAddress({ address, port }: EdgeServer): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function globalSection(base: string, place: HaproxyPlace): string {
+function globalSection(base: string, place: HaproxyPlace, files: { held: string; script: string }): string {
   const user = place.user === undefined ? "" : `  user ${place.user}\n  group ${place.user}\n`;
   // maxconn is left to HAProxy, which takes it from the limit of file descriptors: a fixed one crash-loops
   // under a smaller limit (20,000 needs 40,029). Docker often gives a billion of them, and HAProxy would
@@ -133,6 +144,8 @@ global
   hard-stop-after 1h
 ${user}  stats socket ${haproxyPaths(place.directory).runtimeSocket} mode 600 level admin expose-fd listeners
   stats timeout 1m
+  setenv ${heldMapVariable} ${files.held}
+  lua-load ${files.script}
   log stdout format raw daemon notice
 `;
 }
@@ -172,7 +185,7 @@ defaults
 
 function publicFrontend(
   view: EdgeView,
-  files: { hosts: string; routes: string; certificates: string[] },
+  files: { hosts: string; routes: string; held: string; certificates: string[] },
   place: HaproxyPlace,
 ): string {
   const any = (port: number) => (place.ipv6 ? `:::${port} v4v6` : `:${port}`);
@@ -193,7 +206,9 @@ ${https}  bind unix@${haproxyPaths(place.directory).relaySocket} name relay ${so
   http-request set-header X-Forwarded-Proto https if !is_relayed { ssl_fc }
   http-request set-header X-Forwarded-Host %[req.hdr(host)] if !is_relayed
   http-request del-header Forwarded if !is_relayed
-${lookUp(files.hosts, files.routes)}
+${lookUpApp(files.hosts)}
+  http-request lua.ikoma_hold if { var(txn.app),map_str(${files.held}) -m found } !is_stopping
+${lookUpBackend(files.routes)}
 ${noRoute("!is_stopping")}
   use_backend ikoma_relay if is_stopping
   use_backend %[var(txn.backend)]
@@ -208,21 +223,26 @@ frontend ikoma_candidate
   http-request set-header X-Forwarded-For 127.0.0.1
   http-request set-header X-Forwarded-Proto http
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
-${lookUp(files.hosts, files.candidateRoutes)}
+${lookUpApp(files.hosts)}
+${lookUpBackend(files.candidateRoutes)}
 ${noRoute("")}
   use_backend %[var(txn.backend)]
 `;
 }
 
-/** Host name (exact, then with its first label as `*`, then any) → app; app and path → backend. */
-function lookUp(hosts: string, routes: string): string {
+/** Host name (exact, then with its first label as `*`, then any) → app. */
+function lookUpApp(hosts: string): string {
   return `  http-request set-var(txn.host) req.hdr(host),host_only,lower,regsub([.]$,)
   http-request set-var(txn.wildcard) var(txn.host),regsub(^[^.]*,*)
   http-request set-var(txn.path) path
   http-request set-var(txn.app) var(txn.host),map_str(${hosts})
   http-request set-var(txn.app) var(txn.wildcard),map_str(${hosts}) if !{ var(txn.app) -m found }
-  http-request set-var(txn.app) str(*),map_str(${hosts}) if !{ var(txn.app) -m found }
-  http-request set-var(txn.backend) var(txn.app),concat(,txn.path,/),map_beg(${routes}) if { var(txn.app) -m found }`;
+  http-request set-var(txn.app) str(*),map_str(${hosts}) if !{ var(txn.app) -m found }`;
+}
+
+/** App and path → backend. */
+function lookUpBackend(routes: string): string {
+  return `  http-request set-var(txn.backend) var(txn.app),concat(,txn.path,/),map_beg(${routes}) if { var(txn.app) -m found }`;
 }
 
 function noRoute(condition: string): string {

@@ -9,6 +9,7 @@ import { backendName, belongsTo, candidateName, isCandidate, parseRouteEntry, ro
 import { checkEdgeApp, checkEdgeView } from "./edge-view.ts";
 import { candidateEntries, haproxyPaths, renderConfig } from "./haproxy-config.ts";
 import type { HaproxyPlace, RenderedConfig } from "./haproxy-config.ts";
+import { setHeld } from "./held-requests.ts";
 import { withRuntime } from "./haproxy-sockets.ts";
 import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
@@ -137,11 +138,21 @@ class HaproxyEdge implements Edge {
         const plan = planSwitch(await publicServers(run, app.app), app);
         await perform(run, [...plan.prepare, ...plan.activate]);
         await this.#untilServed(run, app, signal);
-        await replaceEntries(run, findMap(await run("show map"), "routes"), app.app, routeEntries(app));
+        const maps = await run("show map");
+        await replaceEntries(run, findMap(maps, "routes"), app.app, routeEntries(app));
+        if (app.servers.length > 0) await setHeld(run, findMap(maps, "held"), app.app, false);
         await perform(run, plan.drain);
       });
       if (committed !== undefined) await this.#persist(committed());
     });
+  }
+
+  hold(app: string): Promise<void> {
+    return this.#exclusive((signal) =>
+      this.#runtime(signal, async (run) => {
+        await setHeld(run, findMap(await run("show map"), "held"), app, true);
+      }),
+    );
   }
 
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]> {
@@ -229,7 +240,7 @@ class HaproxyEdge implements Edge {
   async #reload(wanted: EdgeView, signal: AbortSignal): Promise<void> {
     const live = await this.#live(signal);
     const carried = live === undefined ? { view: wanted, candidates: [] } : carryOver(wanted, live);
-    const rendered = renderConfig(carried.view, carried.candidates, this.#place);
+    const rendered = renderConfig(carried.view, carried.candidates, this.#place, live?.held);
     const before = await this.#files.current();
     await this.#files.write(rendered);
     try {
@@ -245,8 +256,15 @@ class HaproxyEdge implements Edge {
     if ((await this.#workers.info(signal)).base === "") return undefined;
     return this.#runtime(signal, async (run) => {
       const maps = await run("show map");
-      const map = async (name: "routes" | "candidates") => parseMap(await run(`show map ${findMap(maps, name)}`));
-      return { routes: await map("routes"), candidateRoutes: await map("candidates"), servers: await readServers(run) };
+      const map = async (name: "routes" | "candidates" | "held") =>
+        parseMap(await run(`show map ${findMap(maps, name)}`));
+      return {
+        routes: await map("routes"),
+        candidateRoutes: await map("candidates"),
+        servers: await readServers(run),
+        // One that an older agent configured holds nothing.
+        held: maps.includes("/held-") ? [...(await map("held")).keys()] : [],
+      };
     });
   }
 

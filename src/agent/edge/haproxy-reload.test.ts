@@ -239,7 +239,7 @@ test("keys and sockets are nobody else's, and files that are no longer named go 
     ),
   ).toEqual(["700", "700", "600", "600", "600", "600", "600"]);
   const maps = await readdir(`${rig().directory}/maps`);
-  expect(maps.map((name) => name.split("-")[0]).sort()).toEqual(["candidates", "hosts", "routes"]);
+  expect(maps.map((name) => name.split("-")[0]).sort()).toEqual(["candidates", "held", "hold", "hosts", "routes"]);
 });
 
 test("a HAProxy that hangs is reported in time, and what waits behind goes on", async () => {

@@ -64,7 +64,7 @@ export function parseMap(answer: string): Map<string, string> {
 }
 
 /** Path under which the process knows one of its maps, from `show map`. The path on disk may be newer. */
-export function findMap(answer: string, name: "hosts" | "routes" | "candidates"): string {
+export function findMap(answer: string, name: "hosts" | "routes" | "candidates" | "held"): string {
   const path = new RegExp(`\\((\\S*/${name}-[0-9a-f]+\\.map)\\)`).exec(answer)?.[1];
   if (path === undefined)
     throw new IkomaError(

@@ -30,7 +30,8 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
   const [found, served] = await Promise.all([host.containers.list(ownLabels(app, "release")), host.edge.served(app)]);
   const all = found.filter((each) => each.Config.Labels?.[labels.hook] === undefined);
   const ready = served.servers.filter((each) => each.state === "ready" || each.state === "down");
-  const number = servedNumber(ready) ?? newestRunning(all);
+  const stoodDown = host.standingDown.has(app) ? all.filter(isStoodDown) : [];
+  const number = servedNumber(ready) ?? newestOf(stoodDown) ?? newestOf(all.filter((each) => each.State.Running));
   if (number === undefined) return { exists: false, drift: [], services: {} };
   const containers = all.filter((each) => each.Config.Labels?.[labels.deployment] === String(number));
   const view = { exists: true, number, services: statuses(containers, ready) };
@@ -62,11 +63,9 @@ function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
   return servers.map((each) => deploymentOfServer(each.name)).find((each) => each !== undefined);
 }
 
-/** An app of workers only is on no edge. */
-function newestRunning(containers: readonly Container[]): number | undefined {
-  const numbers = containers
-    .filter((each) => each.State.Running || isStoodDown(each))
-    .map((each) => Number(each.Config.Labels?.[labels.deployment]));
+/** Where none is on the edge: an app of workers only, or one that has just made way for the next. */
+function newestOf(containers: readonly Container[]): number | undefined {
+  const numbers = containers.map((each) => Number(each.Config.Labels?.[labels.deployment]));
   return numbers.length === 0 ? undefined : Math.max(...numbers);
 }
 

@@ -1,5 +1,6 @@
 import {
   changesAnything,
+  isNewDeployment,
   type DeployPlan,
   type DeployPlanEntry,
   type ServiceEffect,
@@ -17,6 +18,7 @@ const longestValue = 60;
 const effectTitles: Readonly<Record<ServiceEffect, string>> = {
   starts: "starts",
   "starts-anew": "starts anew beside the old one, then takes over (no downtime)",
+  "gives-way": "the old one stops first, then the new one starts",
   restarts: "restarts (short downtime)",
   stops: "stops",
   "keeps-running": "keeps running",
@@ -50,10 +52,11 @@ export function renderEntry(entry: DeployPlanEntry, colors: Colors): string[] {
   return lines;
 }
 
-function headline({ part, operation, services }: DeployPlanEntry): string {
+function headline(entry: DeployPlanEntry): string {
+  const { part, operation } = entry;
   if (operation === "same") return ": unchanged";
   if (part === "release" && operation === "create") return ": first deployment";
-  if (part === "release" && Object.values(services).includes("starts-anew")) return ": new deployment";
+  if (isNewDeployment(entry)) return ": new deployment";
   return `: ${operation}`;
 }
 

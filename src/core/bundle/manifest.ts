@@ -3,6 +3,7 @@ import {
   appName,
   healthProbe,
   hook,
+  releaseStrategy,
   route,
   serviceFiles,
   serviceKind,
@@ -50,6 +51,7 @@ export const bundleManifest = z.strictObject({
   smoke: z.array(smokeCheck).default([]),
   health: healthProbe.optional(),
   drainSeconds: z.number().min(0).max(3600).optional(),
+  strategy: releaseStrategy.optional(),
   variables: z.array(bundleVariable).default([]),
 });
 export type BundleManifest = z.infer<typeof bundleManifest>;

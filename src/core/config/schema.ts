@@ -1,6 +1,13 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
-import { appName, bakePolicy, healthProbe, smokeCheck } from "../release/release-spec.ts";
+import {
+  appName,
+  bakePolicy,
+  healthProbe,
+  releaseStrategy,
+  smokeCheck,
+  strategyDescription,
+} from "../release/release-spec.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
@@ -123,6 +130,7 @@ export const appConfig = z.strictObject({
     .max(3600)
     .optional()
     .describe("How long old connections may live on after the switch; before what the bundle says."),
+  strategy: releaseStrategy.optional().describe(`${strategyDescription} Before what the bundle says.`),
   bake: bakePolicy
     .optional()
     .describe("How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is."),

@@ -4,9 +4,10 @@ import type { PlannedChange, PlannedOperation, PlannedResource } from "../engine
 
 /**
  * What happens to a service's containers. `starts-anew`: a new one beside the old, which goes when the new one serves
- * (no downtime). `restarts`: stopped, then started, as for a database.
+ * (no downtime). `gives-way`: the old one ends before the new one starts. `restarts`: stopped, then started, as for a
+ * database.
  */
-export type ServiceEffect = "starts" | "starts-anew" | "restarts" | "stops" | "keeps-running";
+export type ServiceEffect = "starts" | "starts-anew" | "gives-way" | "restarts" | "stops" | "keeps-running";
 
 /** One resource of a plan, told in the words of deploying. */
 export interface DeployPlanEntry {
@@ -21,6 +22,8 @@ export interface DeployPlanEntry {
   readonly drift: readonly string[];
   /** The deployment that the secrets of a release are from, where they are not those that are set. */
   readonly secretsOf?: number;
+  /** How the release takes the place of the one before, where that is not the usual way. */
+  readonly strategy?: string;
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
@@ -41,7 +44,18 @@ export interface ResourceInputs {
 const typePrefix = "ikoma:vps:";
 const partOrder = ["agent", "bundle", "accessories", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"]);
+const silentReleaseFields = new Set([
+  "source",
+  "note",
+  "redeploy",
+  "rollbackTo",
+  "keep",
+  "bake",
+  "strategy",
+  "secrets",
+]);
+/** One of which two must never run at once. */
+const aloneService = z.looseObject({ overlap: z.literal(false) });
 const services = z.record(z.string(), z.unknown()).catch({});
 
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
@@ -82,7 +96,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
   const part = partOfType(type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
-  const secretsOf = inputs.new?.["secretsOf"];
+  const { secretsOf, strategy } = inputs.new ?? {};
   return {
     urn,
     app: typeof app === "string" ? app : undefined,
@@ -93,6 +107,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     drift,
     services: effects,
     ...(typeof secretsOf === "number" && { secretsOf }),
+    ...(part === "release" && typeof strategy === "string" && { strategy }),
     ...(driftUnknown !== undefined && { driftUnknown }),
   };
 }
@@ -106,16 +121,25 @@ function serviceEffects(
   const before = Object.keys(services.parse(inputs.old?.services));
   const after = operation === "delete" ? [] : Object.keys(services.parse((inputs.new ?? inputs.old)?.services));
   const started = operation === "create" ? [] : before;
-  const effectOnKept = part === "release" ? releaseEffect(changes) : (name: string) => accessoryEffect(name, changes);
+  const effectOnKept =
+    part === "release" ? releaseEffect(changes, inputs) : (name: string) => accessoryEffect(name, changes);
   const stopping = before.filter((name) => !after.includes(name)).map((name) => [name, "stops"] as const);
   const staying = after.map((name) => [name, started.includes(name) ? effectOnKept(name) : "starts"] as const);
   return Object.fromEntries([...stopping, ...staying]);
 }
 
 /** A release is made anew as a whole, whichever of its fields differs. */
-function releaseEffect(changes: readonly PlannedChange[]): (name: string) => ServiceEffect {
-  const isNewDeployment = changes.some(({ path }) => !silentReleaseFields.has(firstStep(path)));
-  return () => (isNewDeployment ? "starts-anew" : "keeps-running");
+function releaseEffect(changes: readonly PlannedChange[], inputs: ResourceInputs): (name: string) => ServiceEffect {
+  if (changes.every(({ path }) => silentReleaseFields.has(firstStep(path)))) return () => "keeps-running";
+  const isReplaced = inputs.new?.["strategy"] === "replace";
+  const isAlone = (name: string): boolean =>
+    [inputs.old, inputs.new].some((each) => aloneService.safeParse(services.parse(each?.services)[name]).success);
+  return (name) => (isReplaced || isAlone(name) ? "gives-way" : "starts-anew");
+}
+
+/** Whether the release of the plan is another deployment, and not only noted down. */
+export function isNewDeployment({ part, services: effects }: DeployPlanEntry): boolean {
+  return part === "release" && Object.values(effects).some((each) => each === "starts-anew" || each === "gives-way");
 }
 
 function accessoryEffect(name: string, changes: readonly PlannedChange[]): ServiceEffect {

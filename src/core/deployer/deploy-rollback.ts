@@ -7,10 +7,10 @@ import type { AppEdit } from "../project/deploy-stack-file.ts";
 
 /** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
 const releaseSettings = appConfig
-  .pick({ env: true, health: true, smoke: true, drainSeconds: true })
+  .pick({ env: true, health: true, smoke: true, drainSeconds: true, strategy: true })
   .extend({ bundle: z.string() })
   .strip();
-const releaseKeys = ["bundle", "env", "health", "smoke", "drainSeconds"] as const;
+const releaseKeys = ["bundle", "env", "health", "smoke", "drainSeconds", "strategy"] as const;
 
 /** What a rollback does to an app's settings, and what it says about it. */
 export interface RollbackEdit {

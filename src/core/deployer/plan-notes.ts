@@ -1,3 +1,5 @@
+import { longestHoldSeconds } from "../release/release-spec.ts";
+import { isNewDeployment } from "./deploy-plan.ts";
 import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
 
 /**
@@ -13,6 +15,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
     ...releases
       .filter(isDone("create"))
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
+    ...releases.filter((entry) => entry.strategy === "replace" && isNewDeployment(entry)).map(awayNote),
     ...releases.flatMap(secretsNote),
   ];
 }
@@ -30,6 +33,10 @@ function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[
   return left === undefined
     ? []
     : [`The secrets of ${app} are what \`ikoma:secrets\` says, no longer those of #${String(left.old)}.`];
+}
+
+function awayNote({ app = "" }: DeployPlanEntry): string {
+  return `${app} is away for a moment while it is deployed (\`strategy: replace\`): requests wait at the edge for up to ${longestHoldSeconds} s, later ones get 503.`;
 }
 
 function stays(app: string): string {

@@ -124,6 +124,17 @@ export const bakePolicy = z.strictObject({
 });
 export type BakePolicy = z.infer<typeof bakePolicy>;
 
+/** How a release takes the place of the one before. */
+export const releaseStrategy = z.enum(["switch", "replace"]);
+export type ReleaseStrategy = z.infer<typeof releaseStrategy>;
+
+/** How long a request waits at the edge for a release that is about to serve. As long as one waits for a busy server. */
+export const longestHoldSeconds = 10;
+
+/** What is written to choose one; the same in the compose file and in the settings of a stack. */
+export const strategyDescription =
+  "How a release takes the place of the one before: `switch` (the new one starts beside the old one, which serves on until the new one does) or `replace` (the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503).";
+
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });
 export type VolumeSpec = z.infer<typeof volumeSpec>;

@@ -3,7 +3,7 @@ import { mapStrings } from "../bundle/interpolate-tree.ts";
 import type { BundleManifest, BundleService } from "../bundle/manifest.ts";
 import { variablesOf, variablesOfTree } from "../bundle/variables.ts";
 import { IkomaError } from "../errors.ts";
-import type { HealthProbe, Route, SmokeCheck, VolumeSpec } from "./release-spec.ts";
+import type { HealthProbe, ReleaseStrategy, Route, SmokeCheck, VolumeSpec } from "./release-spec.ts";
 
 /** What an environment adds to a bundle. */
 export interface ReleaseSettings {
@@ -17,6 +17,7 @@ export interface ReleaseSettings {
   health?: HealthProbe | undefined;
   smoke?: readonly SmokeCheck[] | undefined;
   drainSeconds?: number | undefined;
+  strategy?: ReleaseStrategy | undefined;
 }
 
 /**
@@ -75,6 +76,15 @@ export function resolveRelease<Sealed>(
     ...(health !== undefined && { health }),
     ...(drainSeconds !== undefined && { drainSeconds }),
   };
+}
+
+/** How a release is rolled out; undefined for the usual way. It is no part of what the release is. */
+export function strategyOf(
+  manifest: Pick<BundleManifest, "strategy">,
+  settings: Pick<ReleaseSettings, "strategy">,
+): ReleaseStrategy | undefined {
+  const strategy = settings.strategy ?? manifest.strategy;
+  return strategy === "switch" ? undefined : strategy;
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { releaseSource } from "../../agent/protocol.ts";
-import { bakePolicy, releaseSpec } from "../../core/release/release-spec.ts";
+import { bakePolicy, releaseSpec, releaseStrategy } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
 /** A release and how to roll it out: the specification's fields, and what goes into the ledger with it. */
@@ -17,6 +17,8 @@ export const releaseInputs = releaseSpec.extend({
   keep: z.number().int().min(1).max(50).default(5),
   /** How it is watched after the switch. */
   bake: bakePolicy.prefault({}),
+  /** How it takes the place of the release before. */
+  strategy: releaseStrategy.optional(),
   /** Values of the secrets that it uses, by name. */
   secrets: z.record(z.string(), z.string()).default({}),
   /** The deployment whose secrets the host puts in place of the markers. */
@@ -24,7 +26,7 @@ export const releaseInputs = releaseSpec.extend({
 });
 
 /** Noted down with the release, and no reason for a deploy. Whatever secret differs shows where it is used. */
-const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"] as const;
+const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "strategy", "secrets"] as const;
 
 function isSilent(name: string): boolean {
   return silent.some((each) => each === name);
@@ -39,7 +41,7 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, rollbackTo, keep, bake, secrets, secretsOf, ...spec }, run) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, bake, strategy, secrets, secretsOf, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
@@ -47,6 +49,7 @@ export const release = appPart({
     ...(rollbackTo !== undefined && { rollbackTo }),
     keep,
     bake,
+    ...(strategy !== undefined && { strategy }),
     // Only where there are some: an older agent does not know them.
     ...(Object.keys(secrets).length > 0 && { secrets }),
     ...(secretsOf !== undefined && { secretsOf }),

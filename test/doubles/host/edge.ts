@@ -22,6 +22,8 @@ interface AppOnEdge {
   routes: EdgeRoute[];
   servers: Map<string, EdgeServer & { state: State; connections: number }>;
   candidates: EdgeApp | undefined;
+  /** Requests that wait go on when these are called. */
+  held: (() => void)[] | undefined;
 }
 
 /**
@@ -119,12 +121,28 @@ export class FakeEdge implements Edge {
           connections: on.servers.get(server.name)?.connections ?? 0,
         });
       }
+      if (app.servers.length > 0) {
+        const waiting = on.held ?? [];
+        on.held = undefined;
+        for (const goOn of waiting) goOn();
+      }
       if (committed === undefined) return;
       const view = committed();
       const failure = this.failures.get("persist");
       if (failure !== undefined) throw failure;
       this.onDisk = checked(view);
     });
+  }
+
+  hold(app: string): Promise<void> {
+    return this.#do("hold", () => {
+      this.#app(app).held ??= [];
+    });
+  }
+
+  /** Whether the app's requests wait. */
+  isHeld(app: string): boolean {
+    return this.#app(app).held !== undefined;
   }
 
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]> {
@@ -199,7 +217,7 @@ export class FakeEdge implements Edge {
   }
 
   #app(app: string): AppOnEdge {
-    const known = this.#apps.get(app) ?? { routes: [], servers: new Map(), candidates: undefined };
+    const known = this.#apps.get(app) ?? { routes: [], servers: new Map(), candidates: undefined, held: undefined };
     this.#apps.set(app, known);
     return known;
   }
@@ -230,6 +248,12 @@ export class FakeEdge implements Edge {
       this.onDisk?.apps.find((each) => each.domains.includes(host)) ??
       this.onDisk?.apps.find((each) => each.domains.length === 0);
     const on = app === undefined ? undefined : this.#app(app.app);
+    if (!isCandidate && on?.held !== undefined) {
+      on.held.push(() => {
+        this.#proxy(incoming, response, isCandidate);
+      });
+      return;
+    }
     const ready = [...(on?.servers.values() ?? [])].filter((each) => each.state === "ready");
     const [server] = isCandidate ? (on?.candidates?.servers ?? []) : ready;
     if (server === undefined) {

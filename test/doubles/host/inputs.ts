@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { ReleaseStrategy } from "../../../src/core/release/release-spec.ts";
 import type { Holder, OperationInput, OperationKind } from "../../../src/agent/protocol.ts";
 import type { OperationRunner, StartRequest } from "../../../src/agent/operations/operation-runner.ts";
 import type { OperationView } from "../../../src/agent/protocol.ts";
@@ -33,6 +34,7 @@ export function aRelease(
     redeploy = false,
     rollbackTo,
     bake = { seconds: 0 },
+    strategy,
     secrets,
     secretsOf,
     ...spec
@@ -57,6 +59,7 @@ export function aRelease(
     redeploy,
     rollbackTo,
     bake,
+    strategy,
     secrets,
     secretsOf,
   });
@@ -70,6 +73,7 @@ interface ReleaseChanges {
   redeploy?: boolean;
   rollbackTo?: number;
   bake?: object;
+  strategy?: ReleaseStrategy;
   secrets?: Record<string, string>;
   secretsOf?: number;
   bundle?: string;

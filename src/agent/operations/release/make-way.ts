@@ -1,23 +1,34 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ReleaseSpec } from "../../../core/release/release-spec.ts";
+import { edgeApp } from "../../edge-from-ledger.ts";
 import type { Host, OperationContext } from "../../host.ts";
+import type { ReleaseInput } from "../../ledger/deployments.ts";
 import { isAlone, isOf, runningParts, serviceOf, standDown } from "../upkeep/stood-down.ts";
 
+/** How long old connections may hold up a release that must not run beside the one before: all others wait meanwhile. */
+const longestDrainSeconds = 5;
+const drainPollMs = 50;
+
 /**
- * Stops what must not run beside the coming release: workers of other releases that say so themselves, or of which the
- * coming one says it (`overlap: false`). They stay, to be started again if the release does not come to serve.
+ * Stops what must not run beside the coming release: with the strategy `replace` all of the one before, else workers
+ * of which it or the coming one says so (`overlap: false`). All of it stays, to be started again if the release does not
+ * come to serve.
  */
-export async function makeWay(host: Host, spec: ReleaseSpec, number: number, op: OperationContext): Promise<void> {
+export async function makeWay(host: Host, input: ReleaseInput, number: number, op: OperationContext): Promise<void> {
+  const { spec, strategy } = input;
   const alone = servicesAlone(spec);
   const current = host.deployments.current(spec.app);
   const before = current === undefined ? undefined : host.deployments.input(spec.app, current.number)?.spec;
+  const isReplaced = strategy === "replace";
   // Known without asking the engine, so that it costs no other release anything.
-  if (alone.size === 0 && (before === undefined || servicesAlone(before).size === 0)) return;
+  if (!isReplaced && alone.size === 0 && (before === undefined || servicesAlone(before).size === 0)) return;
   await op.enter("yielding");
+  if (isReplaced && current !== undefined) await leaveEdge(host, spec, before, op);
   const others = (await runningParts(host, spec.app)).filter((each) => !isOf(number)(each));
-  const yielding = others.filter((each) => isAlone(each) || alone.has(serviceOf(each)));
+  const yielding = others.filter((each) => isReplaced || isAlone(each) || alone.has(serviceOf(each)));
   if (yielding.length === 0) return;
   op.step("yield", `${namesOf(yielding.map(serviceOf))} of the release before ends, to start again if this one fails`);
-  host.standingDown.add(spec.app);
+  markStandingDown(host, spec.app);
   await standDown(host, yielding);
 }
 
@@ -32,8 +43,32 @@ export async function endOthersAlone(host: Host, spec: ReleaseSpec, number: numb
   );
 }
 
+/** From here on nothing serves. New requests wait at the edge; what the old release has begun, it may end. */
+async function leaveEdge(
+  host: Host,
+  { app, drainSeconds }: ReleaseSpec,
+  before: ReleaseSpec | undefined,
+  op: OperationContext,
+): Promise<void> {
+  markStandingDown(host, app);
+  await host.edge.hold(app);
+  await host.edge.switchTo({ ...edgeApp(host, app), servers: [] });
+  const seconds = Math.min(longestDrainSeconds, drainSeconds, before?.drainSeconds ?? drainSeconds);
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline && (await isBusy(host, app))) await sleep(drainPollMs, undefined, { signal: op.signal });
+}
+
+async function isBusy(host: Host, app: string): Promise<boolean> {
+  const servers = await host.edge.draining(app, []);
+  return servers.some((each) => each.connections > 0);
+}
+
+function markStandingDown(host: Host, app: string): void {
+  if (!host.standingDown.has(app)) host.standingDown.set(app, performance.now());
+}
+
 /** Services of which no two releases may run at once. */
-export function servicesAlone({ services }: Pick<ReleaseSpec, "services">): Set<string> {
+function servicesAlone({ services }: Pick<ReleaseSpec, "services">): Set<string> {
   return new Set(Object.keys(services).filter((name) => services[name]?.overlap === false));
 }
 

@@ -11,7 +11,7 @@ import type { OperationResult } from "../../protocol.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
-import { bringBack, workAgain } from "../upkeep/bring-back.ts";
+import { bringBack, serveAgain, workAgain } from "../upkeep/bring-back.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "../upkeep/converge.ts";
 import { withKeptSecrets } from "./kept-secrets.ts";
 import { endOthersAlone, makeWay } from "./make-way.ts";
@@ -53,7 +53,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
     const hooks = { app, number: deployment.number, spec: input.spec };
     const placements = await bringUp(host, input.spec, deployment, op, async () => {
       await runHooks(host, hooks, "pre", op);
-      await makeWay(host, input.spec, deployment.number, op);
+      await makeWay(host, input, deployment.number, op);
     });
     await cutOver(host, input, deployment, placements, op);
     host.standingDown.delete(app);
@@ -158,14 +158,17 @@ async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op
     host.deployments.takeBack(app, number, why);
   else host.deployments.fail(app, number, why);
   host.underway.delete(underwayKey(app, number));
-  if (!wasSeen)
+  const isAway = host.standingDown.has(app) && host.deployments.input(app, number)?.strategy === "replace";
+  if (!wasSeen && !isAway)
     op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
   try {
-    await restoreRouting(host, app);
-    if (wasSeen && old !== undefined) {
+    // Where the two must not run at once, the words of the new one go with it before the old one serves.
+    if (wasSeen && isAway) await tellWhatItSaid(host, deployment, op);
+    await serveAgain(host, app);
+    if ((wasSeen || isAway) && old !== undefined) {
       const tookMs = Math.round(performance.now() - sinceMs);
       op.step("undo", `#${old.number} (${old.version}) serves again, ${tookMs} ms after the verdict`);
-      await tellWhatItSaid(host, deployment, op);
+      if (!isAway) await tellWhatItSaid(host, deployment, op);
     }
     const working = await workAgain(host, app);
     if (working.length > 0) op.step("undo", `${working.join(", ")} of the release before runs again`);

@@ -35,6 +35,7 @@ export async function cutOver(
   await op.enter("switching");
   op.signal.throwIfAborted();
   await host.edge.switchTo(next);
+  tellAway(host, input, op);
   await verifyServed(host, spec.app, servers);
   const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
   await runSmokeChecks(spec.smoke, atEdge, hostNameOf(host, spec.app), "on the public route", op);
@@ -54,6 +55,13 @@ export async function cutOver(
   });
   await op.enter("switched");
   op.step("switched", `#${deployment.number} (${spec.version}) serves`);
+}
+
+/** How long nothing served, where the release before had to go first. */
+function tellAway(host: Host, { spec, strategy }: ReleaseInput, op: OperationContext): void {
+  const sinceMs = host.standingDown.get(spec.app);
+  if (strategy !== "replace" || sinceMs === undefined) return;
+  op.step("away", `nothing served for ${Math.round(performance.now() - sinceMs)} ms; requests waited at the edge`);
 }
 
 /** Whoever goes back leaves something that is worse: a rollback is not taken back. */

@@ -10,7 +10,7 @@ export interface BundleView extends Omit<BundleManifest, "services" | "apiVersio
 
 /** What people and programs ask about a bundle. */
 export function bundleView(manifest: BundleManifest, digest = bundleArtifact(manifest).digest): BundleView {
-  const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables } = manifest;
+  const { app, version, source, volumes, routes, smoke, health, drainSeconds, strategy, variables } = manifest;
   const services = Object.entries(manifest.services).map(([name, { kind, reason, hook, overlap, definition }]) => {
     const own = { ...(hook && { hook }), ...(overlap === false && { overlap }) };
     return [name, { kind, reason, ...own, image: definition.image }] as const;
@@ -20,5 +20,6 @@ export function bundleView(manifest: BundleManifest, digest = bundleArtifact(man
     ...(source === undefined ? {} : { source }),
     ...(health === undefined ? {} : { health }),
     ...(drainSeconds === undefined ? {} : { drainSeconds }),
+    ...(strategy === undefined ? {} : { strategy }),
   };
 }

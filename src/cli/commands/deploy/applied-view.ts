@@ -1,5 +1,5 @@
 import { readExportedApps, type ExportedApp } from "../../../core/deployer/deploy-outputs.ts";
-import { changesAnything } from "../../../core/deployer/deploy-plan.ts";
+import { changesAnything, isNewDeployment } from "../../../core/deployer/deploy-plan.ts";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
 import { formatDuration, shortReference } from "../../output/quantities.ts";
 import type { KeptPin } from "./keep-edit.ts";
@@ -51,6 +51,6 @@ function renderApp(app: string, { number, version, host, url }: ExportedApp, isN
   return `${app} ${version} ${isNew ? "serves now" : "serves as before"}, deployment #${number}${place}`;
 }
 
-function isNewRelease({ part, operation, services }: DeployRunResult["plan"]["entries"][number]): boolean {
-  return part === "release" && (operation === "create" || Object.values(services).includes("starts-anew"));
+function isNewRelease(entry: DeployRunResult["plan"]["entries"][number]): boolean {
+  return (entry.part === "release" && entry.operation === "create") || isNewDeployment(entry);
 }

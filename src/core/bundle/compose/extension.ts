@@ -4,9 +4,11 @@ import {
   healthProbe,
   hook,
   hookTimeoutSeconds,
+  releaseStrategy,
   route,
   serviceKind,
   smokeCheck,
+  strategyDescription,
 } from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
 
@@ -69,7 +71,10 @@ export const appExtension = z.strictObject({
     .min(0)
     .max(3600)
     .optional()
-    .describe("How long old connections may live on after the switch; without it 30 seconds."),
+    .describe(
+      "How long old connections may live on after the switch; without it 30 seconds. With `strategy: replace` at most 5, as nothing new is answered meanwhile.",
+    ),
+  strategy: releaseStrategy.optional().describe(`${strategyDescription} Without it \`switch\`.`),
   routes: z.array(route).optional().describe("In place of what the services' ports and paths say."),
 });
 export type AppExtension = z.infer<typeof appExtension>;
@@ -83,6 +88,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, maxConnections, smoke, health, overlap, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke, health, overlap, run and timeoutSeconds; the top of the file smoke, health, drainSeconds, strategy and routes.",
   });
 }

@@ -41,7 +41,7 @@ export interface NormalisedService extends Verdict {
 /** What a bundle needs to know of a compose file, except the digests of its images. */
 export interface NormalisedProject extends Pick<
   BundleManifest,
-  "volumes" | "routes" | "smoke" | "health" | "drainSeconds"
+  "volumes" | "routes" | "smoke" | "health" | "drainSeconds" | "strategy"
 > {
   services: ReadonlyMap<string, NormalisedService>;
 }
@@ -209,7 +209,7 @@ function companionsOf(name: string, split: Split): Set<string> {
   return new Set([...split.verdicts.keys()].filter((other) => (kindOf(other, split) === "accessory") === accessory));
 }
 
-type Checks = Pick<NormalisedProject, "smoke" | "health" | "drainSeconds">;
+type Checks = Pick<NormalisedProject, "smoke" | "health" | "drainSeconds" | "strategy">;
 
 function checksOf(app: AppExtension, facts: readonly ServiceFacts[], findings: Findings): Checks {
   const extensions: readonly ServiceExtension[] = facts.map(({ extension }) => extension);
@@ -220,6 +220,7 @@ function checksOf(app: AppExtension, facts: readonly ServiceFacts[], findings: F
     smoke: [...app.smoke, ...extensions.flatMap(({ smoke }) => smoke)],
     ...(health === undefined ? {} : { health }),
     ...(app.drainSeconds === undefined ? {} : { drainSeconds: app.drainSeconds }),
+    ...(app.strategy === undefined ? {} : { strategy: app.strategy }),
   };
 }
 
