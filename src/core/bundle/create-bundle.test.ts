@@ -180,7 +180,7 @@ test("resolved later, with its dollars doubled again, a definition means to comp
 
 test("x-ikoma says kinds, ports, paths, checks and how long to drain", async () => {
   const { manifest } = await make({
-    "x-ikoma": { drainSeconds: 5, smoke: [{ path: "/ready" }], health: { path: "/health" } },
+    "x-ikoma": { drainSeconds: 5, strategy: "replace", smoke: [{ path: "/ready" }], health: { path: "/health" } },
     services: {
       web: { build: ".", "x-ikoma": { kind: "web", port: 8080, smoke: [{ path: "/", contains: "Shop" }] } },
       api: { image: webImage, ports: ["9000:9000"], "x-ikoma": { kind: "web", path: "/api" } },
@@ -195,7 +195,11 @@ test("x-ikoma says kinds, ports, paths, checks and how long to drain", async () 
       { path: "/api", service: "api", port: 9000 },
     ]),
   );
-  expect(manifest).toMatchObject({ drainSeconds: 5, health: { path: "/health", timeoutSeconds: 30 } });
+  expect(manifest).toMatchObject({
+    drainSeconds: 5,
+    strategy: "replace",
+    health: { path: "/health", timeoutSeconds: 30 },
+  });
   expect(manifest.smoke).toEqual([
     { path: "/ready", status: [200, 399], timeoutSeconds: 5 },
     { path: "/", status: [200, 399], contains: "Shop", timeoutSeconds: 5 },

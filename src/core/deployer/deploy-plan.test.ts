@@ -47,6 +47,19 @@ test("a change to any field of a release starts all its services anew, beside th
   expect(plan.entries[0]?.services).toEqual({ web: "starts-anew", worker: "starts-anew" });
 });
 
+test("what must not run beside its successor ends first: a worker that says so, or all where the release is replaced", () => {
+  const queue = { image: "shop@sha256:1", overlap: false };
+  const diff = { "services.web.image": "update" };
+  const update = { op: "update", part: "Release", old: { services: { web, queue } }, diff };
+  const [entry] = planOf({ ...update, new: { services: { web: database, queue } } }).entries;
+  expect(entry?.services).toEqual({ web: "starts-anew", queue: "gives-way" });
+  const replaced = planOf({ ...update, new: { services: { web: database, queue }, strategy: "replace" } }).entries[0];
+  expect(replaced).toMatchObject({ strategy: "replace", services: { web: "gives-way", queue: "gives-way" } });
+  const strategy = { strategy: "add" };
+  const same = planOf({ ...update, new: { services: { web, queue }, strategy: "replace" }, diff: strategy }).entries[0];
+  expect(same?.services).toEqual({ web: "keeps-running", queue: "keeps-running" });
+});
+
 test("what is only noted down restarts nothing", () => {
   const diff = { keep: "update", note: "add", "source.bundle": "update" };
   const plan = planOf({ op: "update", part: "Release", old: { services: { web } }, new: { services: { web } }, diff });

@@ -103,7 +103,7 @@ test("a rollback sets the release's settings, takes out what it did not have, an
   expect(edit).toEqual({
     app: "shop",
     set: { bundle: "registry/shop@old", env: { LOG_LEVEL: "info" }, accessoriesBundle: "registry/shop@new" },
-    remove: ["health", "smoke", "drainSeconds"],
+    remove: ["health", "smoke", "drainSeconds", "strategy"],
   });
   expect(restored).toEqual(["bundle", "env.LOG_LEVEL", "env.NEW", "drainSeconds"]);
   expect(accessoriesBundle).toBe("registry/shop@new");

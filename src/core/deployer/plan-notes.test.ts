@@ -34,3 +34,11 @@ test("a plan says where secrets are from, while a rollback has brought them back
     expect.stringMatching(/secrets of shop are what `ikoma:secrets` says, no longer those of #42/),
   ]);
 });
+
+test("a plan says that an app is away where a release has to end before the next one starts", () => {
+  const release = { ...entry("shop", "release", "update"), strategy: "replace" };
+  expect(planNotes({ entries: [{ ...release, services: { web: "gives-way" } }] })).toEqual([
+    expect.stringMatching(/^shop is away for a moment.*up to 10 s/),
+  ]);
+  expect(planNotes({ entries: [{ ...release, services: { web: "keeps-running" } }] })).toEqual([]);
+});

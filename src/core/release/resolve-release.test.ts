@@ -1,6 +1,13 @@
 import { expect, test } from "@jest/globals";
 import { bundleManifest } from "../bundle/manifest.ts";
-import { imagesOf, resolveAccessories, resolveRelease, type ReleaseSettings, type Seal } from "./resolve-release.ts";
+import {
+  imagesOf,
+  resolveAccessories,
+  resolveRelease,
+  strategyOf,
+  type ReleaseSettings,
+  type Seal,
+} from "./resolve-release.ts";
 
 const image = (name: string, digit: string): string => `registry.example/${name}@sha256:${digit.repeat(64)}`;
 const volume = (source: string): object => ({ type: "volume", source, target: "/data" });
@@ -115,4 +122,25 @@ test("the release's images come from its bundle, those of the accessories from t
   const withoutDatabase = { ...manifest, services: web === undefined ? {} : { web } };
   expect(imagesOf(manifest, withoutDatabase)).toEqual([image("web", "1")]);
   expect(imagesOf(withoutDatabase, manifest)).toEqual([image("db", "2"), image("web", "1")]);
+});
+
+test("the strategy is the bundle's unless the environment has another, and the usual one is none", () => {
+  const replacing = { ...manifest, strategy: "replace" as const };
+  expect(strategyOf(manifest, settings)).toBeUndefined();
+  expect(strategyOf(replacing, settings)).toBe("replace");
+  expect(strategyOf(replacing, { ...settings, strategy: "switch" })).toBeUndefined();
+  expect(strategyOf(manifest, { ...settings, strategy: "replace" })).toBe("replace");
+});
+
+test("a worker of which two must never run at once is told so to the host", () => {
+  const queue = {
+    kind: "worker" as const,
+    reason: "",
+    overlap: false as const,
+    definition: { image: image("web", "1") },
+  };
+  const release = resolveRelease({ ...manifest, services: { queue } }, settings, seal);
+  expect(release.services).toEqual({
+    queue: { kind: "worker", overlap: false, image: image("web", "1"), environment: {} },
+  });
 });

@@ -248,28 +248,34 @@ export class FakeEdge implements Edge {
       this.onDisk?.apps.find((each) => each.domains.includes(host)) ??
       this.onDisk?.apps.find((each) => each.domains.length === 0);
     const on = app === undefined ? undefined : this.#app(app.app);
-    if (!isCandidate && on?.held !== undefined) {
-      on.held.push(() => {
-        this.#proxy(incoming, response, isCandidate);
-      });
+    if (isCandidate || on?.held === undefined) {
+      forward(incoming, response, on, isCandidate);
       return;
     }
-    const ready = [...(on?.servers.values() ?? [])].filter((each) => each.state === "ready");
-    const [server] = isCandidate ? (on?.candidates?.servers ?? []) : ready;
-    if (server === undefined) {
-      response.writeHead(503).end("nothing serves");
-      return;
-    }
-    const outgoing = request(
-      { host: server.address, port: server.port, path: incoming.url, agent: false },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502);
-        answer.pipe(response);
-      },
-    );
-    outgoing.on("error", () => response.writeHead(502).end());
-    outgoing.end();
+    on.held.push(() => {
+      this.#proxy(incoming, response, isCandidate);
+    });
   }
+}
+
+function forward(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  on: AppOnEdge | undefined,
+  isCandidate: boolean,
+): void {
+  const ready = [...(on?.servers.values() ?? [])].filter((each) => each.state === "ready");
+  const [server] = isCandidate ? (on?.candidates?.servers ?? []) : ready;
+  if (server === undefined) {
+    response.writeHead(503).end("nothing serves");
+    return;
+  }
+  const outgoing = request({ host: server.address, port: server.port, path: incoming.url, agent: false }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502);
+    answer.pipe(response);
+  });
+  outgoing.on("error", () => response.writeHead(502).end());
+  outgoing.end();
 }
 
 function checked(view: EdgeView): EdgeView {

@@ -1,9 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { toIkomaError } from "../../../core/errors.ts";
-import type { ErrorCode } from "../../../core/errors.ts";
-import { ownLabels } from "../../engine/networks.ts";
-import { labels } from "../../engine/containers.ts";
-import { sayingWhatServes, tellLastLines, withServiceLog } from "../../gate/gate-failure.ts";
+import { sayingWhatServes, withServiceLog } from "../../gate/gate-failure.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
 import { unknownDigest } from "../../ledger/found-deployments.ts";
@@ -11,19 +6,17 @@ import type { OperationResult } from "../../protocol.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
-import { bringBack, serveAgain, workAgain } from "../upkeep/bring-back.ts";
-import { restoreRouting, retireDeployment, underwayKey } from "../upkeep/converge.ts";
+import { bringBack } from "../upkeep/bring-back.ts";
+import { restoreRouting, underwayKey } from "../upkeep/converge.ts";
 import { withKeptSecrets } from "./kept-secrets.ts";
 import { endOthersAlone, makeWay } from "./make-way.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
 import { bringUp, startWorkers } from "./release-start.ts";
+import { undoRelease } from "./release-undo.ts";
 
 type Result = OperationResult<"release.apply">;
-
-/** How long the answer to a failed deploy waits for the containers of it to be gone, in milliseconds. */
-const undoPatienceMs = 5000;
 
 /**
  * Brings a release to serve: beside the old one, gated, checked where nobody else can see it, then
@@ -61,7 +54,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   } catch (error) {
     if (host.deployments.current(deployment.app)?.number !== deployment.number) {
       const told = await withServiceLog(host.containers, input.spec, deployment.number, error, op);
-      await undo(host, deployment, told, op);
+      await undoRelease(host, deployment, told, op);
       throw sayingWhatServes(told, host.deployments.current(deployment.app) ?? null);
     }
     host.standingDown.delete(app);
@@ -137,53 +130,4 @@ async function finish(host: Host, deployment: LedgerDeployment, error: unknown, 
   } catch (failure) {
     op.step("repair", `not finished yet: ${reasonOf(failure)}; the sweep tries again`);
   }
-}
-
-/** What a release does by its own fault. Where visitors had seen it already, it is withdrawn (docs/adr/0005). */
-const ownFaults: readonly ErrorCode[] = [
-  "RELEASE_CRASHED",
-  "RELEASE_UNHEALTHY",
-  "RELEASE_SMOKE_FAILED",
-  "RELEASE_BAKE_FAILED",
-];
-
-/** Back to what the ledger has: the old release serves (its containers never stopped), and nothing of the new one is left. */
-async function undo(host: Host, deployment: LedgerDeployment, error: unknown, op: OperationContext): Promise<void> {
-  const sinceMs = performance.now();
-  const { app, number } = deployment;
-  const old = host.deployments.current(app);
-  const wasSeen = ["switching", "baking"].includes(host.journal.find(op.key)?.phase ?? "");
-  const why = error instanceof Error ? op.redact(error.message) : "unknown reason";
-  if (wasSeen && old !== undefined && ownFaults.includes(toIkomaError(error).code))
-    host.deployments.takeBack(app, number, why);
-  else host.deployments.fail(app, number, why);
-  host.underway.delete(underwayKey(app, number));
-  const isAway = host.standingDown.has(app) && host.deployments.input(app, number)?.strategy === "replace";
-  if (!wasSeen && !isAway)
-    op.step("undo", old === undefined ? "nothing served before" : `#${old.number} (${old.version}) serves on`);
-  try {
-    // Where the two must not run at once, the words of the new one go with it before the old one serves.
-    if (wasSeen && isAway) await tellWhatItSaid(host, deployment, op);
-    await serveAgain(host, app);
-    if ((wasSeen || isAway) && old !== undefined) {
-      const tookMs = Math.round(performance.now() - sinceMs);
-      op.step("undo", `#${old.number} (${old.version}) serves again, ${tookMs} ms after the verdict`);
-      if (!isAway) await tellWhatItSaid(host, deployment, op);
-    }
-    const working = await workAgain(host, app);
-    if (working.length > 0) op.step("undo", `${working.join(", ")} of the release before runs again`);
-    // Only this one, and not longer than a caller cares to wait: what drains goes on after the answer.
-    const retired = retireDeployment(host, app, number).then(() => true);
-    const isGone = await Promise.race([retired, sleep(undoPatienceMs, false, { ref: false })]);
-    if (!isGone) op.step("undo", `#${number} still drains or stops`);
-  } catch (failure) {
-    // Must not hide why the release failed; the sweep tries the rest again.
-    op.step("undo", `not finished yet: ${failure instanceof Error ? failure.message : String(failure)}`);
-  }
-}
-
-/** The last words of a release that visitors have seen, while they can still be read. */
-async function tellWhatItSaid(host: Host, { app, number }: LedgerDeployment, op: OperationContext): Promise<void> {
-  for (const each of await host.containers.list(ownLabels(app, "release", number)))
-    await tellLastLines(host.containers, each.Config.Labels?.[labels.service] ?? "", each.Id, op);
 }
