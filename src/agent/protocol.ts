@@ -38,6 +38,7 @@ export const releasePhases = [
   "yielding",
   "gating",
   "smoking",
+  "shifting",
   "switching",
   "baking",
   "switched",
@@ -49,6 +50,7 @@ export type ReleasePhase = (typeof releasePhases)[number];
 /** Those of {@link releasePhases} that not every release goes through, and which do. */
 export const occasionalPhases: Readonly<Partial<Record<ReleasePhase, string>>> = {
   yielding: "something of the release before must not run beside it (`overlap: false`, `strategy: replace`)",
+  shifting: "it gets the requests step by step (`strategy: canary`)",
 };
 
 export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);

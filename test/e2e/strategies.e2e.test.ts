@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { OperationEvent } from "../../src/agent/protocol.ts";
 import {
   crash,
   expectFlawless,
   expectToSettle,
   pushTinyWeb,
   startAgentHost,
+  startDoomed,
   startHeldIn,
   until,
 } from "./fixture/index.ts";
@@ -212,5 +214,72 @@ describe("an app that cannot overlap at all", () => {
     await expectToSettle(app, { serving: 2, deployments }, bootRecoveryMs);
     expect(await app.versionsServed()).toEqual(["v2"]);
     await expectNeverTwo();
+  });
+});
+
+describe("a canary", () => {
+  let app: AppOnHost;
+  let bad: TinyWebImage;
+  const strategy = { canary: { steps: [10, 50].map((percent) => ({ percent, seconds: 2 })) } };
+
+  beforeAll(async () => {
+    bad = await pushTinyWeb("bad", { FAIL_AFTER_REQUESTS: "20" });
+    await host.pull(bad.reference);
+    app = await host.addApp("bird");
+    await app.deploy(app.release(v1));
+  });
+
+  /** Events of a deploy, by name. */
+  function listener() {
+    const events: OperationEvent[] = [];
+    const said = (name: string): string[] => events.filter((each) => each.name === name).map((each) => each.message);
+    return { onEvent: (event: OperationEvent) => events.push(event), said };
+  }
+
+  test("gets a tenth of the visitors, then half, then all, and no request fails", async () => {
+    await using load = await app.startLoad(100);
+    const { onEvent, said } = listener();
+    await app.deploy(app.release(v2), { strategy, onEvent });
+    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current"] }, cleanUpMs);
+    const report = await load.stop([{ version: "v1" }, { version: "v2" }]);
+    expectFlawless(report);
+    expect(said("canary")).toEqual([expect.stringMatching(/^10 %/), expect.stringMatching(/^50 %/)]);
+    const [tenth = 0, half = 0] = said("bake").flatMap((line) => {
+      const [, requests] = /^2 of 2 s: (\d+) requests, 0 failed$/.exec(line) ?? [];
+      return requests === undefined ? [] : [Number(requests)];
+    });
+    measured.push(`of 200 requests in each step the canary answered ${tenth}, then ${half - tenth}`);
+    expect(tenth).toBeGreaterThan(10);
+    expect(tenth).toBeLessThan(35);
+    expect(half - tenth).toBeGreaterThan(70);
+    expect(half - tenth).toBeLessThan(130);
+  });
+
+  test("that goes bad is left by its visitors at once, removed and withdrawn", async () => {
+    await using load = await app.startLoad(100);
+    const outcome = app.deploy(app.release(bad), { strategy: { canary: { steps: [{ percent: 20, seconds: 30 }] } } });
+    await expect(outcome).rejects.toMatchObject({ code: "RELEASE_BAKE_FAILED" });
+    const backAtMs = await load.mark("back");
+    await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current", "#3 failed"] }, cleanUpMs);
+    const report = await load.stop([{ version: "v2" }, { version: "bad", toMs: backAtMs }]);
+    for (const { failures, unexpected } of report.streams) {
+      expect(Object.keys(failures).filter((each) => each !== "status-500")).toEqual([]);
+      expect(unexpected?.examples).toEqual([]);
+    }
+    await expect(app.deploy(app.release(bad), { strategy })).rejects.toMatchObject({ code: "RELEASE_WITHDRAWN" });
+  });
+
+  test("is over when the agent dies in it: the release before has all visitors again", async () => {
+    await host.agentProcess.restart();
+    await using load = await app.startLoad(50);
+    const doomed = await startDoomed(host, (options) =>
+      app.deploy(app.release(v1), { ...options, strategy: { canary: { steps: [{ percent: 50, seconds: 60 }] } } }),
+    );
+    await until("it has its share", async () => (await app.versionsServed()).length === 2);
+    const { startedAtMs } = await crash(host, doomed);
+    const deployments = ["#1 good", "#2 current", "#3 failed", "#4 failed"];
+    await expectToSettle(app, { serving: 2, deployments }, startedAtMs + recoveryMs - Date.now());
+    expect(await app.versionsServed()).toEqual(["v2"]);
+    expectFlawless(await load.stop([{ version: "v1" }, { version: "v2" }]));
   });
 });

@@ -1,4 +1,5 @@
 import { candidateName, isCandidate, parseBackend, parseRouteEntry, routeKey, unservedBackend } from "./edge-names.ts";
+import { usualWeight } from "./edge.ts";
 import type { EdgeApp, EdgeServer, EdgeView } from "./edge.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
 
@@ -58,9 +59,10 @@ function routesOf(app: string, routes: ReadonlyMap<string, string>): EdgeApp["ro
 }
 
 function serversOf(app: string, servers: readonly RuntimeServer[]): EdgeServer[] {
-  return servers.flatMap(({ name, address, backend, maxConnections }) => {
+  return servers.flatMap(({ name, address, backend, maxConnections, weight }) => {
     const parsed = parseBackend(app, backend);
-    return parsed === undefined ? [] : [{ name, address, maxConnections, ...parsed }];
+    const share = weight === usualWeight ? {} : { weight };
+    return parsed === undefined ? [] : [{ name, address, maxConnections, ...share, ...parsed }];
   });
 }
 

@@ -45,6 +45,8 @@ export interface EdgeServer extends EdgeBackend {
   address: string;
   /** Requests and open connections that it may have at once; what comes beyond them waits. @default 400 */
   maxConnections?: number | undefined;
+  /** Its share of the requests, beside those of the others, where that is not the usual one. Not kept in the ledger. */
+  weight?: number | undefined;
 }
 
 /** Every server's: requests go to each in turn. */
@@ -118,6 +120,12 @@ export interface Edge {
    * many at most as HAProxy has the memory for; what comes beyond finds what serves, or 503.
    */
   hold(app: string): Promise<void>;
+  /**
+   * Gives so much of the app's requests (percent, 1 to 99) to servers of a release in preparation, the rest to those that
+   * serve. Only where both have servers in a backend; names the servers that take part. Routes stay. No reload; the next
+   * `switchTo` ends it, whichever way.
+   */
+  share(app: string, newcomers: readonly EdgeServer[], percent: number): Promise<string[]>;
   /** Every server of the app that does not belong to `keep`, candidates too, with its connections over all workers. */
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]>;
   /** Removes drained servers; connections that are still open are closed. */

@@ -23,7 +23,8 @@ export function isChecked(servers: readonly EdgeServer[]): boolean {
 
 /** How a server is declared, in the configuration and over the runtime API alike. */
 export function serverOptions(server: EdgeServer, checked: boolean): string {
-  const limit = `maxconn ${server.maxConnections ?? defaultMaxConnections}`;
+  const share = server.weight === undefined ? "" : ` weight ${server.weight}`;
+  const limit = `maxconn ${server.maxConnections ?? defaultMaxConnections}${share}`;
   return checked ? `${limit} check inter 500ms fastinter 200ms fall 2 rise 1` : limit;
 }
 

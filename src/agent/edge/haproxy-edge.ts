@@ -22,8 +22,18 @@ import { replaceEntries } from "./runtime-map.ts";
 import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
 import { findMap, parseInfo, parseMap, serverCommands } from "./runtime-state.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
+import { planShare } from "./share-plan.ts";
 import { addServer, checkRoutesHaveServers, neededBackends, planSwitch, serverPath, setState } from "./switch-plan.ts";
-import type { Edge, EdgeApp, EdgeCounters, EdgeServed, EdgeServerState, EdgeView, EdgeViewSource } from "./edge.ts";
+import type {
+  Edge,
+  EdgeApp,
+  EdgeCounters,
+  EdgeServed,
+  EdgeServer,
+  EdgeServerState,
+  EdgeView,
+  EdgeViewSource,
+} from "./edge.ts";
 
 /** How to drive an edge. */
 export interface HaproxyEdgeOptions {
@@ -145,6 +155,16 @@ class HaproxyEdge implements Edge {
       });
       if (committed !== undefined) await this.#persist(committed());
     });
+  }
+
+  share(app: string, newcomers: readonly EdgeServer[], percent: number): Promise<string[]> {
+    return this.#exclusive((signal) =>
+      this.#runtime(signal, async (run) => {
+        const { commands, sharing } = planShare(app, await publicServers(run, app), newcomers, percent);
+        await perform(run, commands);
+        return sharing;
+      }),
+    );
   }
 
   hold(app: string): Promise<void> {

@@ -32,7 +32,7 @@ const silent = /^$/;
  * check cannot get one any more, and goes on without.
  */
 export function planSwitch(now: readonly RuntimeServer[], wanted: EdgeApp): SwitchPlan {
-  const plan: SwitchPlan = { prepare: [], activate: [], drain: [] };
+  const plan: SwitchPlan = { prepare: endOfShare(now, wanted), activate: [], drain: [] };
   const kept = new Set<string>();
   for (const server of wanted.servers) {
     const path = serverPath(wanted.app, server);
@@ -50,6 +50,20 @@ export function planSwitch(now: readonly RuntimeServer[], wanted: EdgeApp): Swit
     if (!kept.has(path) && other.state !== "drain" && other.state !== "maint") plan.drain.push(setState(path, "drain"));
   }
   return plan;
+}
+
+/**
+ * Where requests are shared with servers that are to go (see `Edge.share`), those get none from now on: with the usual
+ * weight on one side only, most would go to the other for a moment.
+ */
+function endOfShare(now: readonly RuntimeServer[], wanted: EdgeApp): EdgeCommand[] {
+  const kept = new Set(wanted.servers.map((server) => serverPath(wanted.app, server)));
+  const isKept = (each: RuntimeServer): boolean => kept.has(`${each.backend}/${each.name}`);
+  const isServing = (each: RuntimeServer): boolean => each.state === "ready" && each.weight > 0;
+  return now
+    .filter((each) => !isKept(each) && isServing(each))
+    .filter(({ backend }) => now.some((each) => each.backend === backend && isKept(each) && isServing(each)))
+    .map((each) => setWeight(`${each.backend}/${each.name}`, 0));
 }
 
 /** The servers of a server's backend, with itself. */
@@ -110,13 +124,17 @@ function adjustServer(path: string, found: RuntimeServer, server: EdgeServer): E
   const limit = server.maxConnections ?? defaultMaxConnections;
   if (found.maxConnections !== limit)
     commands.push({ command: `set maxconn server ${path} ${limit}`, expected: silent });
-  if (found.weight !== usualWeight)
-    commands.push({ command: `set server ${path} weight ${usualWeight}`, expected: silent });
+  if (found.weight !== usualWeight) commands.push(setWeight(path, usualWeight));
   return commands;
 }
 
+/** Sets a server's share of the requests, beside those of the others in its backend. */
+export function setWeight(path: string, weight: number): EdgeCommand {
+  return { command: `set server ${path} weight ${weight}`, expected: silent };
+}
+
 /** What its last check said would stay for good when they end, hence `health up`. */
-function setChecked(path: string, checked: boolean): EdgeCommand[] {
+export function setChecked(path: string, checked: boolean): EdgeCommand[] {
   if (checked) return [{ command: `enable health ${path}`, expected: /^$|not configured/ }];
   return [
     { command: `disable health ${path}`, expected: silent },

@@ -14,6 +14,7 @@ import {
   renderRelease,
 } from "../operations/compose-project.ts";
 import type { Placement } from "../operations/compose-project.ts";
+import { underwayKey } from "../operations/upkeep/converge.ts";
 import { isStoodDown } from "../operations/upkeep/stood-down.ts";
 import type { Drift, PartView, ServiceStatus } from "../protocol.ts";
 import { composedContainers, inItsPlace } from "./composed-drift.ts";
@@ -29,7 +30,8 @@ type ReleaseView = Omit<PartView, "generation">;
 export async function readRelease(host: Host, app: string, expected: ReleaseSpec | undefined): Promise<ReleaseView> {
   const [found, served] = await Promise.all([host.containers.list(ownLabels(app, "release")), host.edge.served(app)]);
   const all = found.filter((each) => each.Config.Labels?.[labels.hook] === undefined);
-  const ready = served.servers.filter((each) => each.state === "ready" || each.state === "down");
+  const onEdge = served.servers.filter((each) => each.state === "ready" || each.state === "down");
+  const ready = withoutComing(host, app, onEdge);
   const stoodDown = host.standingDown.has(app) ? all.filter(isStoodDown) : [];
   const number = servedNumber(ready) ?? newestOf(stoodDown) ?? newestOf(all.filter((each) => each.State.Running));
   if (number === undefined) return { exists: false, drift: [], services: {} };
@@ -45,6 +47,8 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
     ...(await volumeDrift(host, app, expected.volumes)),
     ...routesDrift(expected.routes, served.routes),
     ...serversDrift(expected, number, placements, ready),
+    // While it shares its requests with one that is on its way, other weights are as they should be.
+    ...(ready.length === onEdge.length ? weightDrift(ready) : []),
   ];
   return { ...view, ...identity, drift };
 }
@@ -61,6 +65,17 @@ export async function servicesOf(host: Host, app: string): Promise<ReleaseView["
 
 function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
   return servers.map((each) => deploymentOfServer(each.name)).find((each) => each !== undefined);
+}
+
+/** Without a release that is on its way, as long as the one before serves too. */
+function withoutComing(host: Host, app: string, ready: readonly EdgeServerState[]): readonly EdgeServerState[] {
+  const current = host.deployments.current(app)?.number;
+  const isComing = ({ name }: EdgeServerState): boolean => {
+    const number = deploymentOfServer(name);
+    return number !== undefined && number !== current && host.underway.has(underwayKey(app, number));
+  };
+  const others = ready.filter((each) => !isComing(each));
+  return others.length > 0 ? others : ready;
 }
 
 /** Where none is on the edge: an app of workers only, or one that has just made way for the next. */
@@ -139,7 +154,6 @@ function serversDrift(
     wanted.length > 0 && ready.length === 0 ? [{ path: "routes", message: "the edge has no server for the app" }] : [];
   return [
     ...none,
-    ...weightDrift(ready),
     ...missing.map(({ address, port }) => ({
       path: "routes",
       message: `the edge does not serve the container at ${address}`,

@@ -124,16 +124,34 @@ export const bakePolicy = z.strictObject({
 });
 export type BakePolicy = z.infer<typeof bakePolicy>;
 
+/** One step of a canary: the new release gets so much of the requests for so long. */
+const canaryStep = z.strictObject({ percent: z.number().min(1).max(99), seconds: z.number().positive().max(3600) });
+export type CanaryStep = z.infer<typeof canaryStep>;
+
 /** How a release takes the place of the one before. */
-export const releaseStrategy = z.enum(["switch", "replace"]);
+export const releaseStrategy = z.union([
+  z.enum(["switch", "replace", "canary"]),
+  z.strictObject({ canary: z.strictObject({ steps: z.array(canaryStep).min(1).max(20) }) }),
+]);
 export type ReleaseStrategy = z.infer<typeof releaseStrategy>;
+
+const usualCanarySteps: readonly CanaryStep[] = [
+  { percent: 10, seconds: 30 },
+  { percent: 50, seconds: 30 },
+];
+
+/** The steps of a canary; none for other strategies. */
+export function canarySteps(strategy: ReleaseStrategy | undefined): readonly CanaryStep[] {
+  if (strategy === "canary") return usualCanarySteps;
+  return typeof strategy === "object" ? strategy.canary.steps : [];
+}
 
 /** How long a request waits at the edge for a release that is about to serve. As long as one waits for a busy server. */
 export const longestHoldSeconds = 10;
 
 /** What is written to choose one; the same in the compose file and in the settings of a stack. */
 export const strategyDescription =
-  "How a release takes the place of the one before: `switch` (the new one starts beside the old one, which serves on until the new one does) or `replace` (the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503).";
+  "How a release takes the place of the one before. `switch`: the new one starts beside the old one, which serves on until the new one does. `replace`: the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503. `canary`: the new one gets 10 % of the requests for 30 s, then 50 % for 30 s, watched as in the bake time, then all; `{canary: {steps: [{percent: 5, seconds: 60}]}}` has other steps. A visitor may be answered by both releases meanwhile.";
 
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });

@@ -20,7 +20,7 @@ type State = EdgeServerState["state"];
 
 interface AppOnEdge {
   routes: EdgeRoute[];
-  servers: Map<string, EdgeServer & { state: State; connections: number }>;
+  servers: Map<string, EdgeServer & { state: State; connections: number; weight: number }>;
   candidates: EdgeApp | undefined;
   /** Requests that wait go on when these are called. */
   held: (() => void)[] | undefined;
@@ -119,6 +119,7 @@ export class FakeEdge implements Edge {
           ...server,
           state: "ready",
           connections: on.servers.get(server.name)?.connections ?? 0,
+          weight: usualWeight,
         });
       }
       if (app.servers.length > 0) {
@@ -131,6 +132,20 @@ export class FakeEdge implements Edge {
       const failure = this.failures.get("persist");
       if (failure !== undefined) throw failure;
       this.onDisk = checked(view);
+    });
+  }
+
+  share(app: string, newcomers: readonly EdgeServer[], percent: number): Promise<string[]> {
+    return this.#do("share", () => {
+      const { servers } = this.#app(app);
+      const names = new Set(newcomers.map((each) => each.name));
+      const serving = [...servers.values()].filter((each) => each.state === "ready" && !names.has(each.name));
+      const joining = newcomers.filter((each) =>
+        serving.some((other) => backendOf(app, other) === backendOf(app, each)),
+      );
+      for (const each of serving) each.weight = 100 - percent;
+      for (const each of joining) servers.set(each.name, { ...each, state: "ready", connections: 0, weight: percent });
+      return joining.map((each) => each.name);
     });
   }
 
@@ -223,7 +238,7 @@ export class FakeEdge implements Edge {
   }
 
   #states(app: string): EdgeServerState[] {
-    return [...this.#app(app).servers.values()].map(({ name, service, address, port, state, connections }) => {
+    return [...this.#app(app).servers.values()].map(({ name, service, address, port, state, connections, weight }) => {
       return {
         name,
         backend: backendOf(app, { service, port }),
@@ -231,7 +246,7 @@ export class FakeEdge implements Edge {
         port,
         state,
         connections,
-        weight: usualWeight,
+        weight,
       };
     });
   }

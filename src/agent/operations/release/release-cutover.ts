@@ -9,6 +9,7 @@ import { runSmokeChecks } from "../../gate/smoke.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
 import type { Placement } from "../compose-project.ts";
+import { runCanary } from "./release-canary.ts";
 import { gateTargets, startWorkers } from "./release-start.ts";
 
 /** From the first request through the edge to the entry in the ledger that makes the release the current one. */
@@ -32,6 +33,7 @@ export async function cutOver(
   });
   await smokeAsCandidate(host, spec, next, op);
 
+  await runCanary(host, input, deployment, placements, op);
   await op.enter("switching");
   op.signal.throwIfAborted();
   await host.edge.switchTo(next);
