@@ -39,6 +39,7 @@ export const releasePhases = [
   "gating",
   "smoking",
   "shifting",
+  "rolling",
   "switching",
   "baking",
   "switched",
@@ -51,6 +52,7 @@ export type ReleasePhase = (typeof releasePhases)[number];
 export const occasionalPhases: Readonly<Partial<Record<ReleasePhase, string>>> = {
   yielding: "something of the release before must not run beside it (`overlap: false`, `strategy: replace`)",
   shifting: "it gets the requests step by step (`strategy: canary`)",
+  rolling: "its replicas take the place of the old ones one after another (`strategy: rolling`)",
 };
 
 export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);

@@ -1,14 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { writeFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Crashes } from "../../test/doubles/host/crash.ts";
+import { Crashes, phasesWith } from "../../test/doubles/host/crash.ts";
 import { TestHost } from "../../test/doubles/host/host.ts";
 import { aRelease, imageOf, run } from "../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
 import { IkomaError } from "../core/errors.ts";
 import { probe } from "./gate/http-probe.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
-import { occasionalPhases, releasePhases } from "./protocol.ts";
 import { readStatus } from "./reading/read-status.ts";
 import { Sweep } from "./sweep.ts";
 
@@ -67,8 +66,7 @@ describe("a deploy that a crash cut off in a job", () => {
 });
 
 describe("a deploy that a crash cut off in its phase", () => {
-  const usual = releasePhases.filter((phase) => !(phase in occasionalPhases));
-  const undone = usual.slice(0, usual.indexOf("switched"));
+  const { undone, done } = phasesWith();
   test.each(undone)("%s is undone: the release before serves, nothing is left of the new one", async (phase) => {
     await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
     const key = await crashIn(phase, "v2");
@@ -89,24 +87,21 @@ describe("a deploy that a crash cut off in its phase", () => {
     expect(await visit()).toMatchObject({ body: "v3" });
   });
 
-  test.each(usual.slice(usual.indexOf("switched")))(
-    "%s is done: the new release serves, the one before goes",
-    async (phase) => {
-      await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
-      const key = await crashIn(phase, "v2");
-      await crashes.restart();
-      expect(on.host.journal.find(key)?.view).toMatchObject({
-        state: "succeeded",
-        result: { number: 2, unchanged: false },
-        generation: 2,
-      });
-      expect(await visit()).toEqual({ status: 200, body: "v2" });
-      await waitUntil(
-        "the first is gone",
-        () => on.engine.containers.size === 1 && on.engine.named("shop-2-web-1") !== undefined,
-      );
-    },
-  );
+  test.each(done)("%s is done: the new release serves, the one before goes", async (phase) => {
+    await run(new OperationRunner(on.host), "release.apply", aRelease(on, "v1", answering("v1")));
+    const key = await crashIn(phase, "v2");
+    await crashes.restart();
+    expect(on.host.journal.find(key)?.view).toMatchObject({
+      state: "succeeded",
+      result: { number: 2, unchanged: false },
+      generation: 2,
+    });
+    expect(await visit()).toEqual({ status: 200, body: "v2" });
+    await waitUntil(
+      "the first is gone",
+      () => on.engine.containers.size === 1 && on.engine.named("shop-2-web-1") !== undefined,
+    );
+  });
 });
 
 test("a deployment that was entered and no operation knows of has failed", async () => {

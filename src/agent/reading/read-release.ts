@@ -46,7 +46,7 @@ export async function readRelease(host: Host, app: string, expected: ReleaseSpec
     ...(await servicesDrift(host, expected, number, placements, containers)),
     ...(await volumeDrift(host, app, expected.volumes)),
     ...routesDrift(expected.routes, served.routes),
-    ...serversDrift(expected, number, placements, ready),
+    ...(isMakingWay(host, app) ? [] : serversDrift(expected, number, placements, ready)),
     // While it shares its requests with one that is on its way, other weights are as they should be.
     ...(ready.length === onEdge.length ? weightDrift(ready) : []),
   ];
@@ -65,6 +65,11 @@ export async function servicesOf(host: Host, app: string): Promise<ReleaseView["
 
 function servedNumber(servers: readonly EdgeServerState[]): number | undefined {
   return servers.map((each) => deploymentOfServer(each.name)).find((each) => each !== undefined);
+}
+
+/** Whether the release makes way for one that is on its way: what of it stopped, or left the edge, is as it should be. */
+function isMakingWay(host: Host, app: string): boolean {
+  return host.standingDown.has(app) && [...host.underway].some((key) => key.startsWith(underwayKey(app, "")));
 }
 
 /** Without a release that is on its way, as long as the one before serves too. */
@@ -92,10 +97,11 @@ async function servicesDrift(
   containers: readonly Container[],
 ): Promise<Drift[]> {
   const composed = await releaseContainers(host, expected, number, placements, containers);
-  // What made way for a release that is on its way is as it should be: it goes, or is started again.
-  const isMakingWay = host.standingDown.has(expected.app);
+  // It goes, or is started again.
   const all = composed.map((each) =>
-    isMakingWay && each.container !== undefined && isStoodDown(each.container) ? { ...each, drift: [] } : each,
+    isMakingWay(host, expected.app) && each.container !== undefined && isStoodDown(each.container)
+      ? { ...each, drift: [] }
+      : each,
   );
   return Object.keys(expected.services).flatMap((name) => {
     const own = all.filter((each) => each.service === name);

@@ -130,8 +130,9 @@ export type CanaryStep = z.infer<typeof canaryStep>;
 
 /** How a release takes the place of the one before. */
 export const releaseStrategy = z.union([
-  z.enum(["switch", "replace", "canary"]),
+  z.enum(["switch", "replace", "canary", "rolling"]),
   z.strictObject({ canary: z.strictObject({ steps: z.array(canaryStep).min(1).max(20) }) }),
+  z.strictObject({ rolling: z.strictObject({ maxParallel: z.number().int().min(1) }) }),
 ]);
 export type ReleaseStrategy = z.infer<typeof releaseStrategy>;
 
@@ -143,7 +144,13 @@ const usualCanarySteps: readonly CanaryStep[] = [
 /** The steps of a canary; none for other strategies. */
 export function canarySteps(strategy: ReleaseStrategy | undefined): readonly CanaryStep[] {
   if (strategy === "canary") return usualCanarySteps;
-  return typeof strategy === "object" ? strategy.canary.steps : [];
+  return typeof strategy === "object" && "canary" in strategy ? strategy.canary.steps : [];
+}
+
+/** How many replicas of each service are started at a time; undefined where all of them are. */
+export function maxParallel(strategy: ReleaseStrategy | undefined): number | undefined {
+  if (strategy === "rolling") return 1;
+  return typeof strategy === "object" && "rolling" in strategy ? strategy.rolling.maxParallel : undefined;
 }
 
 /** How long a request waits at the edge for a release that is about to serve. As long as one waits for a busy server. */
@@ -151,7 +158,7 @@ export const longestHoldSeconds = 10;
 
 /** What is written to choose one; the same in the compose file and in the settings of a stack. */
 export const strategyDescription =
-  "How a release takes the place of the one before. `switch`: the new one starts beside the old one, which serves on until the new one does. `replace`: the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503. `canary`: the new one gets 10 % of the requests for 30 s, then 50 % for 30 s, watched as in the bake time, then all; `{canary: {steps: [{percent: 5, seconds: 60}]}}` has other steps. A visitor may be answered by both releases meanwhile.";
+  "How a release takes the place of the one before. `switch`: the new one starts beside the old one, which serves on until the new one does. `replace`: the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503. `canary`: the new one gets 10 % of the requests for 30 s, then 50 % for 30 s, watched as in the bake time, then all; `{canary: {steps: [{percent: 5, seconds: 60}]}}` has other steps. `rolling`: replica by replica, for services with `deploy.replicas` that there is no memory for twice: one of each service is started and healthy, then one of the old release is stopped; `{rolling: {maxParallel: 2}}` takes two at a time. With `canary` and `rolling` a visitor may be answered by both releases meanwhile.";
 
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });

@@ -1,11 +1,19 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperationRunner } from "../../../src/agent/operations/operation-runner.ts";
-import type { OperationInput } from "../../../src/agent/protocol.ts";
+import { occasionalPhases, releasePhases } from "../../../src/agent/protocol.ts";
+import type { OperationInput, ReleasePhase } from "../../../src/agent/protocol.ts";
 import { recover } from "../../../src/agent/recovery.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import type { TestHost } from "./host.ts";
 import { aRequest } from "./inputs.ts";
+
+/** The phases of a release that goes through these of the occasional ones, before and after it is decided. */
+export function phasesWith(...occasional: ReleasePhase[]): { undone: ReleasePhase[]; done: ReleasePhase[] } {
+  const phases = releasePhases.filter((each) => !(each in occasionalPhases) || occasional.includes(each));
+  const decided = phases.indexOf("switched");
+  return { undone: phases.slice(0, decided), done: phases.slice(decided) };
+}
 
 /** Agents of a host that die in the middle of a deploy. */
 export class Crashes {

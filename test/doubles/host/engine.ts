@@ -91,6 +91,8 @@ export class FakeEngine {
   readonly silent = new Set<string>();
   /** Names of containers that ran at once though they must not, as `a beside b`. */
   readonly together: string[] = [];
+  /** So many containers ran at once, at most. */
+  most = 0;
   lastRegistryAuth: string | undefined;
   #execs = new Map<string, { code: number; output: string }>();
   #count = 0;
@@ -213,6 +215,7 @@ export class FakeEngine {
     }
     this.#noteTogether(container, program);
     Object.assign(container.State, { Status: "running", Running: true, ExitCode: 0 });
+    this.most = Math.max(this.most, [...this.containers.values()].filter((each) => each.State.Running).length);
     const address = Object.values(container.NetworkSettings.Networks)[0]?.IPAddress ?? "";
     for (const port of program.ports ?? []) {
       const server = createServer((request, response) => {

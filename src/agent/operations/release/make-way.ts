@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ReleaseSpec } from "../../../core/release/release-spec.ts";
 import { edgeApp } from "../../edge-from-ledger.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { ReleaseInput } from "../../ledger/deployments.ts";
-import { isAlone, isOf, runningParts, serviceOf, standDown } from "../upkeep/stood-down.ts";
+import { untilIdle } from "../upkeep/edge-idle.ts";
+import { isAlone, isOf, markStandingDown, runningParts, serviceOf, standDown } from "../upkeep/stood-down.ts";
 
 /** How long old connections may hold up a release that must not run beside the one before: all others wait meanwhile. */
 const longestDrainSeconds = 5;
-const drainPollMs = 50;
 
 /**
  * Stops what must not run beside the coming release: with the strategy `replace` all of the one before, else workers
@@ -54,17 +53,7 @@ async function leaveEdge(
   await host.edge.hold(app);
   await host.edge.switchTo({ ...edgeApp(host, app), servers: [] });
   const seconds = Math.min(longestDrainSeconds, drainSeconds, before?.drainSeconds ?? drainSeconds);
-  const deadline = Date.now() + seconds * 1000;
-  while (Date.now() < deadline && (await isBusy(host, app))) await sleep(drainPollMs, undefined, { signal: op.signal });
-}
-
-async function isBusy(host: Host, app: string): Promise<boolean> {
-  const servers = await host.edge.draining(app, []);
-  return servers.some((each) => each.connections > 0);
-}
-
-function markStandingDown(host: Host, app: string): void {
-  if (!host.standingDown.has(app)) host.standingDown.set(app, performance.now());
+  await untilIdle(host, app, () => true, { seconds, signal: op.signal });
 }
 
 /** Services of which no two releases may run at once. */

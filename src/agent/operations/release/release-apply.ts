@@ -14,6 +14,7 @@ import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
 import { bringUp, startWorkers } from "./release-start.ts";
+import { roundsOf } from "./release-rolling.ts";
 import { undoRelease } from "./release-undo.ts";
 
 type Result = OperationResult<"release.apply">;
@@ -44,9 +45,12 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   host.underway.add(underway);
   try {
     const hooks = { app, number: deployment.number, spec: input.spec };
-    const placements = await bringUp(host, input.spec, deployment, op, async () => {
-      await runHooks(host, hooks, "pre", op);
-      await makeWay(host, input, deployment.number, op);
+    const placements = await bringUp(host, input.spec, deployment, op, {
+      beforeStart: async () => {
+        await runHooks(host, hooks, "pre", op);
+        await makeWay(host, input, deployment.number, op);
+      },
+      websOf: (all) => roundsOf(host, input, all)[0] ?? [],
     });
     await cutOver(host, input, deployment, placements, op);
     host.standingDown.delete(app);

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { maxParallel } from "../../../core/release/release-spec.ts";
 import type { BakePolicy, ReleaseSpec } from "../../../core/release/release-spec.ts";
 import { IkomaError, toIkomaError } from "../../../core/errors.ts";
 import { edgeView, hostNameOf, siteOf } from "../../edge-from-ledger.ts";
@@ -10,6 +11,7 @@ import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
 import type { Placement } from "../compose-project.ts";
 import { runCanary } from "./release-canary.ts";
+import { rollOver, roundsOf } from "./release-rolling.ts";
 import { gateTargets, startWorkers } from "./release-start.ts";
 
 /** From the first request through the edge to the entry in the ledger that makes the release the current one. */
@@ -31,9 +33,11 @@ export async function cutOver(
     host.prepared.set(spec.app, spec);
     return view;
   });
-  await smokeAsCandidate(host, spec, next, op);
+  const running = serversUp(host, input, placements, servers);
+  await smokeAsCandidate(host, spec, { ...next, servers: running }, op);
 
   await runCanary(host, input, deployment, placements, op);
+  await rollOver(host, input, deployment, placements, op);
   await op.enter("switching");
   op.signal.throwIfAborted();
   await host.edge.switchTo(next);
@@ -57,6 +61,18 @@ export async function cutOver(
   });
   await op.enter("switched");
   op.step("switched", `#${deployment.number} (${spec.version}) serves`);
+}
+
+/** Those that run already: of a release that rolls the first round. */
+function serversUp(
+  host: Host,
+  input: ReleaseInput,
+  placements: readonly Placement[],
+  servers: readonly EdgeServer[],
+): EdgeServer[] {
+  if (maxParallel(input.strategy) === undefined) return [...servers];
+  const [first = []] = roundsOf(host, input, placements);
+  return servers.filter((each) => first.some(({ address }) => address === each.address));
 }
 
 /** How long nothing served, where the release before had to go first. */

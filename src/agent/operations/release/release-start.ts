@@ -13,13 +13,21 @@ import { edgeServersOf, place, releaseProject, renderRelease } from "../compose-
 import type { Placement } from "../compose-project.ts";
 import { restoreContainers } from "../upkeep/restore-containers.ts";
 
-/** Network, containers, health: everything before the edge hears of the release. `beforeStart` has the network already. */
+/** What may be different about a start. */
+interface Start {
+  /** Done when there is a network, before any service is started. */
+  beforeStart?: () => Promise<void>;
+  /** The web containers that are started. @default all */
+  websOf?: (placements: readonly Placement[]) => readonly Placement[];
+}
+
+/** Network, containers, health: everything before the edge hears of the release. */
 export async function bringUp(
   host: Host,
   spec: ReleaseSpec,
   deployment: LedgerDeployment,
   op: OperationContext,
-  beforeStart: () => Promise<void> = () => Promise.resolve(),
+  { beforeStart, websOf }: Start = {},
 ): Promise<Placement[]> {
   const project = releaseProject(spec.app, deployment.number);
   await op.enter("network");
@@ -34,8 +42,8 @@ export async function bringUp(
   await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
 
   await op.enter("starting");
-  await beforeStart();
-  const webs = placements.filter((each) => spec.services[each.service]?.kind === "web");
+  await beforeStart?.();
+  const webs = websOf?.(placements) ?? placements.filter((each) => spec.services[each.service]?.kind === "web");
   op.step("start", webs.map((each) => each.key).join(", "));
   const own = ownLabels(spec.app, "release", deployment.number);
   const before = await restartCounts(host.containers, own);
@@ -48,6 +56,20 @@ export async function bringUp(
   await waitUntilHealthy(host.containers, await targets(), spec.health, op);
   op.step("healthy", webs.map((each) => each.key).join(", "));
   return placements;
+}
+
+/** Further web containers of a release that rolls: started, and healthy beside those that run already. */
+export async function startWebs(
+  host: Host,
+  spec: ReleaseSpec,
+  number: number,
+  { placements, webs }: { placements: readonly Placement[]; webs: readonly Placement[] },
+  op: OperationContext,
+): Promise<void> {
+  const before = await restartCounts(host.containers, ownLabels(spec.app, "release", number));
+  const targets = (): Promise<GateTarget[]> => gateTargets(host, spec, number, webs, before);
+  await startAll(host, renderRelease(spec, number, placements, host.files), webs, targets, op);
+  await waitUntilHealthy(host.containers, await targets(), spec.health, op);
 }
 
 /** The services without a part in the web: started once that is switched to, and healthy before it goes on. */

@@ -22,7 +22,7 @@ const ownFaults: readonly ErrorCode[] = [
 ];
 
 /** From these on visitors meet the new release. */
-const seenPhases: readonly (ReleasePhase | undefined)[] = ["shifting", "switching", "baking"];
+const seenPhases: readonly (ReleasePhase | undefined)[] = ["shifting", "rolling", "switching", "baking"];
 
 /** Where a release stood when it failed. */
 interface Standing {

@@ -7,10 +7,13 @@ import type { LedgerDeployment } from "../../ledger/deployments.ts";
 import { place } from "../compose-project.ts";
 import { gateTargets } from "../release/release-start.ts";
 import { restoreRouting } from "./converge.ts";
+import { untilIdle } from "./edge-idle.ts";
 import { isAlone, isOf, isStoodDown, runningParts, serviceOf, standUp } from "./stood-down.ts";
 
 /** How long visitors wait for a release that starts again, at most, before the edge is told of it whatever it answers. */
 const longestGateSeconds = 30;
+/** How long the requests that are still with the release that goes may hold that up. */
+const longestDrainSeconds = 5;
 
 /**
  * Brings the current release back to where it was before another one was to take its place: the edge first, then what
@@ -30,14 +33,22 @@ export async function findStoodDown(host: Host, app: string): Promise<void> {
   if (waiting.length > 0) host.standingDown.set(app, performance.now());
 }
 
-/** The edge as the ledger has it. Where the web stood down, what took its place ends first, and the web starts again. */
+/**
+ * The edge as the ledger has it. Where some of the web stood down, what took its place ends first, then it starts again.
+ * Those of it that run get the requests meanwhile; where there are none, requests wait.
+ */
 export async function serveAgain(host: Host, app: string): Promise<void> {
   if (host.standingDown.has(app)) {
-    const { current, waiting, others } = await partsOf(host, app);
+    const { current, waiting, others, running } = await partsOf(host, app);
     const webs = waiting.filter((each) => isOnEdge(current, each));
     if (current !== undefined && webs.length > 0) {
-      await host.edge.hold(app);
-      await host.edge.switchTo({ ...edgeApp(host, app), servers: [] });
+      const left = current.servers.filter((each) => running.some((one) => addressesOf(one).includes(each.address)));
+      const canServe = current.servers.every((each) => left.some(({ service }) => service === each.service));
+      if (!canServe) await host.edge.hold(app);
+      await host.edge.switchTo({ ...edgeApp(host, app), servers: canServe ? left : [] });
+      await untilIdle(host, app, ({ name }) => !left.some((each) => each.name === name), {
+        seconds: longestDrainSeconds,
+      });
       await Promise.all(others.map((each) => host.containers.stopAndRemove(each.Id)));
       await standUp(host, webs);
       await untilHealthy(host, current);
@@ -63,6 +74,8 @@ interface Parts {
   current: LedgerDeployment | undefined;
   /** Of the current release: what stood down. */
   waiting: Container[];
+  /** Of the current release: what runs. */
+  running: Container[];
   /** Of every other release. */
   others: Container[];
 }
@@ -74,6 +87,7 @@ async function partsOf(host: Host, app: string): Promise<Parts> {
   return {
     current,
     waiting: found.filter((each) => isOwn(each) && isStoodDown(each)),
+    running: found.filter((each) => isOwn(each) && each.State.Running && !isStoodDown(each)),
     others: found.filter((each) => !isOwn(each)),
   };
 }
@@ -81,6 +95,10 @@ async function partsOf(host: Host, app: string): Promise<Parts> {
 /** Whether requests go to the service that a container is of. */
 function isOnEdge(deployment: LedgerDeployment | undefined, container: Container): boolean {
   return deployment?.servers.some((each) => each.service === serviceOf(container)) === true;
+}
+
+function addressesOf({ NetworkSettings }: Container): string[] {
+  return Object.values(NetworkSettings.Networks).map((each) => each.IPAddress);
 }
 
 /** It was good before, so that it is not yet ready is no reason to leave it off the edge for long. */

@@ -15,8 +15,11 @@ import { removeUnusedImages } from "./unused-images.ts";
 const drainPollMs = 50;
 const defaultDrainSeconds = 30;
 
-/** Name under which a deployment is held in {@link Host.underway} and {@link Host.retiring}. */
-export function underwayKey(app: string, number: number): string {
+/**
+ * Name under which a deployment is held in {@link Host.underway} and {@link Host.retiring}; without a number what all of
+ * the app's begin with.
+ */
+export function underwayKey(app: string, number: number | ""): string {
   return `${app}/${number}`;
 }
 

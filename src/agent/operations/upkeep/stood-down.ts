@@ -51,3 +51,8 @@ export async function standUp(host: Host, containers: readonly Container[]): Pro
     }),
   );
 }
+
+/** Notes that something of the app's current release is about to stand down, so that it is not forgotten. */
+export function markStandingDown(host: Host, app: string): void {
+  if (!host.standingDown.has(app)) host.standingDown.set(app, performance.now());
+}
