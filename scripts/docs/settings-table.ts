@@ -25,7 +25,9 @@ function rowsOf(schema: JsonSchema, prefix: string): Row[] {
       fallback: isRequired ? "**needed**" : defaultOf(property),
       description: escaped(property.description ?? ""),
     };
-    return [row, ...rowsOf(property, `${name}.`), ...rowsOf(itemOf(property), `${name}[].`)];
+    // Needed only where this one of the alternatives is chosen.
+    const alternatives = (property.anyOf ?? []).flatMap((each) => rowsOf({ ...each, required: [] }, `${name}.`));
+    return [row, ...rowsOf(property, `${name}.`), ...rowsOf(itemOf(property), `${name}[].`), ...alternatives];
   });
 }
 
@@ -34,7 +36,8 @@ function itemOf({ items }: JsonSchema): JsonSchema {
 }
 
 function typeOf(schema: JsonSchema): string {
-  const { type = "any", enum: words, minimum, maximum, prefixItems, additionalProperties } = schema;
+  const { type = "any", anyOf, enum: words, minimum, maximum, prefixItems, additionalProperties } = schema;
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(", ");
   if (words !== undefined) return words.map((word) => `\`${word}\``).join(", ");
   if (prefixItems !== undefined) return `[${prefixItems.map(typeOf).join(", ")}]`;
   if (type === "array") return `list of ${typeOf(itemOf(schema))}`;

@@ -511,6 +511,17 @@ test("a worker of which there may be only one at a time says so; others that say
   });
 });
 
+test("a strategy that there is not is refused with those that there are", async () => {
+  for (const strategy of ["bluegreen", { rolling: {} }])
+    await expect(make({ ...shop({}), "x-ikoma": { strategy } })).rejects.toMatchObject({
+      code: "COMPOSE_INVALID",
+      message: expect.stringMatching(/one of switch, replace, canary, rolling[^]*at strategy/),
+    });
+  const steps = [{ percent: 5, seconds: 60 }];
+  const { manifest } = await make({ ...shop({}), "x-ikoma": { strategy: { canary: { steps } } } });
+  expect(manifest.strategy).toEqual({ canary: { steps } });
+});
+
 test("x-ikoma that is not understood is refused by its key", async () => {
   const failure = make(shop({ "x-ikoma": { prot: 3000 } }));
   await expect(failure).rejects.toMatchObject({ code: "COMPOSE_INVALID", message: expect.stringContaining("prot") });

@@ -125,15 +125,40 @@ export const bakePolicy = z.strictObject({
 export type BakePolicy = z.infer<typeof bakePolicy>;
 
 /** One step of a canary: the new release gets so much of the requests for so long. */
-const canaryStep = z.strictObject({ percent: z.number().min(1).max(99), seconds: z.number().positive().max(3600) });
+const canaryStep = z.strictObject({
+  percent: z.number().min(1).max(99).describe("How much of the requests the new release gets."),
+  seconds: z.number().positive().max(3600).describe("For how long, watched as in the bake time."),
+});
 export type CanaryStep = z.infer<typeof canaryStep>;
 
 /** How a release takes the place of the one before. */
-export const releaseStrategy = z.union([
-  z.enum(["switch", "replace", "canary", "rolling"]),
-  z.strictObject({ canary: z.strictObject({ steps: z.array(canaryStep).min(1).max(20) }) }),
-  z.strictObject({ rolling: z.strictObject({ maxParallel: z.number().int().min(1) }) }),
-]);
+export const releaseStrategy = z.union(
+  [
+    z.enum(["switch", "replace", "canary", "rolling"]),
+    z.strictObject({
+      canary: z
+        .strictObject({
+          steps: z.array(canaryStep).min(1).max(20).describe("One after another; then it gets all requests."),
+        })
+        .describe("Other steps than 10 % for 30 s, then 50 % for 30 s."),
+    }),
+    z.strictObject({
+      rolling: z
+        .strictObject({
+          maxParallel: z
+            .number()
+            .int()
+            .min(1)
+            .max(100)
+            .describe("How many replicas of each service are started at a time."),
+        })
+        .describe("More than one replica at a time."),
+    }),
+  ],
+  {
+    error: "one of switch, replace, canary, rolling, {canary: {steps: [{percent, seconds}]}}, {rolling: {maxParallel}}",
+  },
+);
 export type ReleaseStrategy = z.infer<typeof releaseStrategy>;
 
 const usualCanarySteps: readonly CanaryStep[] = [
@@ -156,9 +181,9 @@ export function maxParallel(strategy: ReleaseStrategy | undefined): number | und
 /** How long a request waits at the edge for a release that is about to serve. As long as one waits for a busy server. */
 export const longestHoldSeconds = 10;
 
-/** What is written to choose one; the same in the compose file and in the settings of a stack. */
+/** What the strategies are; the same in the compose file and in the settings of a stack. */
 export const strategyDescription =
-  "How a release takes the place of the one before. `switch`: the new one starts beside the old one, which serves on until the new one does. `replace`: the old one is stopped first, for what cannot overlap, such as an app that writes a SQLite file; the app is away for a moment, in which requests wait at the edge for up to 10 s, later ones get 503. `canary`: the new one gets 10 % of the requests for 30 s, then 50 % for 30 s, watched as in the bake time, then all; `{canary: {steps: [{percent: 5, seconds: 60}]}}` has other steps. `rolling`: replica by replica, for services with `deploy.replicas` that there is no memory for twice: one of each service is started and healthy, then one of the old release is stopped; `{rolling: {maxParallel: 2}}` takes two at a time. With `canary` and `rolling` a visitor may be answered by both releases meanwhile.";
+  "How a release takes the place of the one before. `switch`: it starts beside the old one, which serves until the new one does. `replace`: the old one is stopped first, for what cannot overlap (an app that writes a SQLite file); the app is away for a moment, in which requests wait at the edge for up to 10 s. `canary`: it gets the requests step by step. `rolling`: replica by replica, where there is no memory for all of them twice. See the guide `docs/guides/strategies.md`.";
 
 /** A named volume of the compose file. Names on the host are stable: `<app>_<volume>` unless `name` is set. */
 export const volumeSpec = z.strictObject({ name: z.string().optional(), external: z.boolean().default(false) });
