@@ -170,3 +170,34 @@ describe("a job that the web waits for", () => {
     expect(await stock.project.apply()).toMatchObject({ changed: false });
   });
 });
+
+describe("an app that cannot be there twice", () => {
+  const away = "solo is away for a moment while it is deployed";
+
+  test("is said to be away by the plan, and is so in the deploy and in the rollback", async () => {
+    const compose = `x-ikoma: { strategy: replace }\n${webAlone}`;
+    const solo = await lab.addProject({ name: "solo", compose });
+    const [first, second] = [await solo.project.bundle(v1), await solo.project.bundle(v2)];
+    const created = await solo.project.ikoma("deploy", "plan", "--bundle", first);
+    expect(created.stdout).not.toContain(away);
+    await solo.project.apply("--bundle", first);
+    const planned = await solo.project.ikoma("deploy", "plan", "--bundle", second);
+    expect(planned.stdout).toContain(away);
+    expect(planned.stdout).toContain("web: the old one stops first, then the new one starts");
+
+    await using load = await solo.app.startLoad(50);
+    const applied = await solo.project.startApply("--bundle", second).ended;
+    expect(applied.code).toBe(0);
+    expect(applied.stderr).toMatch(/away[^\n]*nothing served for \d+ ms/);
+    const back = await solo.project.ikoma("deploy", "rollback", "--yes", "--json");
+    expect(back.code).toBe(0);
+    expect(back.stderr).toMatch(/away[^\n]*nothing served for \d+ ms/);
+    expectFlawless(await load.stop());
+    expect(await solo.app.deployments()).toEqual(["#1 good", "#2 good", "#3 current"]);
+
+    await solo.project.configure(["strategy"], "switch");
+    const beside = await solo.project.ikoma("deploy", "plan", "--bundle", second, "--redeploy");
+    expect(beside.stdout).not.toContain(away);
+    expect(beside.stdout).toContain("no downtime");
+  });
+});
