@@ -49,10 +49,16 @@ export class Sweep {
     this.#host.log.warn({ ...(app !== undefined && { app }) }, message);
   }
 
+  async #bringBack(app: string): Promise<void> {
+    if (!this.#host.standingDown.has(app)) return;
+    await bringBack(this.#host, app);
+    this.#tell("what had made way for a release that failed was started again", app);
+  }
+
   async #lookAfter(app: string): Promise<void> {
     this.#underWay.add(app);
     try {
-      if (this.#host.standingDown.has(app)) await this.#runner.inTurn(app, () => bringBack(this.#host, app));
+      if (this.#host.standingDown.has(app)) await this.#runner.inTurn(app, () => this.#bringBack(app));
       if (!(await isRouted(this.#host, app))) {
         // In turn: an operation that began meanwhile is not to be taken back half-way.
         await this.#runner.inTurn(app, async () => {
