@@ -6,7 +6,8 @@ export const bundle = appPart({
   token: "ikoma:vps:Bundle",
   part: "bundle",
   inputs: operations["bundle.stage"].input,
-  silent: ["redeploy"],
+  // The digest tells of another document, the names of another signature.
+  silent: ["redeploy", "proofs", "signatureProblem"],
   apply: "bundle.stage",
   remove: "bundle.remove",
   app: (inputs) => inputs.app,
