@@ -57,7 +57,7 @@ test("a bundle has one digest, in a file and in a registry, and comes back as it
   const byTag = await readBundle(`${registry.address}/team/shop-bundle:v1.0-build.5`);
   await emptyCache();
   const fromFile = await readBundle(join(folder, "shop.bundle.json"));
-  expect(byTag).toEqual({ manifest: bundle(), digest, reference: pushed });
+  expect(byTag).toEqual({ manifest: bundle(), digest, document: bundleArtifact(bundle()).document, reference: pushed });
   expect(fromFile).toEqual({ manifest: bundle(), digest, reference: written });
 });
 

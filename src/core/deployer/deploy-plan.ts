@@ -23,6 +23,8 @@ export interface DeployPlanEntry {
   readonly secretsOf?: number;
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
+  /** A bundle that is deployed for the first time, and that nobody has signed. */
+  readonly unsigned?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
 }
 
@@ -94,6 +96,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     services: effects,
     ...(typeof secretsOf === "number" && { secretsOf }),
     ...(driftUnknown !== undefined && { driftUnknown }),
+    ...(part === "bundle" && operation === "create" && inputs.new?.["proofs"] === undefined && { unsigned: true }),
   };
 }
 

@@ -39,7 +39,14 @@ export async function installAgent(
   ];
   await bringImages(connection, wanted, onStep);
   const { httpPort, httpsPort, networkPool, imageBudgetGb, signatures } = setup;
-  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, imageBudgetGb, edgeImage: images.edge, signatures });
+  const settings = JSON.stringify({
+    httpPort,
+    httpsPort,
+    networkPool,
+    imageBudgetGb,
+    edgeImage: images.edge,
+    signatures,
+  });
   const found = await lookAtHost(connection, images);
   requireTakeOver(found, images.agent);
   const label = labelOf(found.agentImageId, version, settings);

@@ -38,10 +38,14 @@ export function proofOf(bundle: {
 export function openProof(bundle: string, { document, signatures }: BundleProof, keys: TrustedKeys): BundleManifest {
   const { signers, refused } = findSigners(bundle, signatures, keys);
   if (signers.length === 0) {
-    throw new IkomaError("BUNDLE_SIGNATURE_INVALID", `No signature of the bundle ${bundle} counts: ${refused.join("; ")}.`, {
-      hint: signHint,
-      details: { trusted: Object.keys(keys) },
-    });
+    throw new IkomaError(
+      "BUNDLE_SIGNATURE_INVALID",
+      `No signature of the bundle ${bundle} counts: ${refused.join("; ")}.`,
+      {
+        hint: signHint,
+        details: { trusted: Object.keys(keys) },
+      },
+    );
   }
   try {
     return parseBundleDocument(unpacked(document), "what was sent as the bundle", bundle).manifest;

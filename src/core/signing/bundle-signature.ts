@@ -58,7 +58,10 @@ export function findSigners(
 ): SignatureFindings {
   const found = signatures.slice(0, mostSignatures).map((each) => examine(digest, each, keys));
   const signers = found.flatMap((each) => ("signer" in each ? [each.signer] : []));
-  return { signers: [...new Set(signers)], refused: found.flatMap((each) => ("refused" in each ? [each.refused] : [])) };
+  return {
+    signers: [...new Set(signers)],
+    refused: found.flatMap((each) => ("refused" in each ? [each.refused] : [])),
+  };
 }
 
 /** Whether this very key has signed the bundle already. */

@@ -54,7 +54,12 @@ export function signatureArtifact(signatures: readonly BundleSignature[]): { blo
     const payload = payloads[index] ?? Buffer.alloc(0);
     return { ...descriptor(payloadMediaType, payload), annotations: { [annotation]: signature } };
   });
-  const manifest = { schemaVersion: 2, mediaType: ociManifestType, config: descriptor(configMediaType, config), layers };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: ociManifestType,
+    config: descriptor(configMediaType, config),
+    layers,
+  };
   return { blobs: [config, ...payloads], manifest: canonicalJson(manifest) };
 }
 

@@ -11,9 +11,7 @@ export const signaturePolicy = z
     keys: z
       .record(
         z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,62}$/, "lower-case letters, digits, `-`, `_` and `.`"),
-        z
-          .string()
-          .refine((pem) => parsePublicKey(pem) !== undefined, "a public key in PEM, ECDSA P-256 or Ed25519"),
+        z.string().refine((pem) => parsePublicKey(pem) !== undefined, "a public key in PEM, ECDSA P-256 or Ed25519"),
       )
       .default({})
       .describe("Public keys in PEM, by a name of your choice; `ikoma bundle keygen` makes pairs."),

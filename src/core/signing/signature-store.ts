@@ -57,7 +57,8 @@ export async function addSignatures(
   options: RegistryOptions = {},
 ): Promise<void> {
   const { place, digest } = placeOf(reference);
-  const signatures = typeof place === "string" ? await addToFile(place, added) : await addToRegistry(place, digest, added, options);
+  const signatures =
+    typeof place === "string" ? await addToFile(place, added) : await addToRegistry(place, digest, added, options);
   await writeCachedSignatures(digest, JSON.stringify({ signatures }));
 }
 

@@ -47,7 +47,8 @@ export function requireSignedAccessories(
   { spec, origin }: OperationInput<"accessories.apply">,
 ): void {
   const keys = trustedKeys(host, spec.app);
-  if (origin === undefined) throw unsigned({ app: spec.app }, `The long-lived services of ${spec.app} are of no signed bundle`, keys);
+  if (origin === undefined)
+    throw unsigned({ app: spec.app }, `The long-lived services of ${spec.app} are of no signed bundle`, keys);
   const manifest = signedBundle(staged ?? { app: spec.app }, origin.bundle, keys);
   refuseDifferences(spec.app, origin.bundle, accessoriesDifferences(manifest, spec, origin));
 }
@@ -63,15 +64,21 @@ export function signatureRemark({ bundle, proofs = [] }: StageInput, keys: Trust
   const proof = proofs.find((each) => each.bundle === bundle);
   if (proof === undefined) return undefined;
   const { signers, refused } = findSigners(bundle, proof.signatures, keys);
-  return signers.length > 0 ? undefined : `no signature of the bundle counts (${refused.join("; ")}); none is asked for here`;
+  return signers.length > 0
+    ? undefined
+    : `no signature of the bundle counts (${refused.join("; ")}); none is asked for here`;
 }
 
 function trustedKeys({ settings }: Judging, app: string): TrustedKeys {
   const keys = settings.signatures?.keys ?? {};
   if (Object.keys(keys).length > 0) return keys;
-  throw new IkomaError("BUNDLE_SIGNATURE_INVALID", `${app} is to be signed, and this host knows no key to check that with.`, {
-    hint: "Name the keys in `ikoma:setup.HOST.signatures.keys` of the stack `hosts`, run `ikoma host bootstrap HOST`, and try again.",
-  });
+  throw new IkomaError(
+    "BUNDLE_SIGNATURE_INVALID",
+    `${app} is to be signed, and this host knows no key to check that with.`,
+    {
+      hint: "Name the keys in `ikoma:setup.HOST.signatures.keys` of the stack `hosts`, run `ikoma host bootstrap HOST`, and try again.",
+    },
+  );
 }
 
 type Proven = Pick<StageInput, "app" | "proofs" | "signatureProblem">;
@@ -90,7 +97,11 @@ function attempted(proof: BundleProof, keys: TrustedKeys): BundleManifest[] {
   }
 }
 
-function unsigned({ signatureProblem }: Pick<Proven, "signatureProblem" | "app">, what: string, keys: TrustedKeys): IkomaError {
+function unsigned(
+  { signatureProblem }: Pick<Proven, "signatureProblem" | "app">,
+  what: string,
+  keys: TrustedKeys,
+): IkomaError {
   const names = Object.keys(keys).sort();
   const why = signatureProblem === undefined ? "" : ` Its signatures could not be read: ${signatureProblem}`;
   return new IkomaError("BUNDLE_UNSIGNED", `${what}; this host asks for a signature by ${names.join(" or ")}.${why}`, {
