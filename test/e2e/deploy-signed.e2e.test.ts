@@ -9,7 +9,7 @@ import { RegistryClient } from "../../src/core/adapters/registry/registry-client
 import { readBundle } from "../../src/core/bundle/bundle-store.ts";
 import { resolveRelease } from "../../src/core/release/resolve-release.ts";
 import { signatureTag } from "../../src/core/signing/signature-artifact.ts";
-import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
+import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
 import { startDeployLab, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
@@ -57,9 +57,15 @@ function sign(reference: string, key: string): Promise<string> {
   return well("bundle", "sign", reference, "--sign-key", `${key}.key`);
 }
 
+/** What runs, once nothing of an earlier release is left. */
+async function standing(): Promise<Awaited<ReturnType<AppOnServer["containers"]>>> {
+  await until("one container is left", async () => (await app.containers()).length === 1);
+  return app.containers();
+}
+
 /** Refused in the plan and in the deploy, with nothing changed. */
 async function refused(...args: readonly string[]): Promise<Awaited<ReturnType<AppProject["applyBadly"]>>> {
-  const running = await app.containers();
+  const running = await standing();
   const stack = await project.stackText();
   const planned = await project.ikoma("deploy", "plan", "--json", "--stack", "prod", ...args);
   const applied = await project.applyBadly("--stack", "prod", ...args);
@@ -79,7 +85,7 @@ test("without keys on the host an unsigned bundle is deployed, and the first pla
 });
 
 test("keys come to the host with its agent, and no app is restarted", async () => {
-  const before = await app.containers();
+  const before = await standing();
   await trust("ci");
   expect(await app.containers()).toEqual(before);
   expect(await apply()).toMatchObject({ changed: false });
@@ -162,7 +168,7 @@ function withWeb(input: OperationInput<"release.apply">, fields: Record<string, 
 }
 
 test("who speaks to the agent directly cannot have it run anything else under the signed bundle's name", async () => {
-  const running = await app.containers();
+  const running = await standing();
   const alterations: Record<string, (input: OperationInput<"release.apply">) => unknown> = {
     image: (input) => withWeb(input, { image: v1.reference }),
     privileged: (input) => withWeb(input, { privileged: true }),
@@ -200,7 +206,7 @@ test("what the host served before it had keys can be gone back to, just as it wa
 
 describe("when keys are changed", () => {
   test("what runs runs on, and nothing new of the old key is taken", async () => {
-    const running = await app.containers();
+    const running = await standing();
     await trust("ops");
     expect(await app.containers()).toEqual(running);
     expect(await apply()).toMatchObject({ changed: false });
