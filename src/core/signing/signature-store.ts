@@ -14,8 +14,6 @@ import { signatureArtifact, signatureLayers, signatureTag } from "./signature-ar
 
 /** A deploy does not wait longer for a registry that hangs: most hosts ask for no signature. */
 const readTimeoutMs = 5000;
-/** Somebody else may sign at the same moment, and the later manifest takes the place of the earlier one. */
-const writeAttempts = 3;
 
 const signatureFile = z.strictObject({ signatures: bundleSignatures });
 
@@ -97,6 +95,7 @@ async function pull(image: ImageReference, digest: string, client: RegistryClien
   return bundleSignatures.parse(await Promise.all(signatures));
 }
 
+/** A registry has no compare-and-swap: of two that sign the same bundle in the same moment one may be lost, as with cosign. */
 async function addToRegistry(
   image: ImageReference,
   digest: string,
@@ -104,19 +103,11 @@ async function addToRegistry(
   options: RegistryOptions,
 ): Promise<BundleSignature[]> {
   const client = new RegistryClient(options);
-  for (let attempt = 1; ; attempt++) {
-    const present = await pull(image, digest, client);
-    const missing = added.filter((each) => !present.some(({ signature }) => signature === each.signature));
-    if (missing.length === 0 && attempt > 1) return present;
-    if (attempt > writeAttempts) {
-      throw new IkomaError("REGISTRY_UNREACHABLE", `${image.registry} does not keep the signature that it was given.`, {
-        hint: "Somebody else signs at the same time, or the tag cannot be changed there. Try again.",
-      });
-    }
-    const { blobs, manifest } = signatureArtifact([...present, ...missing]);
-    for (const blob of blobs) await client.putBlob(image, Buffer.from(blob));
-    await client.putManifest(tagged(image, digest), ociManifestType, Buffer.from(manifest));
-  }
+  const signatures = [...(await pull(image, digest, client)), ...added];
+  const { blobs, manifest } = signatureArtifact(signatures);
+  for (const blob of blobs) await client.putBlob(image, Buffer.from(blob));
+  await client.putManifest(tagged(image, digest), ociManifestType, Buffer.from(manifest));
+  return signatures;
 }
 
 async function readFromFile(path: string): Promise<BundleSignature[]> {
