@@ -120,14 +120,11 @@ test("a file of signatures that is none is told, and not written over", async ()
 });
 
 test("where the registry is away, those that were seen before do; without any the reason is told", async () => {
-  let signed = "";
-  let unsigned = "";
-  {
-    await using away = await startLocalRegistry();
-    signed = await pushBundle(aBundle(), `${away.address}/shop-bundle`);
-    unsigned = await pushBundle(aBundle(), `${away.address}/shop-bundle`);
-    await signBundle(signed, keyOf("ci"));
-  }
+  const away = await startLocalRegistry();
+  const signed = await pushBundle(aBundle(), `${away.address}/shop-bundle`);
+  const unsigned = await pushBundle(aBundle(), `${away.address}/shop-bundle`);
+  await signBundle(signed, keyOf("ci"));
+  await away[Symbol.asyncDispose]();
   expect(await signersOf(signed)).toEqual(["ci"]);
   const { signatures, problem } = await readSignatures(unsigned);
   expect(signatures).toEqual([]);

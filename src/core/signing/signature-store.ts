@@ -28,7 +28,11 @@ const ahead = new Map<string, Promise<ReadSignatures>>();
 
 /** Begins to read what {@link readSignatures} will soon be asked for. */
 export function prefetchSignatures(reference: string): void {
-  if (/@sha256:[0-9a-f]{64}$/.test(reference)) ahead.set(reference, read(reference, {}));
+  if (!/@sha256:[0-9a-f]{64}$/.test(reference)) return;
+  const begun = read(reference, {});
+  // Whoever asks gets the failure; nobody may come to ask.
+  begun.catch(() => undefined);
+  ahead.set(reference, begun);
 }
 
 /**

@@ -10,15 +10,16 @@ import type { TrustedKeys } from "../../../core/signing/bundle-signature.ts";
  */
 export async function keysToCheckWith(files: readonly string[], folder: string): Promise<TrustedKeys> {
   if (files.length === 0) return keysOfHosts(folder);
-  return Object.fromEntries(
-    await Promise.all(files.map(async (file) => [nameOf(file), await publicKey(file, folder)])),
-  );
+  const keys = files.map(async (file) => [nameOf(file), await publicKey(file, folder)] as const);
+  return Object.fromEntries(await Promise.all(keys));
 }
 
 async function keysOfHosts(folder: string): Promise<TrustedKeys> {
   const { readHostFiles } = await import("../../../core/hosts/host-files.ts");
   const setups = (await readHostFiles(folder)).flatMap(({ setup }) => Object.values(setup));
-  return Object.assign({}, ...setups.map(({ signatures }) => signatures?.keys ?? {})) as TrustedKeys;
+  const keys: Record<string, string> = {};
+  for (const { signatures } of setups) Object.assign(keys, signatures?.keys);
+  return keys;
 }
 
 async function publicKey(file: string, folder: string): Promise<string> {

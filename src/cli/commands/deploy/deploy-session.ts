@@ -74,7 +74,7 @@ export async function inDeploySession(
 export async function runShown(session: DeploySession, run: ShownRun, argv: GlobalArguments): Promise<DeployRunResult> {
   const { project, progress } = session;
   await connectEarly(session);
-  await readSignaturesEarly(session, run.edit);
+  void readSignaturesEarly(session, run.edit);
   loadSdkLean();
   const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
   const root = run.operation;
@@ -150,7 +150,7 @@ export async function connectEarly({ settings }: Pick<DeploySession, "settings">
   }
 }
 
-/** So does asking a registry far away, for what the program will ask for. */
+/** So does asking a registry far away, for what the program will ask for; nothing waits for it. */
 async function readSignaturesEarly({ settings }: DeploySession, edit: AppEdit | undefined): Promise<void> {
   const { prefetchSignatures } = await import("../../../core/signing/signature-store.ts");
   const named = Object.entries(settings.apps).flatMap(([name, app]) => {
