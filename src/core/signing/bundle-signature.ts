@@ -76,6 +76,12 @@ export function signatureLabel({ payload, signature }: BundleSignature): string 
   return `${claimedKey(payload) ?? "a key that is not named"} (${digits})`;
 }
 
+/** The digest that a signature says it is for, whoever has made it. */
+export function signedDigest({ payload }: Pick<BundleSignature, "payload">): string | undefined {
+  const said = payloadForm.safeParse(parseJson(Buffer.from(payload, "base64")));
+  return said.data?.critical.image["docker-manifest-digest"];
+}
+
 function examine(
   digest: string,
   { payload, signature }: BundleSignature,
@@ -87,8 +93,7 @@ function examine(
     const by = claimedKey(payload) ?? "a key that is not named";
     return { refused: `one by ${by} does not fit any key that is trusted` };
   }
-  const said = payloadForm.safeParse(parseJson(bytes));
-  const signed = said.data?.critical.image["docker-manifest-digest"];
+  const signed = signedDigest({ payload });
   if (signed === digest) return { signer };
   return { refused: `the one by ${signer} is for ${signed ?? "something that is no bundle"}, not for this bundle` };
 }

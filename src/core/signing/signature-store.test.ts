@@ -106,8 +106,19 @@ test("of a bundle in a file they are in a file beside it", async () => {
   await emptyCache();
   expect(await signersOf(reference)).toEqual(["ci", "ops"]);
   expect(JSON.parse(await readFile(`${file}.sig`, "utf8"))).toMatchObject({ signatures: { length: 2 } });
-  // Another bundle in its place has no part in them.
-  expect(await signersOf(await writeBundleFile(aBundle(), file))).toEqual([]);
+});
+
+test("another bundle in the same file has no part in them, and the first one keeps its own", async () => {
+  const file = join(folder, "shop.bundle.json");
+  const first = await writeBundleFile(aBundle(), file);
+  await signBundle(first, keyOf("ci"));
+  const second = await writeBundleFile(aBundle(), file);
+  expect(await signersOf(second)).toEqual([]);
+  await signBundle(second, keyOf("ops"));
+  expect(await signersOf(second)).toEqual(["ops"]);
+  expect(JSON.parse(await readFile(`${file}.sig`, "utf8"))).toMatchObject({ signatures: { length: 1 } });
+  // Read from what was seen: a rollback asks for a bundle that is no longer in its file.
+  expect(await signersOf(first)).toEqual(["ci"]);
 });
 
 test("a file of signatures that is none is told, and not written over", async () => {

@@ -9,7 +9,7 @@ import { readCachedSignatures, writeAtomically, writeCachedSignatures } from "..
 import { parseBundleReference } from "../bundle/bundle-reference.ts";
 import { IkomaError, toIkomaError } from "../errors.ts";
 import { errorCode } from "../system-error.ts";
-import { bundleSignatures, type BundleSignature } from "./bundle-signature.ts";
+import { bundleSignatures, signedDigest, type BundleSignature } from "./bundle-signature.ts";
 import { signatureArtifact, signatureLayers, signatureTag } from "./signature-artifact.ts";
 
 /** A deploy does not wait longer for a registry that hangs: most hosts ask for no signature. */
@@ -60,7 +60,9 @@ export async function addSignatures(
 ): Promise<void> {
   const { place, digest } = placeOf(reference);
   const signatures =
-    typeof place === "string" ? await addToFile(place, added) : await addToRegistry(place, digest, added, options);
+    typeof place === "string"
+      ? await addToFile(place, digest, added)
+      : await addToRegistry(place, digest, added, options);
   await writeCachedSignatures(digest, JSON.stringify({ signatures }));
 }
 
@@ -69,13 +71,21 @@ async function read(reference: string, options: RegistryOptions): Promise<ReadSi
   try {
     const client = new RegistryClient({ timeoutMs: readTimeoutMs, ...options });
     const signatures = typeof place === "string" ? await readFromFile(place) : await pull(place, digest, client);
-    if (signatures.length > 0) await writeCachedSignatures(digest, JSON.stringify({ signatures }));
+    if (signatures.some(isFor(digest))) await writeCachedSignatures(digest, JSON.stringify({ signatures }));
+    // A file that another bundle was written to since has the signatures of that one.
+    else if (typeof place === "string") return { signatures: (await seenBefore(digest)) ?? signatures };
     return { signatures };
   } catch (thrown) {
-    const problem = toIkomaError(thrown).message;
-    const seen = signatureFile.safeParse(parseJson(await readCachedSignatures(digest)));
-    return { signatures: seen.data?.signatures ?? [], problem };
+    return { signatures: (await seenBefore(digest)) ?? [], problem: toIkomaError(thrown).message };
   }
+}
+
+async function seenBefore(digest: string): Promise<BundleSignature[] | undefined> {
+  return signatureFile.safeParse(parseJson(await readCachedSignatures(digest))).data?.signatures;
+}
+
+function isFor(digest: string): (signature: BundleSignature) => boolean {
+  return (signature) => signedDigest(signature) === digest;
 }
 
 /** Where signatures are kept: a file beside the bundle's, or its repository. */
@@ -127,8 +137,9 @@ async function readFromFile(path: string): Promise<BundleSignature[]> {
   });
 }
 
-async function addToFile(path: string, added: readonly BundleSignature[]): Promise<BundleSignature[]> {
-  const signatures = [...(await readFromFile(path)), ...added];
+/** Those of another bundle, which had that path before, go: the file would grow with each build. */
+async function addToFile(path: string, digest: string, added: readonly BundleSignature[]): Promise<BundleSignature[]> {
+  const signatures = [...(await readFromFile(path)).filter(isFor(digest)), ...added];
   await writeAtomically(path, `${JSON.stringify({ signatures }, undefined, 1)}\n`);
   return signatures;
 }

@@ -12,5 +12,6 @@ export const bundle = appPart({
   remove: "bundle.remove",
   app: (inputs) => inputs.app,
   operation: (inputs) => inputs,
-  expected: (inputs) => inputs,
+  // What proves a signature has no part in a comparison, and may be long.
+  expected: (inputs) => ({ ...inputs, proofs: undefined }),
 });

@@ -10,6 +10,7 @@ import { proofOf } from "../../../core/signing/bundle-proof.ts";
 import { signDigest } from "../../../core/signing/bundle-signature.ts";
 import { createKeyPair } from "../../../core/signing/signing-key.ts";
 import { operations, type OperationView } from "../../protocol.ts";
+import { readPart } from "../../reading/read-parts.ts";
 import { OperationRunner } from "../operation-runner.ts";
 
 const pairs = { ci: createKeyPair(), ops: createKeyPair(), stranger: createKeyPair() };
@@ -223,6 +224,15 @@ describe("a host that trusts a key", () => {
     expect(await release(v1, { secrets: { PW: "pa$$word" }, more: { secrets: {} } })).toMatchObject(
       refusal("BUNDLE_SIGNATURE_INVALID", /services\.web\.environment\.URL/),
     );
+  });
+
+  test("and has it come again where a lost ledger has forgotten who signed it", async () => {
+    const v1 = aBundle("v1");
+    const expected = { ...stageInput(v1), signatures: ["SHA256:x (1)"] };
+    await stage(v1, { signedBy: ["ci"], more: { signatures: expected.signatures } });
+    expect((await readPart(on.host, "shop", "bundle", expected)).drift).toEqual([]);
+    on.host.parts.set("shop", "bundle", { app: "shop", bundle: digestOf(v1), images: imagesOf(v1, v1) });
+    expect((await readPart(on.host, "shop", "bundle", expected)).drift).toMatchObject([{ path: "signatures" }]);
   });
 
   test("puts secrets that it keeps into a signed release", async () => {
