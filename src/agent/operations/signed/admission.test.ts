@@ -259,6 +259,8 @@ describe("when a host begins to ask for signatures", () => {
     expect(await accessories(v2, { env: { LEVEL: "debug" } })).toMatchObject(unsigned);
 
     expect(await stage(v1)).toMatchObject(good);
+    const otherwise = await release(v1, { env: { LEVEL: "debug" }, more: { rollbackTo: 1 } });
+    expect(otherwise).toMatchObject({ error: { hint: expect.stringContaining("rollback --with-secrets") } });
     const back = await release(v1, { more: { rollbackTo: 1 } });
     expect(back).toMatchObject({ state: "succeeded", result: { number: 3, unchanged: false } });
     const told: string[] = [];

@@ -17,6 +17,9 @@ type Judging = Pick<Host, "settings" | "deployments" | "parts">;
 /** Differences beyond these are not named. */
 const mostNamed = 5;
 
+const asItWasHint =
+  "Just as it was it may come back unsigned: where only its secrets have changed since, `ikoma deploy rollback --with-secrets`.";
+
 /** See `admitStage`. */
 export function requireSignedStage(host: Judging, input: StageInput, isKnownEnough: boolean): void {
   const keys = trustedKeys(host, input.app);
@@ -34,8 +37,14 @@ export function requireSignedStage(host: Judging, input: StageInput, isKnownEnou
 
 /** See `admitRelease`. */
 export function requireSignedRelease(host: Judging, staged: StageInput | undefined, asked: ReleaseInput): void {
-  const { spec, source, secrets = {} } = asked;
-  const manifest = signedBundle(staged ?? { app: spec.app }, spec.bundle, trustedKeys(host, spec.app));
+  const { spec, source, secrets = {}, rollbackTo, secretsOf } = asked;
+  const isWithoutSecrets = rollbackTo !== undefined && secretsOf === undefined;
+  const manifest = signedBundle(
+    staged ?? { app: spec.app },
+    spec.bundle,
+    trustedKeys(host, spec.app),
+    isWithoutSecrets ? `${signHint} ${asItWasHint}` : signHint,
+  );
   const found = releaseDifferences(manifest, spec, { env: givenEnvironment(source), secrets });
   refuseDifferences(spec.app, spec.bundle, found);
 }
@@ -47,8 +56,7 @@ export function requireSignedAccessories(
   { spec, origin }: OperationInput<"accessories.apply">,
 ): void {
   const keys = trustedKeys(host, spec.app);
-  if (origin === undefined)
-    throw unsigned({ app: spec.app }, `The long-lived services of ${spec.app} are of no signed bundle`, keys);
+  if (origin === undefined) throw unsigned(`The long-lived services of ${spec.app} are of no signed bundle`, keys);
   const manifest = signedBundle(staged ?? { app: spec.app }, origin.bundle, keys);
   refuseDifferences(spec.app, origin.bundle, accessoriesDifferences(manifest, spec, origin));
 }
@@ -83,10 +91,12 @@ function trustedKeys({ settings }: Judging, app: string): TrustedKeys {
 
 type Proven = Pick<StageInput, "app" | "proofs" | "signatureProblem">;
 
-function signedBundle(staged: Proven, bundle: string, keys: TrustedKeys): BundleManifest {
+function signedBundle(staged: Proven, bundle: string, keys: TrustedKeys, hint = signHint): BundleManifest {
   const proof = staged.proofs?.find((each) => each.bundle === bundle);
-  if (proof === undefined) throw unsigned(staged, `The bundle ${bundle} of ${staged.app} is not signed`, keys);
-  return openProof(bundle, proof, keys);
+  if (proof !== undefined) return openProof(bundle, proof, keys);
+  const { app, signatureProblem } = staged;
+  const why = signatureProblem === undefined ? "" : ` Its signatures could not be read: ${signatureProblem}`;
+  throw unsigned(`The bundle ${bundle} of ${app} is not signed`, keys, { why, hint });
 }
 
 function attempted(proof: BundleProof, keys: TrustedKeys): BundleManifest[] {
@@ -97,17 +107,10 @@ function attempted(proof: BundleProof, keys: TrustedKeys): BundleManifest[] {
   }
 }
 
-function unsigned(
-  { signatureProblem }: Pick<Proven, "signatureProblem" | "app">,
-  what: string,
-  keys: TrustedKeys,
-): IkomaError {
-  const names = Object.keys(keys).sort();
-  const why = signatureProblem === undefined ? "" : ` Its signatures could not be read: ${signatureProblem}`;
-  return new IkomaError("BUNDLE_UNSIGNED", `${what}; this host asks for a signature by ${names.join(" or ")}.${why}`, {
-    hint: signHint,
-    details: { trusted: names },
-  });
+function unsigned(what: string, keys: TrustedKeys, { why = "", hint = signHint } = {}): IkomaError {
+  const trusted = Object.keys(keys).sort();
+  const message = `${what}; this host asks for a signature by ${trusted.join(" or ")}.${why}`;
+  return new IkomaError("BUNDLE_UNSIGNED", message, { hint, details: { trusted } });
 }
 
 function refuseDifferences(app: string, bundle: string, found: readonly string[]): void {
