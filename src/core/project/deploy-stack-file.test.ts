@@ -122,8 +122,8 @@ test("an unknown setting is named with its path and the nearest known one", asyn
 
 test("the app is the named one, or the only one", () => {
   const app = appConfig.parse({ host: "vps1" });
-  const one: StackSettings = { hosts: {}, offline: false, apps: { shop: app } };
-  const two: StackSettings = { hosts: {}, offline: false, apps: { shop: app, blog: app } };
+  const one: StackSettings = { hosts: {}, apps: { shop: app } };
+  const two: StackSettings = { hosts: {}, apps: { shop: app, blog: app } };
   expect(chooseApp(one, undefined, "prod")).toBe("shop");
   expect(chooseApp(two, "blog", "prod")).toBe("blog");
   expect(() => chooseApp(two, undefined, "prod")).toThrow(
@@ -139,7 +139,6 @@ test("without a bundle there is nothing to deploy, rather than something to take
   const pinned = appConfig.parse({ host: "vps1", bundle: "shop.bundle.json" });
   const settings: StackSettings = {
     hosts: {},
-    offline: false,
     apps: { shop: pinned, blog: appConfig.parse({ host: "vps1" }) },
   };
   expect(() => {

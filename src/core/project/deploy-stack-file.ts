@@ -14,7 +14,7 @@ export interface StackSettings {
   /** What changes have to keep to; undefined where the file says nothing of it. */
   readonly policy?: Policy | undefined;
   /** Plans are made without looking at hosts. */
-  readonly offline: boolean;
+  readonly offline?: boolean | undefined;
 }
 
 /** A change of one app's settings: values to set (as they should be afterwards, whole) and settings to take out. */

@@ -123,7 +123,7 @@ async function checkWithHosts(
   result: DeployRunResult,
   isRollback: boolean,
 ): Promise<void> {
-  if (settings.offline || isOffline(process.env)) return;
+  if (settings.offline === true || isOffline(process.env)) return;
   const [{ checkSignatures }, { hostOf }, { withAgent }] = await Promise.all([
     import("../../../core/deployer/check-signatures.ts"),
     import("../../../core/project/deploy-stack-file.ts"),
