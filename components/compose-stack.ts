@@ -11,12 +11,14 @@ import {
   type Seal,
 } from "../src/core/release/resolve-release.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
 import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
 import { Release } from "./resources/release.ts";
+import { signedBy, type BundleSignatures } from "./signed-bundles.ts";
 
 /** A release bundle that was read; `readBundle` of `src/core/bundle/bundle-store.ts` gives one. */
 export interface BundleInput {
@@ -24,6 +26,11 @@ export interface BundleInput {
   digest: string;
   /** Pinned reference, for a rollback. */
   reference: string;
+  /**
+   * Its document and who has signed that, for hosts that ask.
+   * @default nobody
+   */
+  signed?: BundleSignatures | undefined;
 }
 
 export interface ComposeStackArgs {
@@ -73,6 +80,11 @@ export interface ComposeStackArgs {
    * @default false
    */
   checkImages?: boolean | undefined;
+  /**
+   * Deploy only what a key of the host has signed, even if the host does not insist.
+   * @default in a stack named `prod`, once the host knows keys
+   */
+  requireSignature?: boolean | undefined;
 }
 
 /** A compose file, deployed from its bundle: images staged, then long-lived services, then the release. */
@@ -91,9 +103,9 @@ export class ComposeStack extends pulumi.ComponentResource {
     const staged = new Bundle(name, stagedBy(args), { ...child, ...stagedAfter });
     const lasting = resolveAccessories(accessoriesBundle(args).manifest, settings, seal);
     const protect = (args.protectAccessories ?? true) && lasting !== undefined;
-    const secrets = secretValues(args, secretsUsedBy(accessoriesBundle(args).manifest, "accessories", settings));
     this.accessories =
-      lasting && new Accessories(name, { ...lasting, secrets }, { ...child, protect, dependsOn: [staged] });
+      lasting &&
+      new Accessories(name, { ...lasting, ...originOf(args, settings) }, { ...child, protect, dependsOn: [staged] });
     const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
@@ -149,7 +161,22 @@ function secretValues({ secrets = {} }: ComposeStackArgs, names: readonly string
 function stagedBy(args: ComposeStackArgs): BundleArgs {
   const images = imagesOf(args.bundle.manifest, accessoriesBundle(args).manifest);
   const redeploy = args.redeploy === true || args.rollbackTo !== undefined;
-  return { app: args.app, bundle: args.bundle.digest, images, redeploy };
+  return {
+    app: args.app,
+    bundle: args.bundle.digest,
+    images,
+    redeploy,
+    ...signedBy([args.bundle, accessoriesBundle(args)]),
+    requireSignature: demandOf(pulumi.getStack(), args.requireSignature),
+  };
+}
+
+/** What the long-lived services are made with besides what is in their definitions. */
+function originOf(args: ComposeStackArgs, settings: ReleaseSettings) {
+  const { manifest, digest, signed } = accessoriesBundle(args);
+  const secrets = secretValues(args, secretsUsedBy(manifest, "accessories", settings));
+  if (signed === undefined || signed.signatures.length === 0) return { secrets };
+  return { secrets, bundle: digest, env: args.env ?? {} };
 }
 
 function releaseArgs(args: ComposeStackArgs) {

@@ -7,6 +7,7 @@ import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { readSignatures } from "../src/core/signing/signature-store.ts";
 
 /** What one run says besides the configuration. */
 export interface EnvironmentNotes {
@@ -60,7 +61,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature } = app;
   return new App(name, {
     provider,
     app: name,
@@ -78,6 +79,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     bake,
     protectAccessories,
     checkImages,
+    requireSignature,
     ...notes,
   });
 }
@@ -96,8 +98,13 @@ async function readBundles(apps: readonly AppConfig[]): Promise<Map<string, Bund
   const references = new Set(
     apps.flatMap(({ bundle, accessoriesBundle }) => [bundle, accessoriesBundle]).filter((each) => each !== undefined),
   );
-  const entries = [...references].map(async (reference) => [reference, await readBundle(reference)] as const);
+  const entries = [...references].map(async (reference) => [reference, await readSigned(reference)] as const);
   return new Map(await Promise.all(entries));
+}
+
+async function readSigned(reference: string): Promise<BundleInput> {
+  const { document, ...bundle } = await readBundle(reference);
+  return { ...bundle, signed: { document, ...(await readSignatures(bundle.reference)) } };
 }
 
 /** One provider for each host that is used. */

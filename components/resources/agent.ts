@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { SignaturePolicy } from "../../src/core/signing/signature-policy.ts";
 
 export interface AgentArgs {
   /** Version of the agent that is to run. */
@@ -15,6 +16,8 @@ export interface AgentArgs {
   networkPool: pulumi.Input<string>;
   /** What images may take on disk, in GB, before the oldest that are kept for a rollback go. */
   imageBudgetGb: pulumi.Input<number>;
+  /** Whose signatures a bundle must have to run there. */
+  signatures?: pulumi.Input<SignaturePolicy> | undefined;
 }
 
 /** The agent and the edge of a host. It cannot be deleted while apps are served there. */

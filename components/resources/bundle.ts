@@ -1,4 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { BundleProof } from "../../src/core/signing/bundle-proof.ts";
+import type { SignatureDemand } from "../../src/core/signing/signature-policy.ts";
 
 export interface BundleArgs {
   /** The app that it is staged for. */
@@ -12,6 +14,14 @@ export interface BundleArgs {
    * @default false
    */
   redeploy?: pulumi.Input<boolean> | undefined;
+  /** Documents and signatures of signed bundles, for a host that asks for them. */
+  proofs?: pulumi.Input<BundleProof[]> | undefined;
+  /** What the signatures in `proofs` are called: others are a reason to stage it again. */
+  signatures?: pulumi.Input<string[]> | undefined;
+  /** Why there may be more signatures. */
+  signatureProblem?: pulumi.Input<string> | undefined;
+  /** Ask for a signature though the host may not: in any case, or where it knows keys. */
+  requireSignature?: pulumi.Input<SignatureDemand> | undefined;
 }
 
 /** A bundle's images on a host: pulled and checked before anything is changed. */

@@ -9,6 +9,8 @@ import {
   releaseStrategy,
   siteSpec,
 } from "../core/release/release-spec.ts";
+import { bundleProof } from "../core/signing/bundle-proof.ts";
+import { signatureDemand } from "../core/signing/signature-policy.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
@@ -151,17 +153,36 @@ const secretsOf = z.number().int().positive().optional();
 /** Go on although the bundle is on the withdrawn list. */
 const redeploy = z.boolean().default(false);
 
+/** What staging takes. A host that trusts keys checks the proofs, and keeps them for what is applied later. */
+const stageInput = z.strictObject({
+  app: appName,
+  bundle: digest,
+  images: z.array(z.string()).min(1),
+  redeploy,
+  /** Of the bundle, and of that of the accessories where it is another one; none for what nobody has signed. */
+  proofs: z.array(bundleProof).max(2).optional(),
+  /** What the signatures in `proofs` are called: a change of them is a reason to stage again. */
+  signatures: z.array(z.string()).optional(),
+  /** Why there may be more signatures than came along. */
+  signatureProblem: z.string().optional(),
+  /** What the app asks for beyond the host's own policy. */
+  requireSignature: signatureDemand.optional(),
+});
+
+/** Where accessories are from, for a host that checks signatures: their bundle, and the values that it was filled with. */
+const origin = z.strictObject({ bundle: digest, env: z.record(z.string(), z.string()), secrets }).optional();
+
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
-    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1), redeploy }),
+    input: stageInput,
     result: z.strictObject({
       images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })),
     }),
   },
   "bundle.remove": { input: z.strictObject({ app: appName }), result: none },
   "accessories.apply": {
-    input: z.strictObject({ spec: accessoriesSpec, recreateVolumes, redact }),
+    input: z.strictObject({ spec: accessoriesSpec, recreateVolumes, redact, origin }),
     result: z.strictObject({ unchanged: z.boolean(), services: z.record(z.string(), serviceStatus) }),
   },
   /** Stops and removes the containers; volumes stay. */
@@ -281,6 +302,11 @@ export const methods = {
     params: z.strictObject({ app: appName, part, expected: z.unknown().nullable() }),
     result: partView,
   },
+  /**
+   * Whether the host would stage this, as far as signatures go; changes nothing. `isKnownEnough`: what the host has run
+   * already need not be signed. Throws BUNDLE_UNSIGNED and BUNDLE_SIGNATURE_INVALID.
+   */
+  "bundle.check": { params: z.strictObject({ stage: stageInput, isKnownEnough: z.boolean() }), result: none },
   "app.history": {
     params: z.strictObject({ app: appName, limit: z.number().int().min(1).max(500).default(20) }),
     result: z.strictObject({ deployments: z.array(deployment) }),

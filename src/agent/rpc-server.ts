@@ -8,6 +8,7 @@ import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
 import { unknownDigest } from "./ledger/found-deployments.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
+import { admitStage } from "./operations/signed/admission.ts";
 import { imagesNeeded } from "./operations/upkeep/unused-images.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { handshake } from "./handshake.ts";
@@ -74,6 +75,10 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       return {};
     },
     "part.read": ({ app, part, expected }) => readPart(host, app, part, expected),
+    "bundle.check": async ({ stage, isKnownEnough }) => {
+      await admitStage(host, stage, isKnownEnough);
+      return {};
+    },
     "app.history": ({ app, limit }) => ({ deployments: host.deployments.history(app, limit).map(publicView) }),
     "app.deployment": ({ app, number }) => {
       const deployment = host.deployments.find(app, number);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import process from "node:process";
 import * as z from "zod";
+import { signaturePolicy } from "../core/signing/signature-policy.ts";
 
 /** What the installation gives a container of the agent as `IKOMA_SETTINGS`: no two containers share theirs. */
 const agentSettings = z.strictObject({
@@ -9,6 +10,7 @@ const agentSettings = z.strictObject({
   networkPool: z.cidrv4().default("10.210.0.0/16"),
   edgeImage: z.string(),
   imageBudgetGb: z.number().positive().default(10),
+  signatures: signaturePolicy.optional(),
 });
 export type AgentSettings = z.infer<typeof agentSettings>;
 

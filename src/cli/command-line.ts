@@ -34,8 +34,14 @@ const groups: readonly Group[] = [
   },
   {
     name: "bundle",
-    describe: "Release bundles: make one from a compose file, look into one",
-    commands: [() => import("./commands/bundle/create.ts"), () => import("./commands/bundle/inspect.ts")],
+    describe: "Release bundles: make one from a compose file, look into one, sign it",
+    commands: [
+      () => import("./commands/bundle/create.ts"),
+      () => import("./commands/bundle/inspect.ts"),
+      () => import("./commands/bundle/sign.ts"),
+      () => import("./commands/bundle/verify.ts"),
+      () => import("./commands/bundle/keygen.ts"),
+    ],
   },
   {
     name: "deploy",

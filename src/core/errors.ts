@@ -87,6 +87,21 @@ export const errorTable = {
     meaning: "What is at that reference is no bundle, or not the one that its digest names.",
     hint: "Make the bundle again with `ikoma bundle create`.",
   },
+  BUNDLE_UNSIGNED: {
+    exitCode: 3,
+    meaning: "Only signed bundles may run there, and nobody has signed this one.",
+    hint: "Sign it with a key that the host trusts: `ikoma bundle sign REFERENCE --sign-key FILE`.",
+  },
+  BUNDLE_SIGNATURE_INVALID: {
+    exitCode: 3,
+    meaning: "No signature of the bundle counts, or what is to run is not what was signed.",
+    hint: "See `ikoma bundle inspect REFERENCE`, and sign it with a key that the host trusts if it is right.",
+  },
+  SIGNING_KEY_INVALID: {
+    exitCode: 3,
+    meaning: "The key to sign with cannot be read, or its passphrase is missing or wrong.",
+    hint: "Make a pair with `ikoma bundle keygen NAME`.",
+  },
   IMAGE_NOT_FOUND: {
     exitCode: 1,
     meaning: "An image that the compose file or `--image` names is not in its registry.",

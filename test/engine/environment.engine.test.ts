@@ -1,11 +1,17 @@
 import { execFile } from "node:child_process";
+import { createPrivateKey } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "@jest/globals";
+import { operations } from "../../src/agent/protocol.ts";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { withConfigOverride } from "../../src/core/engine/stack-config-file.ts";
+import { accessoriesDifferences, releaseDifferences } from "../../src/core/release/match-bundle.ts";
+import { openProof } from "../../src/core/signing/bundle-proof.ts";
+import { signBundle } from "../../src/core/signing/sign-bundle.ts";
+import { createKeyPair } from "../../src/core/signing/signing-key.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { digestOf, hostAddress } from "./programs.ts";
@@ -120,6 +126,38 @@ test("an environment is staged, given its accessories, then released, and export
   expect(await stack.allState()).not.toContain("hunter2");
 
   await expect(stack.up(environment)).resolves.toMatchObject({ changes: { same: 4 } });
+});
+
+test("of a signed bundle the host is told what it needs to check it, and what it is told to run passes that check", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  const { privateKeyPem, publicKeyPem } = createKeyPair();
+  const [reference = ""] = /\S+v1\.bundle\.json@\S+/.exec(await stack.configText()) ?? [];
+  await signBundle(reference, createPrivateKey(privateKeyPem));
+  await stack.up(environment);
+
+  const staged = operations["bundle.stage"].input.parse(agent.part("shop", "bundle")?.input);
+  expect(staged).toMatchObject({ signatures: [expect.stringMatching(/^SHA256:/)] });
+  const [proof] = staged.proofs ?? [];
+  if (proof === undefined) throw new Error("no proof came to the host");
+  const signed = openProof(staged.bundle, proof, { ci: publicKeyPem });
+  const { spec, source, secrets = {} } = operations["release.apply"].input.parse(agent.part("shop", "release")?.input);
+  const env = { NAME: "shop" };
+  expect(source).toMatchObject({ env });
+  expect(releaseDifferences(signed, spec, { env, secrets })).toEqual([]);
+  const lasting = operations["accessories.apply"].input.parse(agent.part("shop", "accessories")?.input);
+  expect(lasting.origin).toEqual({ bundle: staged.bundle, env, secrets: { DB_PASSWORD: "hunter2-db" } });
+  expect(accessoriesDifferences(signed, lasting.spec, { env, secrets: { DB_PASSWORD: "hunter2-db" } })).toEqual([]);
+  expect(await stack.allState()).not.toContain("hunter2");
+
+  await expect(stack.up(environment)).resolves.toMatchObject({ changes: { same: 4 } });
+  await signBundle(reference, createPrivateKey(createKeyPair().privateKeyPem));
+  await stack.changeConfig((text) =>
+    text.replace("      host: vps1", "      host: vps1\n      requireSignature: true"),
+  );
+  await expect(stack.up(environment)).resolves.toMatchObject({ changes: { update: 1, same: 3 } });
+  expect(agent.part("shop", "bundle")?.input).toMatchObject({ requireSignature: "always", signatures: { length: 2 } });
 });
 
 test("a secret that a command prints reaches the host and stays out of the state; another value is a change", async () => {

@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import { accessoriesSpec, siteSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
@@ -17,6 +18,8 @@ import { readRelease } from "./read-release.ts";
 import { certificateDrift } from "./site-certificate.ts";
 import { volumeDrift } from "./volume-drift.ts";
 
+const stageInput = operations["bundle.stage"].input;
+
 /** Reads a part of an app from the host and holds it against what the caller expects (null: nothing). */
 export async function readPart(host: Host, app: string, part: Part, expected: unknown): Promise<PartView> {
   const view = await viewOf(host, app, part, expected);
@@ -32,7 +35,7 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
     case "site":
       return readSite(host, app, expected === null ? undefined : siteSpec.parse(expected));
     case "bundle":
-      return readBundle(host, app, expected === null ? undefined : operations["bundle.stage"].input.parse(expected));
+      return readBundle(host, app, expected === null ? undefined : stageInput.parse(expected));
   }
 }
 
@@ -127,23 +130,31 @@ async function readSite(
   return { exists, drift, services: {} };
 }
 
+type StageInput = z.infer<typeof stageInput>;
+
 async function readBundle(
   host: Host,
   app: string,
-  expected: { images: string[] } | undefined,
+  expected: StageInput | undefined,
 ): Promise<Omit<PartView, "generation">> {
-  const exists = host.parts.get(app, "bundle", operations["bundle.stage"].input) !== undefined;
+  const staged = host.parts.get(app, "bundle", stageInput);
   const found = await Promise.all(
     (expected?.images ?? []).map(async (reference) => ({ reference, image: await host.images.inspect(reference) })),
   );
-  const drift = found
-    .filter((each) => each.image === undefined)
-    .map((each) => ({
-      path: "images",
-      message: `the image ${each.reference} is not on the host`,
-      wanted: each.reference,
-    }));
-  return { exists, drift, services: {} };
+  const missing = found.filter((each) => each.image === undefined);
+  const drift = missing.map(({ reference }) => ({
+    path: "images",
+    message: `the image ${reference} is not on the host`,
+    wanted: reference,
+  }));
+  const forgotten = staged === undefined || expected === undefined ? [] : signatureDrift(staged, expected);
+  return { exists: staged !== undefined, drift: [...drift, ...forgotten], services: {} };
+}
+
+/** A ledger that was lost knows of a bundle what runs of it, not who has signed it. */
+function signatureDrift(staged: StageInput, { signatures = [] }: StageInput): Drift[] {
+  const isKept = signatures.every((each) => staged.signatures?.includes(each) === true);
+  return isKept ? [] : [{ path: "signatures", message: "the host does not keep the signatures of the bundle" }];
 }
 
 function serviceOf(container: Container): string {

@@ -48,6 +48,8 @@ export function renderEntry(entry: DeployPlanEntry, colors: Colors): string[] {
   for (const change of changes) lines.push(`      ${change.path.padEnd(width)}  ${renderChange(change, colors)}`);
   for (const drift of entry.drift) lines.push(`      ${colors.yellow("drift")} ${drift}`);
   if (entry.driftUnknown) lines.push(`      ${colors.yellow("drift unknown")} (offline: the host was not asked)`);
+  if (entry.unsigned)
+    lines.push(`      ${colors.dim("not signed (`ikoma bundle sign`; docs/guides/signed-bundles.md)")}`);
   lines.push(...renderServices(entry).map((line) => `      ${line}`));
   return lines;
 }

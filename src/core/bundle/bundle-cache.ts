@@ -25,6 +25,16 @@ export async function writeCached(digest: string, document: string): Promise<voi
   await writeAtomically(fileOf(digest), document).catch(() => undefined);
 }
 
+/** The signatures that were last seen of a bundle, as {@link writeCachedSignatures} kept them. */
+export async function readCachedSignatures(digest: string): Promise<string | undefined> {
+  return readFile(signaturesOf(digest), "utf8").catch(() => undefined);
+}
+
+/** Keeps signatures, for when the registry does not answer. */
+export async function writeCachedSignatures(digest: string, text: string): Promise<void> {
+  await writeAtomically(signaturesOf(digest), text).catch(() => undefined);
+}
+
 /** Writes a file so that nobody ever reads half of it. */
 export async function writeAtomically(file: string, content: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
@@ -35,4 +45,8 @@ export async function writeAtomically(file: string, content: string): Promise<vo
 
 function fileOf(digest: string): string {
   return join(bundleCacheDirectory(), `${digest.replace(":", "-")}.json`);
+}
+
+function signaturesOf(digest: string): string {
+  return `${fileOf(digest)}.sig`;
 }

@@ -9,6 +9,8 @@ import type { BundleManifest } from "./manifest.ts";
 export interface ParsedBundle {
   manifest: BundleManifest;
   digest: string;
+  /** The exact text that the digest is of. */
+  document: string;
 }
 
 const artifactManifest = z.looseObject({
@@ -33,7 +35,7 @@ export function parseBundleDocument(document: string, where: string, expectedDig
   if (value === undefined || canonicalJson(value) !== text) {
     throw new IkomaError("BUNDLE_INVALID", `${where} is not a bundle as it was made: it is not canonical JSON.`);
   }
-  return { manifest: checked(value, where), digest };
+  return { manifest: checked(value, where), digest, document: text };
 }
 
 /**

@@ -50,15 +50,15 @@ const emptyCache = (): Promise<void> => rm(join(folder, "cache"), { recursive: t
 test("a bundle has one digest, in a file and in a registry, and comes back as it was", async () => {
   const pushed = await pushBundle(bundle(), `${registry.address}/team/shop-bundle`);
   const written = await writeBundleFile(bundle(), join(folder, "shop.bundle.json"));
-  const { digest } = bundleArtifact(bundle());
+  const { digest, document } = bundleArtifact(bundle());
   expect(pushed).toBe(`${registry.address}/team/shop-bundle@${digest}`);
   expect(written).toBe(`${join(folder, "shop.bundle.json")}@${digest}`);
   await emptyCache();
   const byTag = await readBundle(`${registry.address}/team/shop-bundle:v1.0-build.5`);
   await emptyCache();
   const fromFile = await readBundle(join(folder, "shop.bundle.json"));
-  expect(byTag).toEqual({ manifest: bundle(), digest, reference: pushed });
-  expect(fromFile).toEqual({ manifest: bundle(), digest, reference: written });
+  expect(byTag).toEqual({ manifest: bundle(), digest, document, reference: pushed });
+  expect(fromFile).toEqual({ manifest: bundle(), digest, document, reference: written });
 });
 
 test("pushing the same bundle again changes nothing, a changed one has another digest", async () => {
@@ -70,10 +70,10 @@ test("pushing the same bundle again changes nothing, a changed one has another d
 });
 
 test("one that is pinned and was seen before is read without asking anybody", async () => {
-  const { digest } = bundleArtifact(bundle());
+  const { digest, document } = bundleArtifact(bundle());
   await writeBundleFile(bundle(), join(folder, "shop.bundle.json"));
   const gone = `127.0.0.1:1/nobody/there@${digest}`;
-  await expect(readBundle(gone)).resolves.toEqual({ manifest: bundle(), digest, reference: gone });
+  await expect(readBundle(gone)).resolves.toEqual({ manifest: bundle(), digest, document, reference: gone });
   await emptyCache();
   await expect(readBundle(gone)).rejects.toMatchObject({ code: "REGISTRY_UNREACHABLE" });
 });

@@ -8,6 +8,7 @@ import {
   smokeCheck,
   strategyDescription,
 } from "../release/release-spec.ts";
+import { signaturePolicy } from "../signing/signature-policy.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
@@ -48,6 +49,9 @@ export const hostSetup = z.strictObject({
     .positive()
     .default(10)
     .describe("What images may take on disk, in GB (10⁹ bytes), before the oldest that are kept for a rollback go."),
+  signatures: signaturePolicy
+    .optional()
+    .describe("Whose signatures a bundle must have to run on this host. Without it none is asked for."),
 });
 export type HostSetup = z.infer<typeof hostSetup>;
 
@@ -145,6 +149,12 @@ export const appConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe("Look in the registry, at each plan, whether the images of the app's own services are still there."),
+  requireSignature: z
+    .boolean()
+    .optional()
+    .describe(
+      "Deploy only bundles that a key of the host has signed, even if the host does not insist; it cannot ask for less than the host. Without it: in a stack named `prod`, once the host knows keys.",
+    ),
 });
 export type AppConfig = z.infer<typeof appConfig>;
 

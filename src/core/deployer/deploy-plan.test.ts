@@ -120,3 +120,10 @@ test("a plan of nothing but unchanged resources changes nothing", () => {
   ).toBe(false);
   expect(changesAnything(planOf({ op: "delete", part: "Site", old: {} }))).toBe(true);
 });
+
+test("a bundle that comes for the first time and that nobody has signed is told, later ones are not", () => {
+  const bundle = (op: string, inputs: object) => planOf({ op, part: "Bundle", new: { bundle: "sha256:1", ...inputs } });
+  expect(bundle("create", {}).entries[0]).toMatchObject({ unsigned: true });
+  expect(bundle("create", { proofs: [] }).entries[0]).not.toHaveProperty("unsigned");
+  expect(bundle("update", {}).entries[0]).not.toHaveProperty("unsigned");
+});

@@ -26,6 +26,8 @@ export interface DeployPlanEntry {
   readonly strategy?: string;
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
+  /** A bundle that is deployed for the first time, and that nobody has signed. */
+  readonly unsigned?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
 }
 
@@ -109,6 +111,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     ...(typeof secretsOf === "number" && { secretsOf }),
     ...(part === "release" && typeof strategy === "string" && { strategy }),
     ...(driftUnknown !== undefined && { driftUnknown }),
+    ...(part === "bundle" && operation === "create" && inputs.new?.["proofs"] === undefined && { unsigned: true }),
   };
 }
 

@@ -41,6 +41,8 @@ export interface DeployRun {
 /** What a run did, or for a preview would do. */
 export interface DeployRunResult {
   readonly plan: DeployPlan;
+  /** What is staged on hosts, by app, as the host is told. */
+  readonly staged: Readonly<Record<string, unknown>>;
   /** The stack's exports; of a preview those that are known. */
   readonly outputs: Readonly<Record<string, unknown>>;
 }
@@ -99,7 +101,12 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
   const whole = describePlan(project.stackName, plan, inputs);
   // Of the other apps the engine says "unchanged" without having looked.
   const entries = whole.entries.filter(({ app }) => onlyApp === undefined || app === onlyApp);
-  return { plan: { ...whole, entries }, outputs };
+  return { plan: { ...whole, entries }, staged: stagedBy(entries, inputs), outputs };
+}
+
+function stagedBy(entries: readonly DeployPlanEntry[], inputs: InputsCollector): Record<string, unknown> {
+  const bundles = entries.filter(({ part, operation }) => part === "bundle" && operation !== "delete");
+  return Object.fromEntries(bundles.flatMap(({ app, urn }) => (app === undefined ? [] : [[app, inputs.of(urn).new]])));
 }
 
 /**

@@ -137,7 +137,10 @@ test("the app is the named one, or the only one", () => {
 
 test("without a bundle there is nothing to deploy, rather than something to take away", () => {
   const pinned = appConfig.parse({ host: "vps1", bundle: "shop.bundle.json" });
-  const settings: StackSettings = { hosts: {}, apps: { shop: pinned, blog: appConfig.parse({ host: "vps1" }) } };
+  const settings: StackSettings = {
+    hosts: {},
+    apps: { shop: pinned, blog: appConfig.parse({ host: "vps1" }) },
+  };
   expect(() => {
     requireBundles(settings, undefined, "prod");
   }).toThrow(expect.objectContaining({ code: "CONFIG_MISSING", message: expect.stringMatching(/none for blog\.$/) }));
@@ -145,7 +148,7 @@ test("without a bundle there is nothing to deploy, rather than something to take
     requireBundles(settings, "blog", "prod");
   }).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
   requireBundles(settings, "shop", "prod");
-  requireBundles({ hosts: {}, apps: {} }, undefined, "prod");
+  requireBundles({ apps: {} }, undefined, "prod");
 });
 
 test("writing keeps the file's mode", async () => {

@@ -13,6 +13,8 @@ export interface StackSettings {
   readonly apps: Readonly<Record<string, AppConfig>>;
   /** What changes have to keep to; undefined where the file says nothing of it. */
   readonly policy?: Policy | undefined;
+  /** Plans are made without looking at hosts. */
+  readonly offline?: boolean | undefined;
 }
 
 /** A change of one app's settings: values to set (as they should be afterwards, whole) and settings to take out. */
@@ -25,6 +27,9 @@ export interface AppEdit {
 const appsKey = "ikoma:apps";
 const hostsKey = "ikoma:hosts";
 const policyKey = "ikoma:policy";
+const offlineKey = "ikoma:offline";
+/** `pulumi config set` writes a text. */
+const offlineSetting = z.union([z.boolean(), z.stringbool()]).default(false);
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() }).nullish();
 
 /**
@@ -39,6 +44,7 @@ export async function readStackSettings(path: string): Promise<StackSettings> {
     hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
     apps: checked(appsConfig, config[appsKey] ?? {}, appsKey, path),
     policy: checked(policyConfig.optional(), config[policyKey], policyKey, path),
+    offline: checked(offlineSetting, config[offlineKey], offlineKey, path),
   };
 }
 
@@ -59,7 +65,7 @@ function parseStackFile(text: string, path: string): Document {
 }
 
 /** The app that is meant: the named one, or the only one. */
-export function chooseApp(settings: StackSettings, named: string | undefined, stackName: string): string {
+export function chooseApp(settings: Pick<StackSettings, "apps">, named: string | undefined, stackName: string): string {
   const apps = Object.keys(settings.apps);
   if (named !== undefined) {
     if (apps.includes(named)) return named;
@@ -80,7 +86,11 @@ export function chooseApp(settings: StackSettings, named: string | undefined, st
  *
  * @throws CONFIG_MISSING where the app, or one of the stack, names no bundle
  */
-export function requireBundles(settings: StackSettings, named: string | undefined, stackName: string): void {
+export function requireBundles(
+  settings: Pick<StackSettings, "apps">,
+  named: string | undefined,
+  stackName: string,
+): void {
   const apps = named === undefined ? Object.keys(settings.apps) : [chooseApp(settings, named, stackName)];
   const without = apps.filter((app) => settings.apps[app]?.bundle === undefined);
   if (without.length === 0) return;
@@ -90,7 +100,7 @@ export function requireBundles(settings: StackSettings, named: string | undefine
 }
 
 /** How to reach the host of an app. */
-export function hostOf(settings: StackSettings, app: string): HostConfig {
+export function hostOf(settings: Pick<StackSettings, "apps" | "hosts">, app: string): HostConfig {
   const name = settings.apps[app]?.host ?? "";
   const host = settings.hosts[name];
   if (host !== undefined) return host;

@@ -14,3 +14,9 @@ const marker = /\{\{ikoma\.secret:([A-Za-z_][A-Za-z0-9_]*)\}\}/g;
 export function fillKeptSecrets(tree: unknown, valueOf: (name: string) => string): unknown {
   return mapStrings(tree, (text) => text.replaceAll(marker, (_, name: string) => valueOf(name)));
 }
+
+/** The secrets that a JSON tree has markers for, each once. */
+export function keptSecretNames(tree: unknown): string[] {
+  const found = JSON.stringify(tree).matchAll(marker);
+  return [...new Set([...found].map(([, name = ""]) => name))];
+}

@@ -10,6 +10,7 @@ import { readAccessories } from "../../reading/read-parts.ts";
 import { reattachToCurrent } from "./accessory-networks.ts";
 import { accessoriesAsComposed, accessoryContainers, isOfRelease } from "./accessory-project.ts";
 import { accessoriesProject } from "../compose-project.ts";
+import { admitAccessories } from "../signed/admission.ts";
 import { restoreContainers } from "../upkeep/restore-containers.ts";
 import { removeImpostors } from "../upkeep/impostors.ts";
 import { ensureVolumes } from "./required-volumes.ts";
@@ -21,9 +22,11 @@ const accessoryTimeoutSeconds = 120;
 /** Brings the long-lived services to what is asked for; compose recreates only those whose definition changed. */
 export async function applyAccessories(
   host: Host,
-  { spec, recreateVolumes }: OperationInput<"accessories.apply">,
+  input: OperationInput<"accessories.apply">,
   op: OperationContext,
 ): Promise<OperationResult<"accessories.apply">> {
+  await admitAccessories(host, input);
+  const { spec, recreateVolumes } = input;
   await ensureVolumes(host, spec, recreateVolumes);
   const before = await readAccessories(host, spec.app, spec);
   const known = host.parts.get(spec.app, "accessories", accessoriesSpec);

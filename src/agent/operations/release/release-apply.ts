@@ -4,6 +4,7 @@ import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts
 import { unknownDigest } from "../../ledger/found-deployments.ts";
 import type { OperationResult } from "../../protocol.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
+import { admitRelease } from "../signed/admission.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
 import { bringBack } from "../upkeep/bring-back.ts";
@@ -27,6 +28,7 @@ type Result = OperationResult<"release.apply">;
 export async function applyRelease(host: Host, asked: ReleaseInput, op: OperationContext): Promise<Result> {
   const input = withKeptSecrets(host, asked);
   const digest = host.vault.keyedDigest(input.spec);
+  await admitRelease(host, asked, digest, op);
   await ensureVolumes(host, input.spec, input.recreateVolumes);
   const current = host.deployments.current(input.spec.app);
   if (current?.digest === digest) {

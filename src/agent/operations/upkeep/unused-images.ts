@@ -19,7 +19,7 @@ export async function removeUnusedImages(host: Host, app: string): Promise<void>
 
 /** Images that must stay for the app: of those deployments that are kept, its accessories, and its next deploy. */
 export function imagesNeeded(
-  host: Host,
+  host: Pick<Host, "deployments" | "parts">,
   app: string,
   isKept: (deployment: LedgerDeployment) => boolean = () => true,
 ): Set<string> {

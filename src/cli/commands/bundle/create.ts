@@ -1,12 +1,14 @@
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import type { CreateBundleOptions } from "../../../core/bundle/create-bundle.ts";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
 import type { GlobalArguments } from "../../global-options.ts";
+import { readSigningKey, withKeyArguments, type KeyArguments } from "./key-arguments.ts";
 import { registryOptions, withRegistryArguments } from "./registry-arguments.ts";
 import type { RegistryArguments } from "./registry-arguments.ts";
 
-interface CreateArguments extends GlobalArguments, RegistryArguments {
+interface CreateArguments extends GlobalArguments, RegistryArguments, KeyArguments {
   readonly app: string;
   readonly version: string;
   readonly file: string[] | undefined;
@@ -33,7 +35,7 @@ const command: CommandModule<GlobalArguments, CreateArguments> = {
   describe: "Make a release bundle from a compose file, every image by digest",
   builder: (parser) =>
     // `--version` is this command's own here, not the CLI's.
-    withRegistryArguments(parser.version(false))
+    withKeyArguments(withRegistryArguments(parser.version(false)))
       .option("app", { ...needed, describe: "Name of the app" })
       .option("version", {
         ...needed,
@@ -76,10 +78,13 @@ async function createAndStore(argv: CreateArguments): Promise<void> {
     progress.message(warning, "warning");
   };
   try {
+    // Before any work: what cannot be signed is not to be made either.
+    const key = await readSigningKey(argv);
     const options = await optionsOf(argv, parseAssignments("--image", argv.image));
     const manifest = await createBundle({ ...options, onWarning });
-    const reference = await store(argv, manifest);
-    printResult({ kind: "BundleCreated", data: { reference, ...bundleView(manifest) }, human: reference }, argv);
+    const { reference, signedBy } = await store(argv, manifest, key);
+    const data = { reference, ...bundleView(manifest), ...(signedBy !== undefined && { signedBy }) };
+    printResult({ kind: "BundleCreated", data, human: reference }, argv);
   } finally {
     progress.close();
   }
@@ -102,12 +107,27 @@ async function optionsOf(argv: CreateArguments, images: Record<string, string>):
   };
 }
 
-/** @returns the reference to go on with: that of the registry where it was pushed, else that of the file. */
-async function store(argv: CreateArguments, manifest: BundleManifest): Promise<string> {
+/** Stores it where it was asked for, and a signature beside it where there is a key. */
+async function store(
+  argv: CreateArguments,
+  manifest: BundleManifest,
+  key: KeyObject | undefined,
+): Promise<{ reference: string; signedBy?: string }> {
+  const references = await storeBundle(argv, manifest);
+  // Of the two the registry's is the one to go on with.
+  const reference = references.at(-1) ?? "";
+  if (key === undefined) return { reference };
+  const { signBundle } = await import("../../../core/signing/sign-bundle.ts");
+  const options = await registryOptions(argv);
+  const signed = await Promise.all(references.map((each) => signBundle(each, key, options)));
+  return { reference, signedBy: signed[0]?.key ?? "" };
+}
+
+async function storeBundle(argv: CreateArguments, manifest: BundleManifest): Promise<string[]> {
   const { pushBundle, writeBundleFile } = await import("../../../core/bundle/bundle-store.ts");
   const { push, output, cwd } = argv;
   const file = output ?? (push === undefined ? join(cwd, `${manifest.app}.bundle.json`) : undefined);
-  const written = file === undefined ? undefined : await writeBundleFile(manifest, file);
-  const pushed = push === undefined ? undefined : await pushBundle(manifest, push, await registryOptions(argv));
-  return pushed ?? written ?? "";
+  const written = file === undefined ? [] : [await writeBundleFile(manifest, file)];
+  const pushed = push === undefined ? [] : [await pushBundle(manifest, push, await registryOptions(argv))];
+  return [...written, ...pushed];
 }

@@ -5,32 +5,47 @@ import type { RegistryArguments } from "./registry-arguments.ts";
 
 interface InspectArguments extends GlobalArguments, RegistryArguments {
   readonly reference: string;
+  readonly key: string[];
 }
+
+const none: string[] = [];
 
 /** `ikoma bundle inspect`: what is in a bundle, and why each service is what it is. */
 const command: CommandModule<GlobalArguments, InspectArguments> = {
   command: "inspect <reference>",
-  describe: "Show a bundle's services, images, routes, checks and variables",
+  describe: "Show a bundle's services, images, routes, checks and variables, and who has signed it",
   builder: (parser) =>
-    withRegistryArguments(parser).positional("reference", {
-      type: "string",
-      demandOption: true,
-      describe: "registry/name@sha256:…, registry/name:tag, or a file",
-    }),
+    withRegistryArguments(parser)
+      .positional("reference", {
+        type: "string",
+        demandOption: true,
+        describe: "registry/name@sha256:…, registry/name:tag, or a file",
+      })
+      .option("key", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        default: none,
+        defaultDescription: "those of the stack hosts",
+        describe: "File of a public key, to tell who has signed (can be repeated)",
+      }),
   handler: inspect,
 };
 
 export default command;
 
 async function inspect(argv: InspectArguments): Promise<void> {
-  const [{ readBundle }, { bundleView }, { bundleText }, { printResult }] = await Promise.all([
+  const [{ readBundle }, { describeSignatures }, { bundleView }, { bundleText }, { printResult }] = await Promise.all([
     import("../../../core/bundle/bundle-store.ts"),
+    import("./signature-view.ts"),
     import("./bundle-view.ts"),
     import("./bundle-text.ts"),
     import("../../output/envelope.ts"),
   ]);
-  const { manifest, digest, reference } = await readBundle(argv.reference, await registryOptions(argv));
+  const options = await registryOptions(argv);
+  const { manifest, digest, reference } = await readBundle(argv.reference, options);
   const view = bundleView(manifest, digest);
-  const data = { reference, ...view };
-  printResult({ kind: "Bundle", data, human: () => bundleText(reference, view) }, argv);
+  const signatures = await describeSignatures(reference, digest, argv, options);
+  const data = { reference, ...view, signatures: signatures.data };
+  printResult({ kind: "Bundle", data, human: () => `${bundleText(reference, view)}${signatures.human}` }, argv);
 }

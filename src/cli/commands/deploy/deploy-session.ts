@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import { isOffline } from "../../../core/config/offline.ts";
 import { findDeployProject, type DeployProject } from "../../../core/project/deploy-project.ts";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
 import {
@@ -73,6 +74,7 @@ export async function inDeploySession(
 export async function runShown(session: DeploySession, run: ShownRun, argv: GlobalArguments): Promise<DeployRunResult> {
   const { project, progress } = session;
   await connectEarly(session);
+  void readSignaturesEarly(session, run.edit);
   loadSdkLean();
   const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
   const root = run.operation;
@@ -106,12 +108,30 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
         },
       },
     });
+    if (run.operation === "preview") await checkWithHosts(session, result, run.notes?.rollbackTo !== undefined);
     progress.end(root, "done");
     return result;
   } catch (error) {
     progress.end(root, "failed");
     throw error;
   }
+}
+
+/** Every host that can be reached says already whether it would take what it is to be given. */
+async function checkWithHosts(
+  { settings }: DeploySession,
+  result: DeployRunResult,
+  isRollback: boolean,
+): Promise<void> {
+  if (settings.offline === true || isOffline(process.env)) return;
+  const [{ checkSignatures }, { hostOf }, { withAgent }] = await Promise.all([
+    import("../../../core/deployer/check-signatures.ts"),
+    import("../../../core/project/deploy-stack-file.ts"),
+    import("../../host-agent.ts"),
+  ]);
+  await checkSignatures(result, isRollback, async (app, use) => {
+    if (settings.apps[app] !== undefined) await withAgent(hostOf(settings, app), use);
+  });
 }
 
 /** In a stack with one app nothing has to be left out, and a whole run also clears away what is no longer configured. */
@@ -128,6 +148,16 @@ export async function connectEarly({ settings }: Pick<DeploySession, "settings">
     const host = settings.hosts[name];
     if (host !== undefined) prewarmHost(host);
   }
+}
+
+/** So does asking a registry far away, for what the program will ask for; nothing waits for it. */
+async function readSignaturesEarly({ settings }: DeploySession, edit: AppEdit | undefined): Promise<void> {
+  const { prefetchSignatures } = await import("../../../core/signing/signature-store.ts");
+  const named = Object.entries(settings.apps).flatMap(([name, app]) => {
+    const { bundle, accessoriesBundle } = name === edit?.app ? { ...app, ...edit.set } : app;
+    return [bundle, accessoriesBundle];
+  });
+  for (const reference of new Set(named)) if (typeof reference === "string") prefetchSignatures(reference);
 }
 
 /**

@@ -32,7 +32,7 @@ export interface Leave {
  */
 export async function leaveToApply(
   session: DeploySession,
-  run: Pick<ShownRun, "edit" | "onlyApp">,
+  run: Pick<ShownRun, "edit" | "onlyApp" | "notes">,
   argv: GlobalArguments,
   conditions: LeaveConditions,
 ): Promise<Leave | undefined> {

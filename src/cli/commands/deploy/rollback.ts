@@ -53,7 +53,7 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     const { leaveToApply } = await import("./plan-leave.ts");
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
     const needsNoApprovals = session.settings.policy?.approvals?.rollbacks !== true;
-    const run = { edit: rollback.edit, onlyApp: rollback.app };
+    const run = { edit: rollback.edit, onlyApp: rollback.app, notes: { rollbackTo: rollback.target.number } };
     if ((await leaveToApply(session, run, argv, { question, needsNoApprovals })) === undefined) return;
     if (!argv.yes) startedMs = performance.now();
     await goBack(session, rollback, argv, startedMs);
