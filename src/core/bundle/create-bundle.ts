@@ -2,18 +2,21 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import type { RegistryOptions } from "../adapters/registry/endpoint.ts";
 import { IkomaError } from "../errors.ts";
+import { appExtension, parseExtension } from "./compose/extension.ts";
 import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
 import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
 import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
+import { databaseOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
 import { resolveImages } from "./image-digests.ts";
 import { bundleManifest } from "./manifest.ts";
 import type { BundleManifest } from "./manifest.ts";
+import { readMigrations } from "./read-migrations.ts";
 import { variablesOfTree } from "./variables.ts";
 
 /** What a bundle is made from. */
@@ -42,7 +45,7 @@ export interface CreateBundleOptions {
  * and what lives on, every image by digest, no value of any environment in it.
  *
  * @throws IkomaError COMPOSE_MISSING, COMPOSE_INVALID, COMPOSE_UNSUPPORTED (all reasons at once), IMAGE_NOT_FOUND,
- *   REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE.
+ *   MIGRATIONS_INVALID, REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE.
  */
 export async function createBundle(options: CreateBundleOptions): Promise<BundleManifest> {
   const compose = await findCompose();
@@ -58,9 +61,13 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const texts = await readLocalTexts(model, services, projectDirectory);
   const findings = new Findings();
   const normalised = normaliseProject({ model, services, images, fileVariables, texts }, findings);
+  const asked = parseExtension(appExtension, model["x-ikoma"], "x-ikoma").migrations;
+  const database = asked && databaseOf(asked, normalised.services, findings);
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
-  return assemble(options, normalised, await digestsOf(normalised, options.registry ?? {}));
+  const files = asked && (await readMigrations(resolve(projectDirectory, asked.path), asked.path));
+  const migrations = database === undefined || files === undefined ? undefined : { database, files };
+  return assemble(options, { ...normalised, migrations }, await digestsOf(normalised, options.registry ?? {}));
 }
 
 function expectServices(names: readonly string[], services: Readonly<Record<string, ComposeService>>): void {
@@ -77,7 +84,7 @@ function digestsOf({ services }: NormalisedProject, registry: RegistryOptions): 
 
 function assemble(
   { app, version, source }: CreateBundleOptions,
-  { services, ...rest }: NormalisedProject,
+  { services, migrations, ...rest }: NormalisedProject & Pick<BundleManifest, "migrations">,
   digests: ReadonlyMap<string, string>,
 ): BundleManifest {
   const entries = [...services].map(
@@ -92,6 +99,7 @@ function assemble(
     ...(source === undefined ? {} : { source: withoutLogin(source) }),
     services: pinned,
     ...rest,
+    ...(migrations && { migrations }),
     variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
   });
   if (parsed.success) return parsed.data;

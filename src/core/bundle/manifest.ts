@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { bundleMigrations } from "../migrations/migration-spec.ts";
 import {
   appName,
   healthProbe,
@@ -49,5 +50,6 @@ export const bundleManifest = z.strictObject({
   health: healthProbe.optional(),
   drainSeconds: z.number().min(0).max(3600).optional(),
   variables: z.array(bundleVariable).default([]),
+  migrations: bundleMigrations.optional(),
 });
 export type BundleManifest = z.infer<typeof bundleManifest>;

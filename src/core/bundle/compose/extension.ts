@@ -9,6 +9,7 @@ import {
   smokeCheck,
 } from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
+import { migrationsExtension } from "./migrations-extension.ts";
 
 const port = z.number().int().min(1).max(65535);
 
@@ -65,6 +66,9 @@ export const appExtension = z.strictObject({
     .optional()
     .describe("How long old connections may live on after the switch; without it 30 seconds."),
   routes: z.array(route).optional().describe("In place of what the services' ports and paths say."),
+  migrations: migrationsExtension
+    .optional()
+    .describe("Changes of the app's database that are run before a release starts, each once. Without it none are."),
 });
 export type AppExtension = z.infer<typeof appExtension>;
 
@@ -77,6 +81,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, maxConnections, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke, health, run and timeoutSeconds; the top of the file smoke, health, drainSeconds, routes and migrations.",
   });
 }
