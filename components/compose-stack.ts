@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
+import type { MigrationPolicy } from "../src/core/migrations/migration-spec.ts";
 import type { BakePolicy, HealthProbe, SmokeCheck } from "../src/core/release/release-spec.ts";
 import {
   imagesOf,
@@ -11,6 +12,7 @@ import {
 } from "../src/core/release/resolve-release.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
+import { DatabaseMigration } from "./database-migration.ts";
 import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
@@ -50,6 +52,8 @@ export interface ComposeStackArgs {
   drainSeconds?: number | undefined;
   /** How the release is watched after the switch, and when it is taken back. */
   bake?: BakePolicy | undefined;
+  /** How long migrations of the database may wait and work, and what guards its data. */
+  migrationPolicy?: MigrationPolicy | undefined;
   /** How many good deployments stay ready for a rollback. */
   keep?: number | undefined;
   /** For the history: why it was deployed. */
@@ -72,10 +76,11 @@ export interface ComposeStackArgs {
   checkImages?: boolean | undefined;
 }
 
-/** A compose file, deployed from its bundle: images staged, then long-lived services, then the release. */
+/** A compose file, deployed from its bundle: images staged, then long-lived services, migrations, then the release. */
 export class ComposeStack extends pulumi.ComponentResource {
   readonly release: Release;
   readonly accessories: Accessories | undefined;
+  readonly migration: DatabaseMigration | undefined;
 
   constructor(name: string, args: ComposeStackArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:ComposeStack", name, {}, options);
@@ -91,7 +96,9 @@ export class ComposeStack extends pulumi.ComponentResource {
     const secrets = secretValues(args, secretsUsedBy(accessoriesBundle(args).manifest, "accessories", settings));
     this.accessories =
       lasting && new Accessories(name, { ...lasting, secrets }, { ...child, protect, dependsOn: [staged] });
-    const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
+    const standing = [staged, ...(this.accessories === undefined ? [] : [this.accessories])];
+    this.migration = migrationOf(name, args, { parent: this, dependsOn: standing });
+    const dependsOn = [...standing, ...(this.migration === undefined ? [] : [this.migration.resource])];
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
@@ -110,6 +117,16 @@ function checkedImages(
   return [...owners].map(
     ([image, service]) => new RegistryImage(`${name}-${service}`, { provider, image }, { ...options }),
   );
+}
+
+/** None where the bundle says nothing of a database. */
+function migrationOf(
+  name: string,
+  { provider, app, bundle, migrationPolicy: policy }: ComposeStackArgs,
+  options: pulumi.ComponentResourceOptions,
+): DatabaseMigration | undefined {
+  const { migrations } = bundle.manifest;
+  return migrations && new DatabaseMigration(name, { provider, app, migrations, bundle, policy }, options);
 }
 
 function accessoriesBundle(args: ComposeStackArgs): BundleInput {
@@ -172,6 +189,7 @@ function releaseArgs(args: ComposeStackArgs) {
       args,
       used.filter((name) => !kept.includes(name)),
     ),
+    migrations: bundle.manifest.migrations?.files.map(({ version }) => version),
     // Where it has none of them, the release is as without.
     secretsOf: used.some((name) => kept.includes(name)) ? secretsOf?.deployment : undefined,
   };

@@ -57,7 +57,7 @@ interface Deployable {
 }
 
 function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
-  const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
+  const { domains, env, health, smoke, drainSeconds, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const { protectAccessories, checkImages, secretsOf } = app;
@@ -75,6 +75,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     drainSeconds,
     keep,
     bake,
+    migrationPolicy: migrations,
     protectAccessories,
     checkImages,
     ...notes,

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { signedApproval } from "../core/policies/approval.ts";
+import { migrationFacts, migrationSpec, migrationVersion } from "../core/migrations/migration-spec.ts";
 import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/release/release-spec.ts";
 
 /**
@@ -133,6 +134,11 @@ const secretsOf = z.number().int().positive().optional();
 /** Go on although the bundle is on the withdrawn list. */
 const redeploy = z.boolean().default(false);
 
+/** A migration that a database has. */
+const appliedMigration = migrationFacts
+  .pick({ version: true, name: true, phase: true })
+  .extend({ adopted: z.boolean() });
+
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
@@ -163,6 +169,8 @@ export const operations = {
       /** What the release uses, for a later rollback with its secrets. */
       secrets: secrets.optional(),
       secretsOf,
+      /** Versions of the migrations that its bundle knows. */
+      migrations: z.array(migrationVersion).optional(),
     }),
     result: z.strictObject({
       number: z.number().int(),
@@ -172,6 +180,13 @@ export const operations = {
       services: z.record(z.string(), serviceStatus),
     }),
   },
+  /** Runs what the database does not have yet. */
+  "migration.apply": {
+    input: z.strictObject({ spec: migrationSpec, redact }),
+    result: z.strictObject({ applied: z.array(z.string()) }),
+  },
+  /** Nothing of the database changes. */
+  "migration.remove": { input: z.strictObject({ app: appName }), result: none },
   "release.remove": { input: z.strictObject({ app: appName }), result: none },
   "site.apply": { input: siteSpec, result: none },
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
@@ -190,7 +205,7 @@ export const operationKind = z.enum(Object.keys(operations) as [OperationKind, .
 export const expectedRelease = releaseSpec.extend({ secretsOf });
 
 /** The resource of an app that an operation changes; each has its own generation. */
-export const part = z.enum(["bundle", "accessories", "release", "site"]);
+export const part = z.enum(["bundle", "accessories", "migration", "release", "site"]);
 export type Part = z.infer<typeof part>;
 
 export const handshakeResult = z.strictObject({
@@ -230,6 +245,16 @@ const partView = z.strictObject({
   /** Release only: what the edge really serves, and its deployment number and digest. */
   number: z.number().int().optional(),
   digest: z.string().optional(),
+  /** Migration only, each by its file's name: what the database has, what would be run, what the files do not know. */
+  migrations: z
+    .strictObject({
+      applied: z.array(z.string()),
+      pending: z.array(z.string()),
+      staying: z.array(z.string()),
+      /** Why it would not be run. */
+      refusal: wireError.optional(),
+    })
+    .optional(),
 });
 export type PartView = z.infer<typeof partView>;
 
@@ -270,6 +295,11 @@ export const methods = {
   "app.deployment": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  /** Migrations of the app's database that a deployment does not know: those that it cannot live with, and others. */
+  "app.migrations": {
+    params: z.strictObject({ app: appName, number: z.number().int() }),
+    result: z.strictObject({ breaking: z.array(appliedMigration), staying: z.array(appliedMigration) }),
   },
   /** The secrets that a deployment had, by name; `isCurrent` where what serves now has the same value. */
   "app.secrets": {

@@ -13,6 +13,8 @@ import { databaseOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
+import { refusedFindings } from "../migrations/migration-plan.ts";
+import { migrationKey, type MigrationFile } from "../migrations/migration-spec.ts";
 import { resolveImages } from "./image-digests.ts";
 import { bundleManifest } from "./manifest.ts";
 import type { BundleManifest } from "./manifest.ts";
@@ -66,6 +68,7 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
   const files = asked && (await readMigrations(resolve(projectDirectory, asked.path), asked.path));
+  for (const warning of (files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
   const migrations = database === undefined || files === undefined ? undefined : { database, files };
   return assemble(options, { ...normalised, migrations }, await digestsOf(normalised, options.registry ?? {}));
 }
@@ -76,6 +79,13 @@ function expectServices(names: readonly string[], services: Readonly<Record<stri
   throw new IkomaError("USAGE", `--image ${unknown}=…: there is no service ${unknown}.`, {
     hint: `Services are: ${Object.keys(services).sort().join(", ")}.`,
   });
+}
+
+/** Refused when it is to be run, unless the database has it already. */
+function refusedInWords(file: MigrationFile): string[] {
+  return refusedFindings(file).map(
+    ({ line, rule, message }) => `${migrationKey(file)}.sql:${line} will not be run, for ${rule}: ${message}`,
+  );
 }
 
 function digestsOf({ services }: NormalisedProject, registry: RegistryOptions): Promise<Map<string, string>> {

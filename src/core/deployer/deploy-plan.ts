@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EngineEvent } from "../engine/engine-event.ts";
+import { plannedMigrations, type PlannedMigrations } from "./planned-migrations.ts";
 import type { PlannedChange, PlannedOperation, PlannedResource } from "../engine/plan.ts";
 
 /**
@@ -24,6 +25,8 @@ export interface DeployPlanEntry {
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
+  /** Of a migration: the files that come, and those that the program has no more. */
+  readonly migrations?: PlannedMigrations;
 }
 
 /** A whole plan, in the order in which people read it. */
@@ -38,10 +41,19 @@ export interface ResourceInputs {
   readonly new: Readonly<Record<string, unknown>> | undefined;
 }
 
-const typePrefix = "ikoma:vps:";
-const partOrder = ["agent", "bundle", "accessories", "release", "site"];
+const typePrefix = /^ikoma:(vps|data):/;
+const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"]);
+const silentReleaseFields = new Set([
+  "source",
+  "note",
+  "redeploy",
+  "rollbackTo",
+  "keep",
+  "bake",
+  "secrets",
+  "migrations",
+]);
 const services = z.record(z.string(), z.unknown()).catch({});
 
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
@@ -72,9 +84,7 @@ export function changesAnything(plan: DeployPlan): boolean {
 
 /** `release` of `ikoma:vps:Release`; the last word of the types of others. */
 export function partOfType(type: string): string {
-  return type.startsWith(typePrefix)
-    ? type.slice(typePrefix.length).toLowerCase()
-    : (type.split(/[:/]/).at(-1) ?? type);
+  return typePrefix.test(type) ? type.replace(typePrefix, "").toLowerCase() : (type.split(/[:/]/).at(-1) ?? type);
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
@@ -94,6 +104,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     services: effects,
     ...(typeof secretsOf === "number" && { secretsOf }),
     ...(driftUnknown !== undefined && { driftUnknown }),
+    ...(part === "migration" && { migrations: plannedMigrations(resource, inputs) }),
   };
 }
 

@@ -14,6 +14,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
       .filter(isDone("create"))
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
     ...releases.flatMap(secretsNote),
+    ...entries.flatMap(migrationsNote),
   ];
 }
 
@@ -30,6 +31,13 @@ function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[
   return left === undefined
     ? []
     : [`The secrets of ${app} are what \`ikoma:secrets\` says, no longer those of #${String(left.old)}.`];
+}
+
+function migrationsNote({ app = "", migrations }: DeployPlanEntry): string[] {
+  if (migrations === undefined || migrations.stays.length === 0) return [];
+  return [
+    `The database of ${app} keeps what it was given by ${migrations.stays.join(", ")}: nothing is run backwards.`,
+  ];
 }
 
 function stays(app: string): string {

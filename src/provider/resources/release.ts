@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { migrationVersion } from "../../core/migrations/migration-spec.ts";
 import { releaseSource } from "../../agent/protocol.ts";
 import { bakePolicy, releaseSpec } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
@@ -21,10 +22,12 @@ export const releaseInputs = releaseSpec.extend({
   secrets: z.record(z.string(), z.string()).default({}),
   /** The deployment whose secrets the host puts in place of the markers. */
   secretsOf: z.number().int().positive().optional(),
+  /** Versions of the migrations that its bundle knows. */
+  migrations: z.array(migrationVersion).optional(),
 });
 
 /** Noted down with the release, and no reason for a deploy. Whatever secret differs shows where it is used. */
-const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"] as const;
+const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets", "migrations"] as const;
 
 function isSilent(name: string): boolean {
   return silent.some((each) => each === name);
@@ -39,7 +42,7 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, rollbackTo, keep, bake, secrets, secretsOf, ...spec }, run) => ({
+  operation: ({ source, note, redeploy, rollbackTo, keep, bake, secrets, secretsOf, migrations, ...spec }, run) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
@@ -50,6 +53,7 @@ export const release = appPart({
     // Only where there are some: an older agent does not know them.
     ...(Object.keys(secrets).length > 0 && { secrets }),
     ...(secretsOf !== undefined && { secretsOf }),
+    ...(migrations !== undefined && { migrations }),
     ...run,
   }),
   expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isSilent(name))),

@@ -13,6 +13,7 @@ import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";
 import { ensureVolumes } from "../accessories/required-volumes.ts";
 import { restoreRouting, retireDeployment, underwayKey } from "../upkeep/converge.ts";
 import { withKeptSecrets } from "./kept-secrets.ts";
+import { refuseIncompatible } from "./refuse-incompatible.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
@@ -43,6 +44,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   }
   const { app, bundle } = input.spec;
   refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
+  refuseIncompatible(host, input);
   const deployment = host.deployments.begin(input, digest, op.by);
   host.journal.setNumber(op.key, deployment.number);
   const underway = underwayKey(deployment.app, deployment.number);

@@ -1,3 +1,4 @@
+import { migrationKey } from "../../../core/migrations/migration-spec.ts";
 import { renderTable } from "../../output/table.ts";
 import type { BundleView } from "./bundle-view.ts";
 
@@ -11,6 +12,7 @@ export function bundleText(reference: string, view: BundleView): string {
     routesText(view),
     checksText(view),
     variablesText(view),
+    migrationsText(view),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -67,6 +69,21 @@ function variablesText({ variables }: BundleView): string {
       { title: "value", value: ({ required, default: value }) => valueText(required, value) },
     ],
     variables,
+  );
+}
+
+function migrationsText({ migrations }: BundleView): string {
+  if (migrations === undefined || migrations.files.length === 0) return "";
+  return renderTable(
+    [
+      { title: `migration of ${migrations.database}`, value: migrationKey },
+      { title: "phase", value: ({ phase }) => phase },
+      {
+        title: "found",
+        value: ({ findings }) => findings.map(({ line, rule }) => `${rule} (line ${line})`).join(", "),
+      },
+    ],
+    migrations.files,
   );
 }
 

@@ -1,16 +1,19 @@
 import { bundleArtifact } from "../../../core/bundle/artifact.ts";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
+import { factsOf, type MigrationFacts } from "../../../core/migrations/migration-spec.ts";
 import type { Hook, ServiceKind } from "../../../core/release/release-spec.ts";
 
 /** A bundle as `bundle create` and `bundle inspect` print it with `--json`; service definitions stay in its document. */
-export interface BundleView extends Omit<BundleManifest, "services" | "apiVersion" | "kind"> {
+export interface BundleView extends Omit<BundleManifest, "services" | "migrations" | "apiVersion" | "kind"> {
   digest: string;
   services: Record<string, { kind: ServiceKind; reason: string; hook?: Hook; image: string }>;
+  /** Of each file what the lint found; the texts stay in the document as well. */
+  migrations?: { database: string; files: MigrationFacts[] };
 }
 
 /** What people and programs ask about a bundle. */
 export function bundleView(manifest: BundleManifest, digest = bundleArtifact(manifest).digest): BundleView {
-  const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables } = manifest;
+  const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables, migrations } = manifest;
   const services = Object.entries(manifest.services).map(([name, { kind, reason, hook, definition }]) => {
     return [name, { kind, reason, ...(hook && { hook }), image: definition.image }] as const;
   });
@@ -19,5 +22,6 @@ export function bundleView(manifest: BundleManifest, digest = bundleArtifact(man
     ...(source === undefined ? {} : { source }),
     ...(health === undefined ? {} : { health }),
     ...(drainSeconds === undefined ? {} : { drainSeconds }),
+    ...(migrations && { migrations: { database: migrations.database, files: migrations.files.map(factsOf) } }),
   };
 }
