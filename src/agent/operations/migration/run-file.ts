@@ -9,7 +9,7 @@ import { sqlStateOf, statementFailure } from "./statement-failure.ts";
 
 /** How often a file is tried that does not get its locks, and how long is waited before the second try. */
 const attempts = 5;
-const firstPauseMs = 500;
+const firstPauseMs = 250;
 /** lock_not_available (of `lock_timeout`), deadlock_detected. */
 const lockStates = ["55P03", "40P01"];
 
