@@ -1,14 +1,23 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { IkomaError } from "../../core/errors.ts";
 import { redactor } from "../operations/redaction.ts";
 import type { AccessoryDatabase } from "./accessory-database.ts";
 
 const connectTimeoutMs = 10_000;
+const retryMs = 100;
+/** The server is not there yet: nobody listens, or it says that it is starting up (SQLSTATE 57P03). */
+const notYet = ["ECONNREFUSED", "ECONNRESET", "57P03"];
 
 /** How a session shows itself to whoever looks at the server, and who is told what the server remarks. */
 export interface SessionOptions {
   readonly applicationName: string;
   readonly onNotice?: (message: string) => void;
+  /**
+   * How long to wait for a server that is just starting, in ms: the official image sets a new database up with one that
+   * listens on no address, though health checks of many find it well. Without it none is waited for.
+   */
+  readonly patienceMs?: number;
 }
 
 /** One connection to an app's database. */
@@ -29,7 +38,20 @@ export class DatabaseSession implements AsyncDisposable {
    *
    * @throws DATABASE_UNREACHABLE
    */
-  static async open(
+  static async open(database: AccessoryDatabase, options: SessionOptions): Promise<DatabaseSession> {
+    const deadline = Date.now() + (options.patienceMs ?? 0);
+    for (;;) {
+      try {
+        return await DatabaseSession.#connect(database, options);
+      } catch (error) {
+        const isStarting = error instanceof Error && "code" in error && notYet.includes(String(error.code));
+        if (!isStarting || Date.now() >= deadline) throw unreachable(database, error);
+        await sleep(retryMs);
+      }
+    }
+  }
+
+  static async #connect(
     database: AccessoryDatabase,
     { applicationName, onNotice }: SessionOptions,
   ): Promise<DatabaseSession> {
@@ -54,7 +76,7 @@ export class DatabaseSession implements AsyncDisposable {
       session.#pid = Number((await session.rows("SELECT pg_backend_pid() AS pid"))[0]?.["pid"]);
     } catch (error) {
       await client.end().catch(() => undefined);
-      throw unreachable(database, error);
+      throw error;
     }
     return session;
   }

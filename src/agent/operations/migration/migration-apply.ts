@@ -31,6 +31,7 @@ export async function applyMigrations(
   const database = await findAccessoryDatabase(host, app, spec.database);
   await using session = await DatabaseSession.open(database, {
     applicationName: `ikoma migration ${app}`,
+    patienceMs: 30_000,
     onNotice: (message) => {
       op.log(database.service, message);
     },
