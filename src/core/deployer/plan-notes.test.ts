@@ -34,3 +34,10 @@ test("a plan says where secrets are from, while a rollback has brought them back
     expect.stringMatching(/secrets of shop are what `ikoma:secrets` says, no longer those of #42/),
   ]);
 });
+
+test("a plan says which migrations stay in the database although the bundle does not know them", () => {
+  const migration = { ...entry("shop", "migration", "same"), migrations: { runs: [], stays: ["2_b", "3_c"] } };
+  expect(planNotes({ entries: [migration] })).toEqual([
+    "The database of shop keeps what it was given by 2_b, 3_c: nothing is run backwards.",
+  ]);
+});
