@@ -98,7 +98,7 @@ export class ComposeStack extends pulumi.ComponentResource {
       lasting && new Accessories(name, { ...lasting, secrets }, { ...child, protect, dependsOn: [staged] });
     const standing = [staged, ...(this.accessories === undefined ? [] : [this.accessories])];
     this.migration = migrationOf(name, args, { parent: this, dependsOn: standing });
-    const dependsOn = [...standing, ...(this.migration === undefined ? [] : [this.migration.resource])];
+    const dependsOn = [...standing, ...(this.migration?.resources ?? [])];
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
@@ -122,11 +122,22 @@ function checkedImages(
 /** None where the bundle says nothing of a database. */
 function migrationOf(
   name: string,
-  { provider, app, bundle, migrationPolicy: policy }: ComposeStackArgs,
+  args: ComposeStackArgs,
   options: pulumi.ComponentResourceOptions,
 ): DatabaseMigration | undefined {
-  const { migrations } = bundle.manifest;
-  return migrations && new DatabaseMigration(name, { provider, app, migrations, bundle, policy }, options);
+  const { provider, app, bundle, migrationPolicy: policy } = args;
+  const { migrations, migrationCommand } = bundle.manifest;
+  if (migrations === undefined && migrationCommand === undefined) return undefined;
+  const command = migrationCommand && { ...migrationCommand, ...serviceAsRun(args, migrationCommand.service) };
+  return new DatabaseMigration(name, { provider, app, migrations, command, bundle, policy }, options);
+}
+
+/** A service of the release with the secrets as they are now, also where the release has those of an earlier one. */
+function serviceAsRun(args: ComposeStackArgs, service: string) {
+  const settings = settingsOf(args);
+  const { services, volumes } = resolveRelease(args.bundle.manifest, settings, sealWith(args.secrets ?? {}));
+  const secrets = secretValues(args, secretsUsedBy(args.bundle.manifest, "release", settings));
+  return { definition: services[service], volumes, secrets };
 }
 
 function accessoriesBundle(args: ComposeStackArgs): BundleInput {

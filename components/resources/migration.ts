@@ -17,6 +17,11 @@ export interface MigrationArgs {
    * @default 5 s for a lock, 15 min for a statement, 60 min for a backup
    */
   policy?: pulumi.Input<MigrationPolicy> | undefined;
+  /**
+   * The same program makes sure of a backup before.
+   * @default false
+   */
+  isBackedUp?: pulumi.Input<boolean> | undefined;
 }
 
 /** A database brought to at least these migrations. Nothing is ever undone: deleting it leaves the database as it is. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { signedApproval } from "../core/policies/approval.ts";
+import { migrationCommandSpec } from "../core/migrations/migration-command.ts";
 import { migrationFacts, migrationSpec, migrationVersion } from "../core/migrations/migration-spec.ts";
 import { accessoriesSpec, appName, bakePolicy, digest, releaseSpec, siteSpec } from "../core/release/release-spec.ts";
 
@@ -184,6 +185,11 @@ export const operations = {
   "migration.apply": {
     input: z.strictObject({ spec: migrationSpec, redact }),
     result: z.strictObject({ applied: z.array(z.string()) }),
+  },
+  /** Runs a program that migrates, unless it has been run. */
+  "migration.command": {
+    input: z.strictObject({ spec: migrationCommandSpec, redact }),
+    result: z.strictObject({ ran: z.boolean() }),
   },
   /** Nothing of the database changes. */
   "migration.remove": { input: z.strictObject({ app: appName }), result: none },

@@ -3,6 +3,7 @@ import { accessories } from "./resources/accessories.ts";
 import { agent } from "./resources/agent.ts";
 import { bundle } from "./resources/bundle.ts";
 import { migration } from "./resources/migration.ts";
+import { migrationCommand } from "./resources/migration-command.ts";
 import { registryImage } from "./resources/registry-image.ts";
 import { release } from "./resources/release.ts";
 import { site } from "./resources/site.ts";
@@ -13,6 +14,7 @@ export const handlers: readonly ResourceHandler[] = [
   agent,
   bundle,
   migration,
+  migrationCommand,
   registryImage,
   release,
   site,

@@ -232,6 +232,7 @@ function specOf(input: unknown): unknown {
 function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): OperationResult<OperationKind> {
   if (kind === "bundle.stage") return { images: [] };
   if (kind === "migration.apply") return { applied: [] };
+  if (kind === "migration.command") return { ran: !unchanged };
   if (kind === "accessories.apply") return { unchanged, services: {} };
   if (kind === "release.apply")
     return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };

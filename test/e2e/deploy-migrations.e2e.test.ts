@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { waitUntil } from "../lab/wait-until.ts";
 import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
-import { startDeployLab, webWithDatabase } from "./project/index.ts";
+import { startDeployLab, webMigratedByCommand, webWithDatabase } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 let lab: DeployLab;
@@ -118,9 +118,9 @@ test("one that fails is taken back and told; the release that serves serves on",
 
 test("an applied file that was edited is refused in the plan already", async () => {
   await write("20260101000000_users", `${users}-- edited\n`);
-  const failure = await project.applyBadly("--bundle", await project.bundle(v2));
-  expect(failure).toMatchObject({ code: "MIGRATION_CHANGED" });
-  expect(failure.message).toContain("20260101000000_users");
+  const { code, stdout } = await project.ikoma("deploy", "plan", "--json", "--bundle", await project.bundle(v2));
+  expect(code).toBe(4);
+  expect(stdout).toContain('"code":"MIGRATION_CHANGED","message":"20260101000000_users was changed');
   await write("20260101000000_users", users);
 });
 
@@ -129,7 +129,7 @@ test("what takes data away is refused without a reason, then without a backup; n
   await write("20260105000000_drop", drop);
   const reference = await project.bundle(v2);
   const { code, stdout } = await project.ikoma("deploy", "plan", "--json", "--bundle", reference);
-  expect(code).not.toBe(0);
+  expect(code).toBe(4);
   expect(stdout).toContain("MIGRATION_REFUSED");
   expect(stdout).toContain("20260105000000_drop.sql:1 drop-column: ");
   await write("20260105000000_drop", `-- ikoma:allow drop-column reason="unused"\n${drop}`);
@@ -181,4 +181,30 @@ test("an index that the agent's death cut off is made by the next deploy", async
   expect(await indexes()).toEqual(["t"]);
   expect(await sql("SELECT state FROM ikoma_bridge.migrations WHERE version = '20260106000000'")).toEqual(["applied"]);
   expect(await project.allState()).not.toContain("create unique index");
+});
+
+test("a program of the app's own migrates where its database is, once for each bundle, before the web starts", async () => {
+  const settings = { health: { path: "/health", timeoutSeconds: 20 } };
+  const crew = await lab.addProject({ name: "crew", compose: webMigratedByCommand, settings });
+  await crew.project.setSecret("POSTGRES_PASSWORD", password);
+  const runs = async (): Promise<string> => {
+    const { name } = await crew.app.container("db");
+    const { stdout } = await lab.host.vps.exec(
+      `docker exec ${name} psql -U crew -d crew -Atc 'select count(*) from runs'`,
+    );
+    return stdout.trim();
+  };
+  const [one, two] = [await crew.project.bundle(v1), await crew.project.bundle(v2)];
+  const first = await crew.project.apply("--bundle", one);
+  expect(first.plan.map(({ part, operation }) => `${part} ${operation}`)).toContain("migration-command create");
+  expect(await runs()).toBe("1");
+  await crew.project.configure(["env"], { GREETING: "anew" });
+  await crew.project.apply();
+  expect(await runs()).toBe("1");
+  await crew.project.apply("--bundle", two);
+  expect(await runs()).toBe("2");
+  await crew.project.rollBack();
+  expect(await runs()).toBe("2");
+  expect((await crew.app.inShort()).containers).toEqual(["crew-4-web-1 running", "crew-accessories-db-1 running"]);
+  expect(await crew.project.allState()).not.toContain(password);
 });

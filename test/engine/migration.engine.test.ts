@@ -21,7 +21,7 @@ function file(version: string, digit = version.slice(-1)): MigrationFile {
 }
 
 function manifest(version: string, files: MigrationFile[]): BundleManifest {
-  const definition = { image: `registry.example/shop@${digestOf("1")}` };
+  const definition = { image: `registry.example/shop@${digestOf("1")}`, environment: { LEVEL: "${LEVEL:-info}" } };
   return {
     apiVersion: "ikoma.dev/v1",
     kind: "Bundle",
@@ -43,14 +43,14 @@ function manifest(version: string, files: MigrationFile[]): BundleManifest {
 async function stackWith(agent: FakeAgent, ...files: MigrationFile[]): Promise<TestStack> {
   const stack = await TestStack.create({ [hostAddress]: agent });
   stacks.push(stack);
-  await deploy(stack, "v1", ...files);
+  await deploy(stack, manifest("v1", files));
   return stack;
 }
 
 /** Pins another bundle, as `deploy apply --bundle` does. */
-async function deploy(stack: TestStack, version: string, ...files: MigrationFile[]): Promise<void> {
-  const reference = await writeBundleFile(manifest(version, files), join(stack.workDir, `${version}.bundle.json`));
-  const app = `{ host: vps1, bundle: "${reference}", protectAccessories: false, migrations: { backupMinutes: 7 } }`;
+async function deploy(stack: TestStack, bundle: BundleManifest, more = "env: {}"): Promise<void> {
+  const reference = await writeBundleFile(bundle, join(stack.workDir, `${bundle.version}.bundle.json`));
+  const app = `{ host: vps1, bundle: "${reference}", protectAccessories: false, migrations: { backupMinutes: 7 }, ${more} }`;
   const hosts = `{ vps1: { address: ${hostAddress}, hostKey: ssh-ed25519 AAAA } }`;
   await writeFile(stack.configFile, `config:\n  ikoma:hosts: ${hosts}\n  ikoma:apps: { shop: ${app} }\n`);
 }
@@ -81,9 +81,9 @@ test("a plan shows the files that come; one that is there no more is no change, 
   const stack = await stackWith(agent, file("1"), file("2"));
   await stack.up(environment);
   const finding = { rule: "truncate", severity: "info" as const, line: 1, message: "it is said now." };
-  await deploy(stack, "v1", { ...file("1"), findings: [finding] });
+  await deploy(stack, manifest("v1", [{ ...file("1"), findings: [finding] }]));
   expect(await migrationIn(stack)).toMatchObject({ operation: "same" });
-  await deploy(stack, "v1", file("1"), file("2"), file("3"));
+  await deploy(stack, manifest("v1", [file("1"), file("2"), file("3")]));
   expect(await migrationIn(stack)).toMatchObject({
     operation: "update",
     changes: [{ path: 'files["3_change"]', kind: "add" }],
@@ -102,7 +102,7 @@ test("what the host would refuse fails the plan, before anything is changed", as
   await expect(stack.preview(environment)).rejects.toMatchObject({ code: "MIGRATION_REFUSED", hint: "Do not." });
   agent.refusal = undefined;
   await stack.up(environment);
-  await deploy(stack, "v2", file("1"), file("2"));
+  await deploy(stack, manifest("v2", [file("1"), file("2")]));
   agent.refusal = { code: "MIGRATION_CHANGED", message: "1_change was changed.", hint: "Put it back.", details: {} };
   await expect(stack.preview(environment)).rejects.toMatchObject({ code: "MIGRATION_CHANGED" });
 });
@@ -128,7 +128,7 @@ test("a release does not start when its migrations fail, and a bundle without an
   const stack = await stackWith(agent, file("1"));
   await stack.up(environment);
   kinds(agent);
-  await deploy(stack, "v2", file("1"), file("2"));
+  await deploy(stack, manifest("v2", [file("1"), file("2")]));
   const { IkomaError } = await import("../../src/core/errors.ts");
   agent.failNext("migration.apply", new IkomaError("MIGRATION_FAILED", "2_change.sql:1: no."));
   await expect(stack.up(environment)).rejects.toMatchObject({ code: "MIGRATION_FAILED" });
@@ -136,6 +136,31 @@ test("a release does not start when its migrations fail, and a bundle without an
   await stack.up(environment);
   expect(kinds(agent)).toEqual(expect.arrayContaining(["migration.apply", "release.apply"]));
 });
+
+test("a program in place of files is run with its service as it is deployed, and again only for another bundle", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  const migrationCommand = { service: "web", command: ["npx", "migrate"], timeoutSeconds: 60 };
+  await deploy(stack, { ...withoutFiles("v1"), migrationCommand });
+  await stack.up(environment);
+  expect(kinds(agent).slice(-2)).toEqual(["migration.command", "release.apply"]);
+  expect(agent.part("shop", "migration")?.input).toMatchObject({
+    spec: { ...migrationCommand, definition: { kind: "web", environment: { LEVEL: "info" } } },
+  });
+  await deploy(stack, { ...withoutFiles("v1"), migrationCommand }, "env: { LEVEL: debug }");
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual(["release.apply"]);
+  await deploy(stack, { ...withoutFiles("v2"), migrationCommand });
+  const { plan } = await stack.preview(environment);
+  expect(plan.find(({ type }) => type === "ikoma:data:MigrationCommand")).toMatchObject({
+    changes: [{ path: "bundle", kind: "update" }],
+  });
+});
+
+function withoutFiles(version: string): BundleManifest {
+  const { migrations: _none, ...rest } = manifest(version, []);
+  return rest;
+}
 
 async function migrationIn(stack: TestStack) {
   const { plan } = await stack.preview(environment);

@@ -1,4 +1,5 @@
 import { IkomaError } from "../../core/errors.ts";
+import type { ExpectedCommand } from "../../core/migrations/migration-command.ts";
 import { changedSince, pendingOf, refusalOf } from "../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../core/migrations/migration-spec.ts";
 import type { ExpectedMigrations, MigrationFacts } from "../../core/migrations/migration-spec.ts";
@@ -8,6 +9,8 @@ import type { Host } from "../host.ts";
 import { guardOf } from "../operations/migration/migration-apply.ts";
 import { readHistory } from "../operations/migration/migration-history.ts";
 import type { KnownMigration } from "../operations/migration/migration-history.ts";
+import { commandKey } from "../operations/migration/run-command.ts";
+import { hasRun, rememberedHistory } from "../operations/migration/remembered-migrations.ts";
 import { toWire } from "../operations/wire-error.ts";
 import type { Drift, PartView } from "../protocol.ts";
 
@@ -15,15 +18,20 @@ type View = Omit<PartView, "generation">;
 
 /**
  * What an app's database has, by its own history, held against the files that it should have. One that cannot be asked
- * now (before the first deploy there is none) has nothing.
+ * now has what the ledger remembers: before the first deploy nothing.
  */
-export async function readMigrations(host: Host, app: string, expected: ExpectedMigrations | undefined): Promise<View> {
+export async function readMigrations(
+  host: Host,
+  app: string,
+  expected: ExpectedMigrations | ExpectedCommand | undefined,
+): Promise<View> {
   const exists = host.parts.has(app, "migration");
   if (expected === undefined) return { exists, drift: [], services: {} };
+  if ("command" in expected) return { exists, drift: commandDrift(host, expected), services: {} };
   const found = await historyOf(host, app, expected.database);
   if (found instanceof IkomaError) {
     const drift = [{ path: "database", message: `its migrations cannot be read: ${found.message}` }];
-    return { exists, drift, services: {}, migrations: await planOn(host, expected, []) };
+    return { exists, drift, services: {}, migrations: await planOn(host, expected, rememberedHistory(host, app)) };
   }
   return {
     exists,
@@ -31,6 +39,11 @@ export async function readMigrations(host: Host, app: string, expected: Expected
     services: {},
     migrations: await planOn(host, expected, found),
   };
+}
+
+function commandDrift(host: Host, expected: ExpectedCommand): Drift[] {
+  if (hasRun(host, expected.app, commandKey(expected))) return [];
+  return [{ path: "command", message: "this host does not know that it has been run" }];
 }
 
 async function historyOf(host: Host, app: string, database: string): Promise<KnownMigration[] | IkomaError> {

@@ -1,4 +1,5 @@
 import { IkomaError } from "../../core/errors.ts";
+import { expectedCommand } from "../../core/migrations/migration-command.ts";
 import { expectedMigrations } from "../../core/migrations/migration-spec.ts";
 import { accessoriesSpec, siteSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
@@ -32,7 +33,11 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
     case "accessories":
       return readAccessories(host, app, expected === null ? undefined : accessoriesSpec.parse(expected));
     case "migration":
-      return readMigrations(host, app, expected === null ? undefined : expectedMigrations.parse(expected));
+      return readMigrations(
+        host,
+        app,
+        expected === null ? undefined : expectedMigrations.or(expectedCommand).parse(expected),
+      );
     case "site":
       return readSite(host, app, expected === null ? undefined : siteSpec.parse(expected));
     case "bundle":

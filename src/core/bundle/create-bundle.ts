@@ -9,7 +9,7 @@ import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
 import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
-import { databaseOf } from "./compose/migrations-extension.ts";
+import { migrationPlanOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
@@ -64,13 +64,21 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const findings = new Findings();
   const normalised = normaliseProject({ model, services, images, fileVariables, texts }, findings);
   const asked = parseExtension(appExtension, model["x-ikoma"], "x-ikoma").migrations;
-  const database = asked && databaseOf(asked, normalised.services, findings);
+  const plan = asked && migrationPlanOf(asked, normalised.services, findings);
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
-  const files = asked && (await readMigrations(resolve(projectDirectory, asked.path), asked.path));
-  for (const warning of (files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
-  const migrations = database === undefined || files === undefined ? undefined : { database, files };
-  return assemble(options, { ...normalised, migrations }, await digestsOf(normalised, options.registry ?? {}));
+  const migrations = await migrationsOf(plan, projectDirectory);
+  for (const warning of (migrations?.files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
+  const whole = { ...normalised, migrations, migrationCommand: plan?.migrationCommand };
+  return assemble(options, whole, await digestsOf(normalised, options.registry ?? {}));
+}
+
+async function migrationsOf(
+  { folder, database }: ReturnType<typeof migrationPlanOf> = {},
+  projectDirectory: string,
+): Promise<BundleManifest["migrations"]> {
+  if (folder === undefined || database === undefined) return undefined;
+  return { database, files: await readMigrations(resolve(projectDirectory, folder), folder) };
 }
 
 function expectServices(names: readonly string[], services: Readonly<Record<string, ComposeService>>): void {
@@ -94,7 +102,12 @@ function digestsOf({ services }: NormalisedProject, registry: RegistryOptions): 
 
 function assemble(
   { app, version, source }: CreateBundleOptions,
-  { services, migrations, ...rest }: NormalisedProject & Pick<BundleManifest, "migrations">,
+  {
+    services,
+    migrations,
+    migrationCommand,
+    ...rest
+  }: NormalisedProject & Pick<BundleManifest, "migrations" | "migrationCommand">,
   digests: ReadonlyMap<string, string>,
 ): BundleManifest {
   const entries = [...services].map(
@@ -110,6 +123,7 @@ function assemble(
     services: pinned,
     ...rest,
     ...(migrations && { migrations }),
+    ...(migrationCommand && { migrationCommand }),
     variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
   });
   if (parsed.success) return parsed.data;

@@ -42,7 +42,7 @@ export interface ResourceInputs {
 }
 
 const typePrefix = /^ikoma:(vps|data):/;
-const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "release", "site"];
+const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "migration-command", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
 const silentReleaseFields = new Set([
   "source",
@@ -82,9 +82,10 @@ export function changesAnything(plan: DeployPlan): boolean {
   return plan.entries.some((entry) => entry.operation !== "same");
 }
 
-/** `release` of `ikoma:vps:Release`; the last word of the types of others. */
+/** `release` of `ikoma:vps:Release`, `migration-command` of `ikoma:data:MigrationCommand`; the last word of other types. */
 export function partOfType(type: string): string {
-  return typePrefix.test(type) ? type.replace(typePrefix, "").toLowerCase() : (type.split(/[:/]/).at(-1) ?? type);
+  const word = type.split(/[:/]/).at(-1) ?? type;
+  return typePrefix.test(type) ? word.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase() : word;
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {

@@ -104,6 +104,8 @@ export const expectedMigrations = z.strictObject({
   database: serviceName,
   files: z.array(migrationFacts),
   policy: migrationPolicy.prefault({}),
+  /** A backup is made sure of before, in the same deploy. */
+  isBackedUp: z.boolean().default(false),
 });
 export type ExpectedMigrations = z.infer<typeof expectedMigrations>;
 

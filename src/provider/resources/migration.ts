@@ -18,8 +18,8 @@ const inputs = expectedMigrations.extend({
 });
 type Inputs = z.infer<typeof inputs>;
 
-function expectedOf({ app, database, files, policy }: Inputs): ExpectedMigrations {
-  return { app, database, files: inOrder(Object.values(files)), policy };
+function expectedOf({ app, database, files, policy, isBackedUp }: Inputs): ExpectedMigrations {
+  return { app, database, files: inOrder(Object.values(files)), policy, isBackedUp };
 }
 
 /** From the cache, where the program that planned this has put it. */
@@ -33,7 +33,7 @@ const part = appPart({
   token: "ikoma:data:Migration",
   part: "migration",
   inputs,
-  silent: ["bundle", "reference", "policy"],
+  silent: ["bundle", "reference", "policy", "isBackedUp"],
   apply: "migration.apply",
   remove: "migration.remove",
   app: ({ app }) => app,
@@ -63,6 +63,7 @@ export const migration: ResourceHandler<typeof inputs> = {
       part: "migration",
       expected: expectedOf(given),
     });
-    if (migrations?.refusal !== undefined) throw fromWire(migrations.refusal, migrations.refusal.message);
+    const isToCome = given.isBackedUp && migrations?.refusal?.code === "MIGRATION_BACKUP_MISSING";
+    if (migrations?.refusal !== undefined && !isToCome) throw fromWire(migrations.refusal, migrations.refusal.message);
   },
 };

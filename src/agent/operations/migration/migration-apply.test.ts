@@ -275,6 +275,19 @@ test("a login that the database does not take is told, without the password", as
   expect(await look({ "1_users": users })).toMatchObject({ drift: [{ path: "database" }] });
 });
 
+test("while the database cannot be asked, what it is known to have is not judged again", async () => {
+  await migrate({ "1_users": users });
+  const dropped =
+    '-- ikoma:allow drop-column reason="test"\n-- ikoma:allow no-backup reason="test"\nalter table users drop column email;';
+  await migrate({ "1_users": users, "2_drop": dropped });
+  await on.host.containers.stop(on.engine.named("shop-accessories-db-1")?.Id ?? "");
+  const unasked = await look({ "1_users": users, "2_drop": "alter table users drop column email;" });
+  expect(unasked).toMatchObject({ drift: [{ path: "database" }], migrations: { pending: [] } });
+  expect(unasked.migrations).not.toHaveProperty("refusal");
+  const fresh = await look({ "1_users": users, "3_drop": "drop table users;" });
+  expect(fresh.migrations?.refusal).toMatchObject({ code: "MIGRATION_REFUSED" });
+});
+
 test("a cancelled run is broken off on the server, and nothing of its file stays", async () => {
   const request = aRequest(
     "migration.apply",

@@ -1,9 +1,9 @@
-import { pendingOf, refusalOf } from "../../../core/migrations/migration-plan.ts";
+import { pendingOf, refusalOf, type Guard } from "../../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../../core/migrations/migration-spec.ts";
-import type { MigrationFile, MigrationSpec } from "../../../core/migrations/migration-spec.ts";
+import type { ExpectedMigrations, MigrationFile, MigrationSpec } from "../../../core/migrations/migration-spec.ts";
 import { findAccessoryDatabase } from "../../database/accessory-database.ts";
 import { DatabaseSession } from "../../database/database-session.ts";
-import { latestVerifiedBackup } from "../../database/latest-backup.ts";
+import { latestVerifiedBackup } from "../../database/latest-verified-backup.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { OperationInput, OperationResult } from "../../protocol.ts";
 import { adopt, ensureHistory, readHistory } from "./migration-history.ts";
@@ -47,7 +47,7 @@ export async function applyMigrations(
   } finally {
     stopCancelling();
     const history = await readHistory(session).catch(() => undefined);
-    if (history !== undefined) remember(host, app, database.service, history);
+    if (history !== undefined) remember(host, app, history);
   }
 }
 
@@ -64,7 +64,7 @@ async function runPending(host: Host, spec: MigrationSpec, run: MigrationRun): P
   if (refusal !== undefined) throw refusal;
   const pending = pendingOf(spec.files, history);
   // Until it is known better: a crash must not leave a release that cannot live with what was run.
-  remember(host, spec.app, spec.database, [...history, ...pending.map(asApplied)]);
+  remember(host, spec.app, [...history, ...pending.map(asApplied)]);
   for (const file of pending) {
     run.op.signal.throwIfAborted();
     run.op.step("migrate", `${migrationKey(file)} (${file.phase})`);
@@ -79,13 +79,17 @@ function asApplied(file: MigrationFile): KnownMigration {
   return { ...file, state: "applied", adopted: false };
 }
 
+/** A backup that was young enough when the same deploy looked for one still is when its migrations run, in minutes. */
+const sameDeployMinutes = 15;
+
 /** What the guard-rails go by at this moment. */
 export async function guardOf(
   host: Host,
-  { app, database, policy }: Pick<MigrationSpec, "app" | "database" | "policy">,
-) {
+  { app, database, policy, isBackedUp }: Omit<ExpectedMigrations, "files">,
+): Promise<Guard> {
   const backup = await latestVerifiedBackup(host, app, database);
-  return { backupMinutes: policy.backupMinutes, verifiedBackupAtMs: backup?.takenAtMs, nowMs: Date.now() };
+  const backupMinutes = policy.backupMinutes + (isBackedUp ? sameDeployMinutes : 0);
+  return { backupMinutes, verifiedBackupAtMs: backup?.takenAtMs, nowMs: Date.now() };
 }
 
 function ofOthers(files: readonly MigrationFile[], history: readonly KnownMigration[]): MigrationFile[] {

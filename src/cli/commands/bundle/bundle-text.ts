@@ -52,13 +52,14 @@ function routesText({ routes }: BundleView): string {
   );
 }
 
-function checksText({ smoke, health }: BundleView): string {
+function checksText({ smoke, health, migrationCommand: program }: BundleView): string {
   const probe = health === undefined ? [] : [`Health probe: ${health.path} answers ${health.status.join("-")}`];
   const checks = smoke.map(({ path, status, contains }) => {
     const text = contains === undefined ? "" : ` with ${JSON.stringify(contains)}`;
     return `Smoke check: ${path} answers ${status.join("-")}${text}`;
   });
-  return [...probe, ...checks].map((line) => `${line}\n`).join("");
+  const migrates = program === undefined ? [] : [`Migrates by: ${program.command.join(" ")} (in ${program.service})`];
+  return [...probe, ...checks, ...migrates].map((line) => `${line}\n`).join("");
 }
 
 function variablesText({ variables }: BundleView): string {

@@ -13,7 +13,8 @@ export interface BundleView extends Omit<BundleManifest, "services" | "migration
 
 /** What people and programs ask about a bundle. */
 export function bundleView(manifest: BundleManifest, digest = bundleArtifact(manifest).digest): BundleView {
-  const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables, migrations } = manifest;
+  const { app, version, source, volumes, routes, smoke, health, drainSeconds, variables } = manifest;
+  const { migrations, migrationCommand } = manifest;
   const services = Object.entries(manifest.services).map(([name, { kind, reason, hook, definition }]) => {
     return [name, { kind, reason, ...(hook && { hook }), image: definition.image }] as const;
   });
@@ -22,6 +23,7 @@ export function bundleView(manifest: BundleManifest, digest = bundleArtifact(man
     ...(source === undefined ? {} : { source }),
     ...(health === undefined ? {} : { health }),
     ...(drainSeconds === undefined ? {} : { drainSeconds }),
+    ...(migrationCommand && { migrationCommand }),
     ...(migrations && { migrations: { database: migrations.database, files: migrations.files.map(factsOf) } }),
   };
 }
