@@ -73,14 +73,9 @@ test("the first deploy runs every migration before the release starts, the secon
   const first = await project.apply("--bundle", await project.bundle(v1));
   expect(first.apps["guild"]).toMatchObject({ number: 1, version: "v1" });
   expect(await history()).toEqual(["20260101000000", "20260102000000"]);
-  const [migratedAt = "", startedAt = ""] = [
-    (
-      await sql(
-        "SELECT to_char(max(ended_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS') FROM ikoma_bridge.migrations",
-      )
-    )[0],
-    (await app.container("web")).startedAt,
-  ];
+  const ended = `SELECT to_char(max(ended_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS') FROM ikoma_bridge.migrations`;
+  const [migratedAt = ""] = await sql(ended);
+  const { startedAt } = await app.container("web");
   expect(startedAt > migratedAt).toBe(true);
 
   await write("20260103000000_total", "alter table public.orders add column total int;\n");

@@ -149,7 +149,7 @@ test("a program in place of files is run with its service as it is deployed, and
   });
   await deploy(stack, { ...withoutFiles("v1"), migrationCommand }, "env: { LEVEL: debug }");
   await stack.up(environment);
-  expect(kinds(agent)).toEqual(["release.apply"]);
+  expect(kinds(agent)).not.toContain("migration.command");
   await deploy(stack, { ...withoutFiles("v2"), migrationCommand });
   const { plan } = await stack.preview(environment);
   expect(plan.find(({ type }) => type === "ikoma:data:MigrationCommand")).toMatchObject({
@@ -158,8 +158,9 @@ test("a program in place of files is run with its service as it is deployed, and
 });
 
 function withoutFiles(version: string): BundleManifest {
-  const { migrations: _none, ...rest } = manifest(version, []);
-  return rest;
+  const made = manifest(version, []);
+  delete made.migrations;
+  return made;
 }
 
 async function migrationIn(stack: TestStack) {

@@ -7,6 +7,8 @@ export interface VerifiedBackup {
 }
 
 /** The newest backup of an app's database that was verified; undefined where there is none. */
-export function latestVerifiedBackup(_host: Host, _app: string, _service: string): Promise<VerifiedBackup | undefined> {
-  return Promise.resolve(undefined);
-}
+export const latestVerifiedBackup: (
+  host: Host,
+  app: string,
+  service: string,
+) => Promise<VerifiedBackup | undefined> = () => Promise.resolve(undefined);

@@ -8,8 +8,7 @@ export const migrationVersion = z.string().regex(/^\d{1,20}$/, "digits, at most 
  * What a finding means for a file that has not been run: `block` is refused in any case, `acknowledge` unless the file
  * itself allows the rule with a reason, `info` is told.
  */
-export const severity = z.enum(["block", "acknowledge", "info"]);
-export type Severity = z.infer<typeof severity>;
+const severity = z.enum(["block", "acknowledge", "info"]);
 
 /** What a lint rule found in a file. */
 export const finding = z.strictObject({

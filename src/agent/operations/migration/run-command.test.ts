@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
-import { aRequest, digestOf, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
+import { aRelease, aRequest, digestOf, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
 import type { Program } from "../../../../test/doubles/host/engine.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { readPart } from "../../reading/read-parts.ts";
@@ -89,4 +89,14 @@ test("one that a crash of the agent cut off is removed when it comes back", asyn
 test("an app without accessories has no network for it", async () => {
   await run(runner, "accessories.remove", { app: "shop" });
   expect((await run(runner, "migration.command", command("1", well))).error?.message).toContain("no accessories");
+});
+
+test("what is known of the database goes with the app's last release, not before", async () => {
+  await run(runner, "migration.command", command("1", well));
+  await run(runner, "release.apply", aRelease(on, "v1"));
+  await run(runner, "migration.remove", { app: "shop" });
+  expect(await run(runner, "migration.command", command("1", well))).toMatchObject({ result: { ran: false } });
+  await run(runner, "release.remove", { app: "shop" });
+  await run(runner, "migration.remove", { app: "shop" });
+  expect(on.host.parts.has("shop", "migration")).toBe(false);
 });

@@ -48,7 +48,9 @@ export function statementFailure(
 function lineOf({ text }: MigrationFile, { line, start, end }: StatementPlace, position: number): number {
   if (position < 1) return line;
   // PostgreSQL counts characters, not UTF-16 units.
-  const before = [...text.slice(start, end)].slice(0, position - 1).join("");
+  const before = Array.from(text.slice(start, end))
+    .slice(0, position - 1)
+    .join("");
   return line + before.split("\n").length - 1;
 }
 

@@ -1,4 +1,4 @@
-import type { AlterTableCmd, DropStmt, Node, RenameStmt } from "libpg-query";
+import type { AlterObjectSchemaStmt, AlterTableCmd, DropStmt, Node, ObjectType, RenameStmt } from "libpg-query";
 import { droppedBy, nameOf } from "./named-objects.ts";
 import type { MadeHere } from "./named-objects.ts";
 import type { Found } from "./found.ts";
@@ -11,33 +11,36 @@ const expandFirst =
 export function dataRules(statements: readonly ParsedStatement[], made: MadeHere): Found[] {
   const filled = addedColumns(statements.map(({ node }) => node));
   return statements.flatMap(({ node, line }) => {
-    const contract = (rule: string, message: string): Found[] => [
-      { rule, line, severity: "acknowledge", message, isContract: true },
-    ];
+    const contract: Make = (rule, message) => [{ rule, line, severity: "acknowledge", message, isContract: true }];
     if ("DropStmt" in node) return dropped(node.DropStmt, made, contract);
     if ("RenameStmt" in node) return renamed(node.RenameStmt, made, contract);
-    if ("TruncateStmt" in node)
-      return contract("truncate", "it deletes every row of the table. Delete what has to go by a WHERE.");
-    if ("DeleteStmt" in node && isForeign(node.DeleteStmt.relation, made) && node.DeleteStmt.whereClause === undefined)
-      return contract("no-where", "DELETE without WHERE deletes every row. Say which rows have to go.");
-    if (
-      "UpdateStmt" in node &&
-      isForeign(node.UpdateStmt.relation, made) &&
-      node.UpdateStmt.whereClause === undefined
-    ) {
-      const { relation, targetList = [] } = node.UpdateStmt;
-      const columns = targetList.flatMap((each) =>
-        "ResTarget" in each ? [`${nameOf(relation)}.${each.ResTarget.name ?? ""}`] : [],
-      );
-      // A backfill of a column that is new overwrites nothing.
-      return columns.every((column) => filled.has(column))
-        ? []
-        : contract("no-where", "UPDATE without WHERE overwrites every row. Say which rows are meant.");
-    }
+    if ("AlterObjectSchemaStmt" in node) return moved(node.AlterObjectSchemaStmt, made, contract);
+    if ("AlterEnumStmt" in node && node.AlterEnumStmt.oldVal !== undefined)
+      return contract("rename", renameMessage(node.AlterEnumStmt.oldVal));
     if ("AlterTableStmt" in node && isForeign(node.AlterTableStmt.relation, made))
       return commandsOf(node).flatMap((command) => altered(command, contract));
-    return [];
+    return rowsOf(node, made, filled, contract);
   });
+}
+
+/** What becomes of rows. */
+function rowsOf(node: Node, made: MadeHere, filled: ReadonlySet<string>, contract: Make): Found[] {
+  if ("TruncateStmt" in node)
+    return contract("truncate", "it deletes every row of the table. Delete what has to go by a WHERE.");
+  if ("DeleteStmt" in node) {
+    const { relation, whereClause } = node.DeleteStmt;
+    return whereClause === undefined && isForeign(relation, made)
+      ? contract("no-where", "DELETE without WHERE deletes every row. Say which rows have to go.")
+      : [];
+  }
+  if (!("UpdateStmt" in node)) return [];
+  const { relation, whereClause, targetList = [] } = node.UpdateStmt;
+  const columns = targetList.flatMap((each) => ("ResTarget" in each ? [each.ResTarget.name ?? ""] : []));
+  // A backfill of a column that is new overwrites nothing.
+  const isBackfill = columns.every((column) => filled.has(`${nameOf(relation)}.${column}`));
+  return whereClause === undefined && isForeign(relation, made) && !isBackfill
+    ? contract("no-where", "UPDATE without WHERE overwrites every row. Say which rows are meant.")
+    : [];
 }
 
 type Make = (rule: string, message: string) => Found[];
@@ -68,70 +71,65 @@ function dropped(statement: DropStmt, made: MadeHere, contract: Make): Found[] {
   const gone = droppedBy(statement).filter((name) => !made.has(name));
   if (gone.length === 0) return [];
   const names = gone.join(", ");
-  switch (statement.removeType) {
-    case "OBJECT_TABLE":
-      return contract("drop-table", `the data of ${names} is gone. ${expandFirst} with DROP TABLE.`);
-    case "OBJECT_SCHEMA":
-      return contract("drop-schema", `everything in ${names} is gone. Drop what has to go table by table.`);
-    case "OBJECT_VIEW":
-    case "OBJECT_MATVIEW":
-    case "OBJECT_FUNCTION":
-    case "OBJECT_PROCEDURE":
-    case "OBJECT_TYPE":
-    case "OBJECT_DOMAIN":
-    case "OBJECT_SEQUENCE":
-    case "OBJECT_EXTENSION":
-    case "OBJECT_FOREIGN_TABLE":
-      return contract("drop-object", `whoever uses ${names} fails. ${expandFirst} with the DROP.`);
-    default:
-      return [];
-  }
+  if (statement.removeType === "OBJECT_TABLE")
+    return contract("drop-table", `the data of ${names} is gone. ${expandFirst} with DROP TABLE.`);
+  if (statement.removeType === "OBJECT_SCHEMA")
+    return contract("drop-schema", `everything in ${names} is gone. Drop what has to go table by table.`);
+  return statement.removeType !== undefined && usedObjects.includes(statement.removeType)
+    ? contract("drop-object", `whoever uses ${names} fails. ${expandFirst} with the DROP.`)
+    : [];
 }
+
+/** What queries name. */
+const usedObjects: readonly ObjectType[] = [
+  ...(["OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_FOREIGN_TABLE"] as const),
+  ...(["OBJECT_TYPE", "OBJECT_DOMAIN", "OBJECT_SEQUENCE", "OBJECT_EXTENSION"] as const),
+];
 
 /** Of what nobody names in a query (index, constraint, trigger, policy) the name is free. */
 function renamed({ renameType, relation, subname }: RenameStmt, made: MadeHere, contract: Make): Found[] {
-  const named = [
-    "OBJECT_TABLE",
-    "OBJECT_COLUMN",
-    "OBJECT_VIEW",
-    "OBJECT_MATVIEW",
-    "OBJECT_SCHEMA",
-    "OBJECT_TYPE",
-    "OBJECT_FUNCTION",
-  ];
-  if (renameType === undefined || !named.includes(renameType)) return [];
+  if (renameType === undefined || !namedObjects.includes(renameType)) return [];
   if (relation !== undefined && made.has(nameOf(relation))) return [];
-  const what = subname ?? nameOf(relation);
-  return contract(
-    "rename",
-    `the release that serves still says ${what}. Add the new one beside it, have a release write both and a later one read the new, then drop the old.`,
-  );
+  return contract("rename", renameMessage(subname ?? nameOf(relation)));
+}
+
+/** Into another schema: whoever asks for it by its name finds it no more. */
+function moved({ objectType, relation }: AlterObjectSchemaStmt, made: MadeHere, contract: Make): Found[] {
+  if (objectType === undefined || !namedObjects.includes(objectType)) return [];
+  return relation !== undefined && made.has(nameOf(relation))
+    ? []
+    : contract("rename", renameMessage(nameOf(relation)));
+}
+
+const namedObjects: readonly ObjectType[] = [
+  ...(["OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_VIEW", "OBJECT_MATVIEW"] as const),
+  ...(["OBJECT_SCHEMA", "OBJECT_TYPE", "OBJECT_FUNCTION"] as const),
+];
+
+function renameMessage(what: string): string {
+  return `the release that serves still says ${what === "" ? "the old name" : what}. Add the new one beside it, have a release write both and a later one read the new, then drop the old.`;
 }
 
 function altered({ subtype, name = "", def }: AlterTableCmd, contract: Make): Found[] {
-  switch (subtype) {
-    case "AT_DropColumn":
-      return contract("drop-column", `the data of the column ${name} is gone. ${expandFirst} with DROP COLUMN.`);
-    case "AT_AlterColumnType":
-      return contract(
-        "change-type",
-        `the table is rewritten while nobody can use it, and the release that serves may not read the new type of ${name}. Add a column of the new type, fill it, move over, drop the old one.`,
-      );
-    case "AT_SetNotNull":
-      return contract(
-        "set-not-null",
-        `the release that serves may still leave ${name} empty, and the table is scanned while nobody can use it. First deploy one that always fills it; then ADD CONSTRAINT … CHECK (${name} IS NOT NULL) NOT VALID, and VALIDATE CONSTRAINT in a later file.`,
-      );
-    case "AT_AddColumn":
-      return def !== undefined && "ColumnDef" in def && isRequired(def.ColumnDef.constraints ?? [])
-        ? contract(
-            "required-column",
-            `the release that serves does not fill ${def.ColumnDef.colname ?? "it"}, so each of its INSERTs fails, as does this where there are rows. Give it a DEFAULT, or let it be NULL.`,
-          )
-        : [];
-    default:
-      return [];
-  }
+  if (subtype === "AT_DropColumn")
+    return contract("drop-column", `the data of the column ${name} is gone. ${expandFirst} with DROP COLUMN.`);
+  if (subtype === "AT_AlterColumnType")
+    return contract(
+      "change-type",
+      `the table is rewritten while nobody can use it, and the release that serves may not read the new type of ${name}. Add a column of the new type, fill it, move over, drop the old one.`,
+    );
+  if (subtype === "AT_SetNotNull")
+    return contract(
+      "set-not-null",
+      `the release that serves may still leave ${name} empty, and the table is scanned while nobody can use it. First deploy one that always fills it; then ADD CONSTRAINT … CHECK (${name} IS NOT NULL) NOT VALID, and VALIDATE CONSTRAINT in a later file.`,
+    );
+  if (subtype !== "AT_AddColumn" || def === undefined || !("ColumnDef" in def)) return [];
+  return isRequired(def.ColumnDef.constraints ?? [])
+    ? contract(
+        "required-column",
+        `the release that serves does not fill ${def.ColumnDef.colname ?? "it"}, so each of its INSERTs fails, as does this where there are rows. Give it a DEFAULT, or let it be NULL.`,
+      )
+    : [];
 }
 
 function isRequired(constraints: readonly Node[]): boolean {

@@ -29,13 +29,17 @@ function madeByOne(node: Node): string[] {
   if ("SelectStmt" in node) return [nameOf(node.SelectStmt.intoClause?.rel)];
   if ("ViewStmt" in node) return [nameOf(node.ViewStmt.view)];
   if ("CreateFunctionStmt" in node) return [joined(texts(node.CreateFunctionStmt.funcname))];
-  if ("CreateEnumStmt" in node) return [joined(texts(node.CreateEnumStmt.typeName))];
   if ("CreateSeqStmt" in node) return [nameOf(node.CreateSeqStmt.sequence)];
-  if ("CompositeTypeStmt" in node) return [nameOf(node.CompositeTypeStmt.typevar)];
-  if ("CreateDomainStmt" in node) return [joined(texts(node.CreateDomainStmt.domainname))];
   if ("CreateSchemaStmt" in node) return [node.CreateSchemaStmt.schemaname ?? ""];
   if ("CreatePolicyStmt" in node)
     return [`${nameOf(node.CreatePolicyStmt.table)}/${node.CreatePolicyStmt.policy_name ?? ""}`];
+  return typesMadeBy(node);
+}
+
+function typesMadeBy(node: Node): string[] {
+  if ("CreateEnumStmt" in node) return [joined(texts(node.CreateEnumStmt.typeName))];
+  if ("CompositeTypeStmt" in node) return [nameOf(node.CompositeTypeStmt.typevar)];
+  if ("CreateDomainStmt" in node) return [joined(texts(node.CreateDomainStmt.domainname))];
   return [];
 }
 

@@ -57,7 +57,7 @@ export async function parseMigration(text: string): Promise<ParsedMigration> {
   } catch (error) {
     if (!(error instanceof Error) || !hasSqlDetails(error)) throw error;
     const position = error.sqlDetails?.cursorPosition ?? 0;
-    throw new SqlSyntaxError(error.message, lineAt(text, [...text].slice(0, position).join("").length));
+    throw new SqlSyntaxError(error.message, lineAt(text, Array.from(text).slice(0, position).join("").length));
   }
 }
 
