@@ -174,7 +174,12 @@ function secretValues({ secrets = {} }: ComposeStackArgs, names: readonly string
 function stagedBy(args: ComposeStackArgs): BundleArgs {
   const images = imagesOf(args.bundle.manifest, accessoriesBundle(args).manifest);
   const redeploy = args.redeploy === true || args.rollbackTo !== undefined;
-  return { app: args.app, bundle: args.bundle.digest, images, redeploy };
+  return { app: args.app, bundle: args.bundle.digest, images, redeploy, migrations: versionsOf(args) };
+}
+
+/** Undefined for none, as it was before there were any. */
+function versionsOf({ bundle }: ComposeStackArgs): string[] | undefined {
+  return bundle.manifest.migrations?.files.map(({ version }) => version);
 }
 
 function releaseArgs(args: ComposeStackArgs) {
@@ -200,7 +205,7 @@ function releaseArgs(args: ComposeStackArgs) {
       args,
       used.filter((name) => !kept.includes(name)),
     ),
-    migrations: bundle.manifest.migrations?.files.map(({ version }) => version),
+    migrations: versionsOf(args),
     // Where it has none of them, the release is as without.
     secretsOf: used.some((name) => kept.includes(name)) ? secretsOf?.deployment : undefined,
   };

@@ -12,6 +12,8 @@ export interface BundleArgs {
    * @default false
    */
   redeploy?: pulumi.Input<boolean> | undefined;
+  /** Versions of the migrations that it knows: it is refused where the app's database has others that it cannot live with. */
+  migrations?: pulumi.Input<string[]> | undefined;
 }
 
 /** A bundle's images on a host: pulled and checked before anything is changed. */

@@ -135,6 +135,9 @@ const secretsOf = z.number().int().positive().optional();
 /** Go on although the bundle is on the withdrawn list. */
 const redeploy = z.boolean().default(false);
 
+/** Versions of the migrations that a bundle knows. */
+const knownMigrations = z.array(migrationVersion).optional();
+
 /** A migration that a database has. */
 const appliedMigration = migrationFacts
   .pick({ version: true, name: true, phase: true })
@@ -143,7 +146,13 @@ const appliedMigration = migrationFacts
 /** Operations that change the host, each with its input and result. */
 export const operations = {
   "bundle.stage": {
-    input: z.strictObject({ app: appName, bundle: digest, images: z.array(z.string()).min(1), redeploy }),
+    input: z.strictObject({
+      app: appName,
+      bundle: digest,
+      images: z.array(z.string()).min(1),
+      redeploy,
+      migrations: knownMigrations,
+    }),
     result: z.strictObject({
       images: z.array(z.strictObject({ reference: z.string(), id: z.string(), pulled: z.boolean() })),
     }),
@@ -170,8 +179,7 @@ export const operations = {
       /** What the release uses, for a later rollback with its secrets. */
       secrets: secrets.optional(),
       secretsOf,
-      /** Versions of the migrations that its bundle knows. */
-      migrations: z.array(migrationVersion).optional(),
+      migrations: knownMigrations,
     }),
     result: z.strictObject({
       number: z.number().int(),

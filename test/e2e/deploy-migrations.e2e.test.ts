@@ -12,6 +12,8 @@ let app: AppOnServer;
 let v1: TinyWebImage;
 let v2: TinyWebImage;
 let folder: string;
+/** The bundle of the first deploy. */
+let oldest: string;
 
 const compose = `x-ikoma: { migrations: { path: ./supabase/migrations } }\n${webWithDatabase}`;
 const password = "pa$$w0rd-for-the-migrations";
@@ -70,7 +72,8 @@ test("the first deploy runs every migration before the release starts, the secon
     "20260102000000_orders",
     "create table public.orders (id bigint);\ninsert into public.users values (1, 'a');\n",
   );
-  const first = await project.apply("--bundle", await project.bundle(v1));
+  oldest = await project.bundle(v1);
+  const first = await project.apply("--bundle", oldest);
   expect(first.apps["guild"]).toMatchObject({ number: 1, version: "v1" });
   expect(await history()).toEqual(["20260101000000", "20260102000000"]);
   const ended = `SELECT to_char(max(ended_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS') FROM ikoma_bridge.migrations`;
@@ -154,6 +157,8 @@ test("back over one that took away what the release before needs is refused, bef
   expect(stdout).toContain("MIGRATION_INCOMPATIBLE");
   expect(stdout).toContain("20260105000000_drop");
   expect(await project.stackText()).toBe(before);
+  const deployed = await project.applyBadly("--redeploy", "--bundle", oldest);
+  expect(deployed).toMatchObject({ code: "MIGRATION_INCOMPATIBLE", exitCode: 4 });
   expect(await app.versions()).toEqual(["v2"]);
 });
 

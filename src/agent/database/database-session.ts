@@ -18,6 +18,8 @@ export interface SessionOptions {
    * listens on no address, though health checks of many find it well. Without it none is waited for.
    */
   readonly patienceMs?: number;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
 }
 
 /** One connection to an app's database. */
@@ -46,7 +48,7 @@ export class DatabaseSession implements AsyncDisposable {
       } catch (error) {
         const isStarting = error instanceof Error && "code" in error && notYet.includes(String(error.code));
         if (!isStarting || Date.now() >= deadline) throw unreachable(database, error);
-        await sleep(retryMs);
+        await sleep(retryMs, undefined, { signal: options.signal });
       }
     }
   }

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
+import { refuseIncompatible } from "./release/refuse-incompatible.ts";
 import { refuseWithdrawn } from "./release/refuse-withdrawn.ts";
 
 /** Below this much free space nothing new is brought onto the host, in bytes. */
@@ -17,6 +18,7 @@ export async function stageBundle(
   op: OperationContext,
 ): Promise<OperationResult<"bundle.stage">> {
   refuseWithdrawn(host, input);
+  refuseIncompatible(host, input);
   host.parts.set(input.app, "bundle", input);
   const info = await host.engine.json(engineInfo, { path: "/info" });
   const images = await Promise.all(input.images.map((reference) => stageImage(host, input.app, reference, info, op)));

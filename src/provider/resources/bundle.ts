@@ -6,7 +6,7 @@ export const bundle = appPart({
   token: "ikoma:vps:Bundle",
   part: "bundle",
   inputs: operations["bundle.stage"].input,
-  silent: ["redeploy"],
+  silent: ["redeploy", "migrations"],
   apply: "bundle.stage",
   remove: "bundle.remove",
   app: (inputs) => inputs.app,

@@ -263,6 +263,10 @@ test("a release that does not know what took away its data is refused; what it c
   expect(old).toMatchObject({ state: "failed", error: { code: "MIGRATION_INCOMPATIBLE" } });
   expect(old.error?.message).toContain("2_contract");
   expect(on.host.deployments.current("shop")?.number).toBe(1);
+  on.engine.images.set(imageOf("old"), {});
+  const staged = { app: "shop", bundle: digestOf("b"), images: [imageOf("old")], redeploy: true };
+  expect(await run(runner, "bundle.stage", staged)).toMatchObject({ error: { code: "MIGRATION_INCOMPATIBLE" } });
+  expect(await run(runner, "bundle.stage", { ...staged, migrations: known })).toMatchObject({ state: "succeeded" });
   const fresh = { ...aRelease(on, "v2"), migrations: known };
   expect(await run(runner, "release.apply", fresh)).toMatchObject({ state: "succeeded" });
 });

@@ -32,6 +32,7 @@ export async function applyMigrations(
   await using session = await DatabaseSession.open(database, {
     applicationName: `ikoma migration ${app}`,
     patienceMs: 30_000,
+    signal: op.signal,
     onNotice: (message) => {
       op.log(database.service, message);
     },

@@ -44,7 +44,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   }
   const { app, bundle } = input.spec;
   refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
-  refuseIncompatible(host, input);
+  refuseIncompatible(host, { app, bundle, migrations: input.migrations });
   const deployment = host.deployments.begin(input, digest, op.by);
   host.journal.setNumber(op.key, deployment.number);
   const underway = underwayKey(deployment.app, deployment.number);
