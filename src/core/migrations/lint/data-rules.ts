@@ -1,5 +1,13 @@
-import type { AlterObjectSchemaStmt, AlterTableCmd, DropStmt, Node, ObjectType, RenameStmt } from "libpg-query";
-import { droppedBy, nameOf } from "./named-objects.ts";
+import type {
+  AlterObjectSchemaStmt,
+  AlterTableCmd,
+  DropStmt,
+  Node,
+  ObjectType,
+  RenameStmt,
+  WithClause,
+} from "libpg-query";
+import { droppedBy, madeBy, nameOf } from "./named-objects.ts";
 import type { MadeHere } from "./named-objects.ts";
 import type { Found } from "./found.ts";
 import type { ParsedStatement } from "./parsed-migration.ts";
@@ -8,25 +16,52 @@ const expandFirst =
   "Take it away only when no release uses it any more: first deploy one that does without, then a later migration";
 
 /** What takes data away, or what the release before cannot live with: such a file is of the phase `contract`. */
-export function dataRules(statements: readonly ParsedStatement[], made: MadeHere): Found[] {
-  const filled = addedColumns(statements.map(({ node }) => node));
-  return statements.flatMap(({ node, line }) => {
+export function dataRules(statements: readonly ParsedStatement[]): Found[] {
+  const nodes = statements.map(({ node }) => node);
+  const whole: Whole = { filled: addedColumns(nodes), made: madeBy(nodes) };
+  return statements.flatMap(({ node, line }, index) => {
     const contract: Make = (rule, message) => [{ rule, line, severity: "acknowledge", message, isContract: true }];
-    if ("DropStmt" in node) return dropped(node.DropStmt, made, contract);
-    if ("RenameStmt" in node) return renamed(node.RenameStmt, made, contract);
-    if ("AlterObjectSchemaStmt" in node) return moved(node.AlterObjectSchemaStmt, made, contract);
-    if ("AlterEnumStmt" in node && node.AlterEnumStmt.oldVal !== undefined)
-      return contract("rename", renameMessage(node.AlterEnumStmt.oldVal));
-    if ("AlterTableStmt" in node && isForeign(node.AlterTableStmt.relation, made))
-      return commandsOf(node).flatMap((command) => altered(command, contract));
-    return rowsOf(node, made, filled, contract);
+    const made = madeBy(nodes.slice(0, index));
+    return [node, ...innerQueries(node)].flatMap((each) => foundIn(each, made, whole, contract));
   });
+}
+
+/** What the whole file does, also after the statement that is looked at. */
+interface Whole {
+  readonly filled: ReadonlySet<string>;
+  readonly made: MadeHere;
+}
+
+type Make = (rule: string, message: string) => Found[];
+
+/** @param made by the statements before it */
+function foundIn(node: Node, made: MadeHere, whole: Whole, contract: Make): Found[] {
+  if ("DropStmt" in node) return dropped(node.DropStmt, made, whole.made, contract);
+  if ("RenameStmt" in node) return renamed(node.RenameStmt, made, contract);
+  if ("AlterObjectSchemaStmt" in node) return moved(node.AlterObjectSchemaStmt, made, contract);
+  if ("AlterEnumStmt" in node && node.AlterEnumStmt.oldVal !== undefined)
+    return contract("rename", renameMessage(node.AlterEnumStmt.oldVal));
+  if ("AlterTableStmt" in node && isForeign(node.AlterTableStmt.relation, made))
+    return commandsOf(node).flatMap((command) => altered(command, contract));
+  return rowsOf(node, made, whole.filled, contract);
+}
+
+/** `WITH gone AS (DELETE …) SELECT …` */
+function innerQueries(node: Node): Node[] {
+  const [statement] = Object.values(node) as { withClause?: WithClause }[];
+  return (statement?.withClause?.ctes ?? []).flatMap((each) =>
+    "CommonTableExpr" in each && each.CommonTableExpr.ctequery !== undefined ? [each.CommonTableExpr.ctequery] : [],
+  );
 }
 
 /** What becomes of rows. */
 function rowsOf(node: Node, made: MadeHere, filled: ReadonlySet<string>, contract: Make): Found[] {
-  if ("TruncateStmt" in node)
-    return contract("truncate", "it deletes every row of the table. Delete what has to go by a WHERE.");
+  if ("TruncateStmt" in node) {
+    const isForeignOne = (each: Node): boolean => !("RangeVar" in each) || isForeign(each.RangeVar, made);
+    return (node.TruncateStmt.relations ?? []).some(isForeignOne)
+      ? contract("truncate", "it deletes every row of the table. Delete what has to go by a WHERE.")
+      : [];
+  }
   if ("DeleteStmt" in node) {
     const { relation, whereClause } = node.DeleteStmt;
     return whereClause === undefined && isForeign(relation, made)
@@ -43,8 +78,6 @@ function rowsOf(node: Node, made: MadeHere, filled: ReadonlySet<string>, contrac
     : [];
 }
 
-type Make = (rule: string, message: string) => Found[];
-
 function isForeign(relation: Parameters<typeof nameOf>[0], made: MadeHere): boolean {
   return !made.has(nameOf(relation));
 }
@@ -55,10 +88,15 @@ export function commandsOf(node: Node): AlterTableCmd[] {
   return (node.AlterTableStmt.cmds ?? []).flatMap((each) => ("AlterTableCmd" in each ? [each.AlterTableCmd] : []));
 }
 
+/** Those that are new for certain. */
 function addedColumns(nodes: readonly Node[]): Set<string> {
   const added = nodes.flatMap((node) =>
-    commandsOf(node).flatMap(({ subtype, def }) =>
-      subtype === "AT_AddColumn" && def !== undefined && "ColumnDef" in def && "AlterTableStmt" in node
+    commandsOf(node).flatMap(({ subtype, def, missing_ok: mayExist }) =>
+      subtype === "AT_AddColumn" &&
+      mayExist !== true &&
+      def !== undefined &&
+      "ColumnDef" in def &&
+      "AlterTableStmt" in node
         ? [`${nameOf(node.AlterTableStmt.relation)}.${def.ColumnDef.colname ?? ""}`]
         : [],
     ),
@@ -66,19 +104,26 @@ function addedColumns(nodes: readonly Node[]): Set<string> {
   return new Set(added);
 }
 
-/** What is dropped and made again in one transaction was replaced. */
-function dropped(statement: DropStmt, made: MadeHere, contract: Make): Found[] {
-  const gone = droppedBy(statement).filter((name) => !made.has(name));
+/**
+ * A table or schema that is made anew after it is empty; of what holds no data (a view, a function) one that is made
+ * again in the same file takes its place.
+ */
+function dropped(statement: DropStmt, made: MadeHere, madeAnywhere: MadeHere, contract: Make): Found[] {
+  const { removeType } = statement;
+  const holdsData = removeType !== undefined && dataObjects.includes(removeType);
+  const gone = droppedBy(statement).filter((name) => !(holdsData ? made : madeAnywhere).has(name));
   if (gone.length === 0) return [];
   const names = gone.join(", ");
-  if (statement.removeType === "OBJECT_TABLE")
+  if (removeType === "OBJECT_TABLE")
     return contract("drop-table", `the data of ${names} is gone. ${expandFirst} with DROP TABLE.`);
-  if (statement.removeType === "OBJECT_SCHEMA")
+  if (removeType === "OBJECT_SCHEMA")
     return contract("drop-schema", `everything in ${names} is gone. Drop what has to go table by table.`);
-  return statement.removeType !== undefined && usedObjects.includes(statement.removeType)
+  return removeType !== undefined && usedObjects.includes(removeType)
     ? contract("drop-object", `whoever uses ${names} fails. ${expandFirst} with the DROP.`)
     : [];
 }
+
+const dataObjects: readonly ObjectType[] = ["OBJECT_TABLE", "OBJECT_SCHEMA", "OBJECT_SEQUENCE"];
 
 /** What queries name. */
 const usedObjects: readonly ObjectType[] = [

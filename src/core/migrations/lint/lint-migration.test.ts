@@ -46,7 +46,13 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
   },
   {
     rule: "drop-table",
-    hits: ["drop table a", "drop table if exists s.a cascade", "create table s.a (); drop table a"],
+    hits: [
+      "drop table a",
+      "drop table if exists s.a cascade",
+      "create table s.a (); drop table a",
+      "drop table a; create table a ()",
+      "create table if not exists a (); drop table a",
+    ],
     misses: ["create table a (); drop table public.a", "drop index a"],
     isContract: true,
   },
@@ -97,10 +103,21 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
     ],
     isContract: true,
   },
-  { rule: "truncate", hits: ["truncate a, b"], misses: ["delete from a where b"], isContract: true },
+  {
+    rule: "truncate",
+    hits: ["truncate a, b", "create table a (); truncate a, b"],
+    misses: ["delete from a where b", "create table a (); truncate a"],
+    isContract: true,
+  },
   {
     rule: "no-where",
-    hits: ["delete from a", "update a set b = 1", "alter table a add column c int; update a set c = 1, b = 2"],
+    hits: [
+      "delete from a",
+      "with gone as (delete from a returning *) select * from gone",
+      "update a set b = 1",
+      "alter table a add column c int; update a set c = 1, b = 2",
+      "alter table a add column if not exists c int; update a set c = 1",
+    ],
     misses: [
       "delete from a where true",
       "update a set b = 1 where b is null",

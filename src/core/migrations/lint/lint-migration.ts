@@ -46,7 +46,7 @@ function judged({ statements, comments }: ParsedMigration, isSupabase: boolean):
   const found = [
     ...directives.findings,
     ...transactionRules(statements),
-    ...dataRules(statements, made),
+    ...dataRules(statements),
     ...accessRules(statements, { made, isSupabase }),
     ...lockRules(statements, made),
   ];

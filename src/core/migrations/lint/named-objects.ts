@@ -3,7 +3,10 @@ import type { DropStmt, Node, RangeVar } from "libpg-query";
 /** What a file makes itself: nobody uses that yet, so whatever is done to it hurts nobody. */
 export type MadeHere = ReadonlySet<string>;
 
-/** Names of tables, views, functions, types and policies that these statements make. */
+/**
+ * Names of tables, views, functions, types and policies that these statements make for certain: what IF NOT EXISTS says
+ * may be there already, with its data.
+ */
 export function madeBy(nodes: readonly Node[]): MadeHere {
   return new Set(nodes.flatMap(madeByOne).filter((name) => name !== ""));
 }
@@ -24,8 +27,9 @@ export function droppedBy({ objects = [], removeType }: DropStmt): string[] {
 }
 
 function madeByOne(node: Node): string[] {
-  if ("CreateStmt" in node) return [nameOf(node.CreateStmt.relation)];
-  if ("CreateTableAsStmt" in node) return [nameOf(node.CreateTableAsStmt.into?.rel)];
+  if ("CreateStmt" in node) return node.CreateStmt.if_not_exists === true ? [] : [nameOf(node.CreateStmt.relation)];
+  if ("CreateTableAsStmt" in node)
+    return node.CreateTableAsStmt.if_not_exists === true ? [] : [nameOf(node.CreateTableAsStmt.into?.rel)];
   if ("SelectStmt" in node) return [nameOf(node.SelectStmt.intoClause?.rel)];
   if ("ViewStmt" in node) return [nameOf(node.ViewStmt.view)];
   if ("CreateFunctionStmt" in node) return [joined(texts(node.CreateFunctionStmt.funcname))];
