@@ -292,6 +292,13 @@ test("while the database cannot be asked, what it is known to have is not judged
   expect(fresh.migrations?.refusal).toMatchObject({ code: "MIGRATION_REFUSED" });
 });
 
+test("what the server remarks is told, as far as it can be read", async () => {
+  const loop = "do $$ begin for i in 1..300 loop raise notice 'row %', i; end loop; end $$;";
+  const { key } = await migrate({ "1_loop": loop });
+  const told = on.host.journal.events(key, 0).filter(({ type }) => type === "log");
+  expect([told[0]?.message, told.at(-1)?.message]).toEqual(["row 1", "row 200"]);
+});
+
 test("a cancelled run is broken off on the server, and nothing of its file stays", async () => {
   const request = aRequest(
     "migration.apply",

@@ -33,9 +33,7 @@ export async function applyMigrations(
     applicationName: `ikoma migration ${app}`,
     patienceMs: 30_000,
     signal: op.signal,
-    onNotice: (message) => {
-      op.log(database.service, message);
-    },
+    onNotice: noticesTo(op, database.service),
   });
   await op.enter("locking");
   await takeMigrationLock(session, policy.waitSeconds, op);
@@ -50,6 +48,15 @@ export async function applyMigrations(
     const history = await readHistory(session).catch(() => undefined);
     if (history !== undefined) remember(host, app, history);
   }
+}
+
+/** What the server remarks (RAISE NOTICE), the first of it: a loop may have a lot to say. */
+function noticesTo(op: OperationContext, service: string): (message: string) => void {
+  let told = 0;
+  return (message) => {
+    told += 1;
+    if (told <= mostNotices) op.log(service, message);
+  };
 }
 
 /** Nothing of the database changes; what the ledger remembers goes with the app's last release. */
@@ -79,6 +86,8 @@ async function runPending(host: Host, spec: MigrationSpec, run: MigrationRun): P
 function asApplied(file: MigrationFile): KnownMigration {
   return { ...file, state: "applied", adopted: false };
 }
+
+const mostNotices = 200;
 
 /** A backup that was young enough when the same deploy looked for one still is when its migrations run, in minutes. */
 const sameDeployMinutes = 15;

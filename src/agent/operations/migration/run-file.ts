@@ -67,7 +67,10 @@ async function attemptOnce({ session, policy, by }: MigrationRun, file: Migratio
   } catch (error) {
     if (place !== undefined && lockStates.includes(sqlStateOf(error) ?? ""))
       throw new BlockedStatement(error instanceof Error ? error.message : String(error), place);
-    throw statementFailure(file, place, error, "The file was taken back as a whole.");
+    // Without a place it was the commit itself, whose answer may have been lost.
+    const what =
+      place === undefined ? "The next deploy sees whether it was run." : "The file was taken back as a whole.";
+    throw statementFailure(file, place, error, what);
   } finally {
     // What a file sets is for that file alone.
     await session.run("RESET SESSION AUTHORIZATION; RESET ALL").catch(() => undefined);

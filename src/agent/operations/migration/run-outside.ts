@@ -39,9 +39,12 @@ async function runStatement({ session, op }: MigrationRun, file: MigrationFile, 
     if ((await stateOf(session, index)) === "invalid")
       throw new Error("the index is there, but was never finished (INVALID)");
   } catch (error) {
-    if (index !== undefined) await dropIfInvalid(session, index).catch(() => undefined);
+    const what = await dropIfInvalid(session, index).then(
+      () => "What it left half-made was removed.",
+      () => "The next deploy removes what it left half-made.",
+    );
     op.signal.throwIfAborted();
-    throw statementFailure(file, place, error, "What it left half-made was removed.");
+    throw statementFailure(file, place, error, what);
   } finally {
     await session.run("RESET ALL").catch(() => undefined);
   }
