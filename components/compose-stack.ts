@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
+import type { MigrationPolicy } from "../src/core/migrations/migration-spec.ts";
 import type { BakePolicy, HealthProbe, ReleaseStrategy, SmokeCheck } from "../src/core/release/release-spec.ts";
 import {
   imagesOf,
@@ -13,6 +14,7 @@ import {
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
+import { DatabaseMigration } from "./database-migration.ts";
 import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
@@ -60,6 +62,8 @@ export interface ComposeStackArgs {
   strategy?: ReleaseStrategy | undefined;
   /** How the release is watched after the switch, and when it is taken back. */
   bake?: BakePolicy | undefined;
+  /** How long migrations of the database may wait and work, and what guards its data. */
+  migrationPolicy?: MigrationPolicy | undefined;
   /** How many good deployments stay ready for a rollback. */
   keep?: number | undefined;
   /** For the history: why it was deployed. */
@@ -87,10 +91,11 @@ export interface ComposeStackArgs {
   requireSignature?: boolean | undefined;
 }
 
-/** A compose file, deployed from its bundle: images staged, then long-lived services, then the release. */
+/** A compose file, deployed from its bundle: images staged, then long-lived services, migrations, then the release. */
 export class ComposeStack extends pulumi.ComponentResource {
   readonly release: Release;
   readonly accessories: Accessories | undefined;
+  readonly migration: DatabaseMigration | undefined;
 
   constructor(name: string, args: ComposeStackArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:ComposeStack", name, {}, options);
@@ -106,7 +111,9 @@ export class ComposeStack extends pulumi.ComponentResource {
     this.accessories =
       lasting &&
       new Accessories(name, { ...lasting, ...originOf(args, settings) }, { ...child, protect, dependsOn: [staged] });
-    const dependsOn = this.accessories === undefined ? [staged] : [staged, this.accessories];
+    const standing = [staged, ...(this.accessories === undefined ? [] : [this.accessories])];
+    this.migration = migrationOf(name, args, { parent: this, dependsOn: standing });
+    const dependsOn = [...standing, ...(this.migration?.resources ?? [])];
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
@@ -125,6 +132,27 @@ function checkedImages(
   return [...owners].map(
     ([image, service]) => new RegistryImage(`${name}-${service}`, { provider, image }, { ...options }),
   );
+}
+
+/** None where the bundle says nothing of a database. */
+function migrationOf(
+  name: string,
+  args: ComposeStackArgs,
+  options: pulumi.ComponentResourceOptions,
+): DatabaseMigration | undefined {
+  const { provider, app, bundle, migrationPolicy: policy } = args;
+  const { migrations, migrationCommand } = bundle.manifest;
+  if (migrations === undefined && migrationCommand === undefined) return undefined;
+  const command = migrationCommand && { ...migrationCommand, ...serviceAsRun(args, migrationCommand.service) };
+  return new DatabaseMigration(name, { provider, app, migrations, command, bundle, policy }, options);
+}
+
+/** A service of the release with the secrets as they are now, also where the release has those of an earlier one. */
+function serviceAsRun(args: ComposeStackArgs, service: string) {
+  const settings = settingsOf(args);
+  const { services, volumes } = resolveRelease(args.bundle.manifest, settings, sealWith(args.secrets ?? {}));
+  const secrets = secretValues(args, secretsUsedBy(args.bundle.manifest, "release", settings));
+  return { definition: services[service], volumes, secrets };
 }
 
 function accessoriesBundle(args: ComposeStackArgs): BundleInput {
@@ -166,9 +194,15 @@ function stagedBy(args: ComposeStackArgs): BundleArgs {
     bundle: args.bundle.digest,
     images,
     redeploy,
+    migrations: versionsOf(args),
     ...signedBy([args.bundle, accessoriesBundle(args)]),
     requireSignature: demandOf(pulumi.getStack(), args.requireSignature),
   };
+}
+
+/** Undefined for none, as it was before there were any. */
+function versionsOf({ bundle }: ComposeStackArgs): string[] | undefined {
+  return bundle.manifest.migrations?.files.map(({ version }) => version);
 }
 
 /** What the long-lived services are made with besides what is in their definitions. */
@@ -203,6 +237,7 @@ function releaseArgs(args: ComposeStackArgs) {
       args,
       used.filter((name) => !kept.includes(name)),
     ),
+    migrations: versionsOf(args),
     // Where it has none of them, the release is as without.
     secretsOf: used.some((name) => kept.includes(name)) ? secretsOf?.deployment : undefined,
   };

@@ -38,11 +38,14 @@ const shared: BuildOptions = {
   logLevel: "warning",
   write: false,
   // Optional native parts of ssh2, required inside try/catch.
-  external: ["*.node", "cpu-features"],
+  external: ["*.node", "cpu-features", "pg-native"],
 };
 
 /** One copy of the SDK and of gRPC, that of node_modules: the SDK reads files beside itself and compares classes. */
 const sdkPackages = ["@pulumi/*", "@grpc/grpc-js", "google-protobuf"];
+
+/** It reads its WebAssembly beside itself. */
+const wasmPackages = ["libpg-query"];
 
 interface Target {
   readonly options: BuildOptions;
@@ -57,7 +60,7 @@ const targets = {
       entryPoints: { ikoma: "src/cli/entry.ts" },
       splitting: true,
       chunkNames: "chunks/[name]-[hash]",
-      external: [...(shared.external ?? []), ...sdkPackages],
+      external: [...(shared.external ?? []), ...sdkPackages, ...wasmPackages],
     },
     launchers: { ikoma: "ikoma.mjs" },
   },

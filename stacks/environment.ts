@@ -58,7 +58,7 @@ interface Deployable {
 }
 
 function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
-  const { domains, env, health, smoke, drainSeconds, strategy, keep, bake } = app;
+  const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const { protectAccessories, checkImages, secretsOf, requireSignature } = app;
@@ -77,6 +77,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     strategy,
     keep,
     bake,
+    migrationPolicy: migrations,
     protectAccessories,
     checkImages,
     requireSignature,

@@ -22,6 +22,8 @@ export interface BundleArgs {
   signatureProblem?: pulumi.Input<string> | undefined;
   /** Ask for a signature though the host may not: in any case, or where it knows keys. */
   requireSignature?: pulumi.Input<SignatureDemand> | undefined;
+  /** Versions of the migrations that it knows: it is refused where the app's database has others that it cannot live with. */
+  migrations?: pulumi.Input<string[]> | undefined;
 }
 
 /** A bundle's images on a host: pulled and checked before anything is changed. */

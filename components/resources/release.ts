@@ -54,6 +54,8 @@ export interface ReleaseArgs {
   secrets?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /** Number of the deployment whose secrets the host puts where `services` have markers for them. */
   secretsOf?: pulumi.Input<number> | undefined;
+  /** Versions of the migrations that its bundle knows: it is refused where its database has others that it cannot live with. */
+  migrations?: pulumi.Input<string[]> | undefined;
   /**
    * How it is watched after the switch, and when it is taken back.
    * @default 10 s, 1 % of errors, at least 20 requests to judge

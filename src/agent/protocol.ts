@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { signedApproval } from "../core/policies/approval.ts";
+import { migrationCommandSpec } from "../core/migrations/migration-command.ts";
+import { migrationFacts, migrationSpec, migrationVersion } from "../core/migrations/migration-spec.ts";
 import {
   accessoriesSpec,
   appName,
@@ -153,12 +155,21 @@ const secretsOf = z.number().int().positive().optional();
 /** Go on although the bundle is on the withdrawn list. */
 const redeploy = z.boolean().default(false);
 
+/** Versions of the migrations that a bundle knows. */
+const knownMigrations = z.array(migrationVersion).optional();
+
+/** A migration that a database has. */
+const appliedMigration = migrationFacts
+  .pick({ version: true, name: true, phase: true })
+  .extend({ adopted: z.boolean() });
+
 /** What staging takes. A host that trusts keys checks the proofs, and keeps them for what is applied later. */
 const stageInput = z.strictObject({
   app: appName,
   bundle: digest,
   images: z.array(z.string()).min(1),
   redeploy,
+  migrations: knownMigrations,
   /** Of the bundle, and of that of the accessories where it is another one; none for what nobody has signed. */
   proofs: z.array(bundleProof).max(2).optional(),
   /** What the signatures in `proofs` are called: a change of them is a reason to stage again. */
@@ -203,6 +214,7 @@ export const operations = {
       /** What the release uses, for a later rollback with its secrets. */
       secrets: secrets.optional(),
       secretsOf,
+      migrations: knownMigrations,
     }),
     result: z.strictObject({
       number: z.number().int(),
@@ -212,6 +224,18 @@ export const operations = {
       services: z.record(z.string(), serviceStatus),
     }),
   },
+  /** Runs what the database does not have yet. */
+  "migration.apply": {
+    input: z.strictObject({ spec: migrationSpec, redact }),
+    result: z.strictObject({ applied: z.array(z.string()) }),
+  },
+  /** Runs a program that migrates, unless it has been run. */
+  "migration.command": {
+    input: z.strictObject({ spec: migrationCommandSpec, redact }),
+    result: z.strictObject({ ran: z.boolean() }),
+  },
+  /** Nothing of the database changes. */
+  "migration.remove": { input: z.strictObject({ app: appName }), result: none },
   "release.remove": { input: z.strictObject({ app: appName }), result: none },
   "site.apply": { input: siteSpec, result: none },
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
@@ -230,7 +254,7 @@ export const operationKind = z.enum(Object.keys(operations) as [OperationKind, .
 export const expectedRelease = releaseSpec.extend({ secretsOf });
 
 /** The resource of an app that an operation changes; each has its own generation. */
-export const part = z.enum(["bundle", "accessories", "release", "site"]);
+export const part = z.enum(["bundle", "accessories", "migration", "release", "site"]);
 export type Part = z.infer<typeof part>;
 
 export const handshakeResult = z.strictObject({
@@ -270,6 +294,16 @@ const partView = z.strictObject({
   /** Release only: what the edge really serves, and its deployment number and digest. */
   number: z.number().int().optional(),
   digest: z.string().optional(),
+  /** Migration only, each by its file's name: what the database has, what would be run, what the files do not know. */
+  migrations: z
+    .strictObject({
+      applied: z.array(z.string()),
+      pending: z.array(z.string()),
+      staying: z.array(z.string()),
+      /** Why it would not be run. */
+      refusal: wireError.optional(),
+    })
+    .optional(),
 });
 export type PartView = z.infer<typeof partView>;
 
@@ -315,6 +349,11 @@ export const methods = {
   "app.deployment": {
     params: z.strictObject({ app: appName, number: z.number().int() }),
     result: z.strictObject({ deployment, source: releaseSource }),
+  },
+  /** Migrations of the app's database that a deployment does not know: those that it cannot live with, and others. */
+  "app.migrations": {
+    params: z.strictObject({ app: appName, number: z.number().int() }),
+    result: z.strictObject({ breaking: z.array(appliedMigration), staying: z.array(appliedMigration) }),
   },
   /** The secrets that a deployment had, by name; `isCurrent` where what serves now has the same value. */
   "app.secrets": {

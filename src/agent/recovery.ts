@@ -4,6 +4,7 @@ import type { Host } from "./host.ts";
 import type { JournalEntry } from "./ledger/journal.ts";
 import { partOf } from "./operations/catalogue.ts";
 import { reattachToCurrent } from "./operations/accessories/accessory-networks.ts";
+import { removeMigrationRun } from "./operations/migration/run-command.ts";
 import { bringBack, findStoodDown } from "./operations/upkeep/bring-back.ts";
 import { retireOthers } from "./operations/upkeep/converge.ts";
 import { toWire } from "./operations/wire-error.ts";
@@ -52,6 +53,7 @@ async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
     host.log.info({ app, number }, "finished a deployment that a restart had cut off");
     return;
   }
+  if (kind === "migration.command") await removeMigrationRun(host, app);
   const error = new IkomaError(
     "RELEASE_INTERRUPTED",
     `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`,

@@ -4,9 +4,11 @@ import type { Server, Socket } from "node:net";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
+import { unknownTo } from "../core/migrations/migration-plan.ts";
 import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
 import { unknownDigest } from "./ledger/found-deployments.ts";
+import { rememberedMigrations } from "./operations/migration/remembered-migrations.ts";
 import type { OperationRunner } from "./operations/operation-runner.ts";
 import { admitStage } from "./operations/signed/admission.ts";
 import { imagesNeeded } from "./operations/upkeep/unused-images.ts";
@@ -89,6 +91,8 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       }
       return { deployment: publicView(deployment), source: input.source };
     },
+    "app.migrations": ({ app, number }) =>
+      unknownTo(host.deployments.input(app, number)?.migrations ?? [], rememberedMigrations(host, app)),
     "app.secrets": ({ app, number }) => ({ secrets: readSecrets(host, app, number) }),
     "approvals.add": async ({ app, approval }) => {
       await host.approvals.add(app, approval);

@@ -263,6 +263,52 @@ export const errorTable = {
       "An app has no PostgreSQL database among its accessories, or several and none is named, or it does not run.",
     hint: "Name one of the app's accessories that is a PostgreSQL server, and see that it runs (`ikoma status --live`).",
   },
+  DATABASE_UNREACHABLE: {
+    exitCode: 4,
+    meaning: "An app's database does not answer, or does not take the login that its container was made with.",
+    hint: "See that it runs (`ikoma status --live`), and that its user, password and database are those that its data was made with.",
+  },
+  MIGRATIONS_INVALID: {
+    exitCode: 2,
+    meaning: "The folder of migrations cannot go into a bundle: its names, its order or its size.",
+    hint: "Name each file like 20260131120000_what_it_does.sql, every version once, all versions with as many digits.",
+  },
+  MIGRATION_REFUSED: {
+    exitCode: 4,
+    meaning: "A migration that is still to be run does what the guard-rails refuse.",
+    hint: "Change the file as the message says.",
+  },
+  MIGRATION_BACKUP_MISSING: {
+    exitCode: 4,
+    meaning: "A migration takes away what cannot be brought back, and there is no fresh backup that was verified.",
+    hint: 'Make a backup first, or write into the file why none is needed: `-- ikoma:allow no-backup reason="…"`.',
+  },
+  MIGRATION_CHANGED: {
+    exitCode: 4,
+    meaning: "A migration's file is not what it was when the database ran it.",
+    hint: "Put the file back as it was, and write what has to change into a new migration.",
+  },
+  MIGRATION_OUT_OF_ORDER: {
+    exitCode: 4,
+    meaning: "A migration that is new comes before one that the database has already.",
+    hint: "Give its file a newer version (rename it), so that it comes last.",
+  },
+  MIGRATION_LOCKED: {
+    exitCode: 4,
+    meaning: "Another session migrates the same database, or holds what a migration needs.",
+    hint: "Wait until it has ended, then deploy again; `migrations.waitSeconds` and `lockSeconds` of the app say how long is waited.",
+  },
+  MIGRATION_FAILED: {
+    exitCode: 4,
+    meaning:
+      "PostgreSQL refused a statement of a migration; what its file had done was taken back, and no release was changed.",
+    hint: "Correct the statement, make the bundle again and deploy it.",
+  },
+  MIGRATION_INCOMPATIBLE: {
+    exitCode: 4,
+    meaning: "A release cannot live with what its database has become since.",
+    hint: "Deploy a bundle that has these migrations: `ikoma deploy apply --bundle REF`; or restore a backup of the database.",
+  },
   VOLUME_MISSING: {
     exitCode: 4,
     meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",

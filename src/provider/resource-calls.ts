@@ -23,14 +23,21 @@ export interface Change extends Difference {
 
 /** What differs between the inputs in the state and the program's, and whether that makes another resource. */
 export function changes(
-  handler: Pick<ResourceHandler, "identity" | "silent">,
+  handler: Pick<ResourceHandler, "identity" | "silent" | "isChange">,
   olds: PropertyMap,
   news: PropertyMap,
 ): Change[] {
-  return differences(olds, news, handler.silent).map((difference) => ({
+  const found = differences(olds, news, handler.silent);
+  const changed = found.filter((difference) => handler.isChange?.(difference) ?? true);
+  return changed.map((difference) => ({
     ...difference,
     replaces: handler.identity.includes(String(difference.path[0])),
   }));
+}
+
+/** Throws what a change to these inputs would throw, as far as the host can tell beforehand. */
+export async function plan(handler: ResourceHandler, call: ResourceCall, inputs: PropertyMap): Promise<void> {
+  await handler.plan?.(call, plainInputs(handler, inputs));
 }
 
 /** Creates the resource and answers what the state is to keep: the inputs as applied, and what the host made of them. */

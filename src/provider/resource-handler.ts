@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { Drift, OperationEvent } from "../agent/protocol.ts";
+import type { Difference } from "./detailed-diff.ts";
 import type { HostInstance } from "./hosts/host-instance.ts";
 
 /** What a handler may use while it serves one call of the engine. */
@@ -32,7 +33,7 @@ export type ReadOutcome = { exists: false } | { exists: true; drift: readonly Dr
 
 /**
  * One kind of resource. A handler sees plain checked inputs; secrets, unknown values, previews, diffs and
- * the protocol are dealt with around it. `read`, `create`, `update` and `delete` may dial the host; nothing else does.
+ * the protocol are dealt with around it. `read`, `plan`, `create`, `update` and `delete` may dial the host; nothing else does.
  */
 export interface ResourceHandler<Schema extends z.ZodObject = z.ZodObject> {
   /** `ikoma:module:Name` */
@@ -42,6 +43,10 @@ export interface ResourceHandler<Schema extends z.ZodObject = z.ZodObject> {
   readonly identity: readonly (keyof z.infer<Schema> & string)[];
   /** Inputs that go along with a change but are no reason for one. */
   readonly silent: readonly (keyof z.infer<Schema> & string)[];
+  /** Whether a difference is a reason for a change; without it every one is that is not silent. */
+  isChange?(difference: Difference): boolean;
+  /** Looks, for a plan, whether the inputs would be refused; throws what the change would throw. May dial the host. */
+  plan?(call: ResourceCall, inputs: z.infer<Schema>): Promise<void>;
   read(call: ResourceCall, state: AppliedState<z.infer<Schema>>): Promise<ReadOutcome>;
   create(call: ResourceCall, inputs: z.infer<Schema>): Promise<{ id: string; computed: Computed }>;
   update(call: ResourceCall, state: AppliedState<z.infer<Schema>>, inputs: z.infer<Schema>): Promise<Computed>;

@@ -24,7 +24,7 @@ import type { ResourceCall, ResourceHandler } from "./resource-handler.ts";
 import { checkResponse, diffResponse } from "./wire/responses.ts";
 import { unary, type Peer } from "./wire/unary.ts";
 
-/** The methods of the protocol that are about resources. Only `read`, `create`, `update` and `delete` dial a host, and none in a preview but `read`. */
+/** The methods of the protocol that are about resources. Only `read`, `create`, `update` and `delete` dial a host, and none in a preview but `read` (and `plan` of what must be judged there). */
 export function resourceService(session: ProviderSession): UntypedServiceImplementation {
   return {
     check: unary(session, (request: CheckRequest, call) => checkResource(session, request, call)),
@@ -85,6 +85,7 @@ async function createResource(session: ProviderSession, request: CreateRequest, 
   const inputs = decodeMap(request.getProperties());
   if (request.getPreview()) {
     await session.tellPolicy(urn, appOf(inputs));
+    await planChange(session, call.getPeer(), urn, inputs);
     return response.setProperties(request.getProperties());
   }
   const work = (each: ResourceCall) => resource.create(handlerOf(urn), each, inputs);
@@ -99,6 +100,7 @@ async function updateResource(session: ProviderSession, request: UpdateRequest, 
   const inputs = decodeMap(request.getNews());
   if (request.getPreview()) {
     await session.tellPolicy(urn, appOf(inputs));
+    await planChange(session, call.getPeer(), urn, inputs);
     return response.setProperties(request.getNews());
   }
   const outputs = decodeMap(request.getOlds());
@@ -107,6 +109,20 @@ async function updateResource(session: ProviderSession, request: UpdateRequest, 
   const changed = { peer: call.getPeer(), urn, app: appOf(inputs) };
   const updated = await session.change(changed, work, { id: stored.id, inputs });
   return response.setProperties(encodeMap(updated));
+}
+
+/** A host that cannot be asked now refuses nothing yet: the change itself will be judged there. */
+async function planChange(session: ProviderSession, peer: string, urn: string, inputs: PropertyMap): Promise<void> {
+  const handler = handlerOf(urn);
+  const host = session.hosts.of(peer);
+  if (handler.plan === undefined || host.offline) return;
+  try {
+    await host.agent();
+  } catch (thrown) {
+    await session.warn(urn, `not looked at beforehand: ${toIkomaError(thrown).message}`);
+    return;
+  }
+  await session.serve(peer, urn, (each) => resource.plan(handler, each, inputs));
 }
 
 async function deleteResource(session: ProviderSession, request: DeleteRequest, call: Peer): Promise<Empty> {

@@ -8,6 +8,7 @@ import type {
   Params,
   Part,
   Result,
+  WireError,
 } from "../../src/agent/protocol.ts";
 import { operations, protocolVersion, releasePhases } from "../../src/agent/protocol.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
@@ -29,6 +30,8 @@ export class FakeAgent {
   readonly calls: string[] = [];
   /** Images that it says it needs. */
   readonly needed = new Set<string>();
+  /** Why the migrations that it is asked about would be refused. */
+  refusal: WireError | undefined;
   installed: HostSetup | undefined = { httpPort: 80, httpsPort: 443, networkPool: "10.210.0.0/16", imageBudgetGb: 10 };
   version = "0.1.0";
   /** The next operation is done, and its answer is lost on the way. */
@@ -60,13 +63,15 @@ export class FakeAgent {
   read(params: Params<"part.read">): Result<"part.read"> {
     const found = this.part(params.app, params.part);
     const generation = this.generation(params.app, params.part);
-    if (found?.exists !== true) return { exists: false, generation, drift: [], services: {} };
+    const refusal = this.refusal && { migrations: { applied: [], pending: [], staying: [], refusal: this.refusal } };
+    if (found?.exists !== true) return { exists: false, generation, drift: [], services: {}, ...refusal };
     const { drift, number, digest } = found;
     return {
       exists: true,
       generation,
       drift,
       services: {},
+      ...refusal,
       ...(number !== undefined && { number }),
       ...(digest !== undefined && { digest }),
     };
@@ -226,6 +231,8 @@ function specOf(input: unknown): unknown {
 
 function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): OperationResult<OperationKind> {
   if (kind === "bundle.stage") return { images: [] };
+  if (kind === "migration.apply") return { applied: [] };
+  if (kind === "migration.command") return { ran: !unchanged };
   if (kind === "accessories.apply") return { unchanged, services: {} };
   if (kind === "release.apply")
     return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };

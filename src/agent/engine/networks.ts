@@ -100,7 +100,11 @@ export class Networks {
 }
 
 /** Labels of a network or container of a part of an app. */
-export function ownLabels(app: string, part: "release" | "accessories", deployment?: number): Record<string, string> {
+export function ownLabels(
+  app: string,
+  part: "release" | "accessories" | "migration",
+  deployment?: number,
+): Record<string, string> {
   return {
     [labels.app]: app,
     [labels.part]: part,

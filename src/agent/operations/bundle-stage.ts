@@ -4,6 +4,7 @@ import { IkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
 import { admitStage, remarkSignature } from "./signed/admission.ts";
+import { refuseIncompatible } from "./release/refuse-incompatible.ts";
 import { refuseWithdrawn } from "./release/refuse-withdrawn.ts";
 
 /** Below this much free space nothing new is brought onto the host, in bytes. */
@@ -18,6 +19,7 @@ export async function stageBundle(
   op: OperationContext,
 ): Promise<OperationResult<"bundle.stage">> {
   refuseWithdrawn(host, input);
+  refuseIncompatible(host, input);
   await admitStage(host, input);
   await remarkSignature(host, input, op);
   host.parts.set(input.app, "bundle", input);

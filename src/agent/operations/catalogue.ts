@@ -6,6 +6,8 @@ import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
 import { applyAccessories, removeAccessories } from "./accessories/accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
+import { applyMigrations, forgetMigrations } from "./migration/migration-apply.ts";
+import { runMigrationCommand } from "./migration/run-command.ts";
 import { retireOthers } from "./upkeep/converge.ts";
 import { purgeApp } from "./upkeep/purge.ts";
 import { applyRelease } from "./release/release-apply.ts";
@@ -27,6 +29,9 @@ const handlers: { [K in OperationKind]: Handler<K> } = {
   },
   "accessories.apply": applyAccessories,
   "accessories.remove": removeAccessories,
+  "migration.apply": applyMigrations,
+  "migration.command": runMigrationCommand,
+  "migration.remove": (host, input) => Promise.resolve(forgetMigrations(host, input)),
   "release.apply": applyRelease,
   "release.remove": async (host, { app }) => {
     host.deployments.retireCurrent(app);

@@ -116,7 +116,28 @@ export function renderHook(
   };
   const own = { ...ownLabels(spec.app, "release", number), [labels.hook]: spec.services[service]?.hook?.run ?? "" };
   const name = releaseProject(spec.app, number);
+  return runOnce(render(spec, { name, placements: [placement], own, files, dependsOn: () => undefined }));
+}
+
+/** Compose project of the command that migrates an app's database. */
+export function migrationProject(app: string): string {
+  return `${app}-migration`;
+}
+
+/** Such a command as compose shall run it: once, on the accessories' network, at the last address of that. */
+export function renderMigration(
+  spec: AccessoriesSpec,
+  { service, subnet }: { service: string; subnet: string },
+  files: Pick<MountedFiles, "mountsOf">,
+): ComposeProject {
+  const placement = { key: service, service, replica: 1, address: addressIn(subnet, lastIndex) };
+  const name = migrationProject(spec.app);
+  const own = ownLabels(spec.app, "migration");
   const project = render(spec, { name, placements: [placement], own, files, dependsOn: () => undefined });
+  return { ...runOnce(project), networks: { default: { name: accessoriesProject(spec.app), external: true } } };
+}
+
+function runOnce(project: ComposeProject): ComposeProject {
   const once = Object.entries(project.services).map(([key, definition]) => [key, { ...definition, restart: "no" }]);
   return { ...project, services: Object.fromEntries(once) as ComposeProject["services"] };
 }

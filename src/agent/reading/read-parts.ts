@@ -1,5 +1,7 @@
 import type * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
+import { expectedCommand } from "../../core/migrations/migration-command.ts";
+import { expectedMigrations } from "../../core/migrations/migration-spec.ts";
 import { accessoriesSpec, siteSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
 import { labels } from "../engine/containers.ts";
@@ -14,6 +16,7 @@ import { filled } from "../operations/release/kept-secrets.ts";
 import { drift as driftSchema, expectedRelease, operations } from "../protocol.ts";
 import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
 import { inItsPlace } from "./composed-drift.ts";
+import { readMigrations } from "./read-migrations.ts";
 import { readRelease } from "./read-release.ts";
 import { certificateDrift } from "./site-certificate.ts";
 import { volumeDrift } from "./volume-drift.ts";
@@ -32,6 +35,12 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
       return expected === null ? readKnownRelease(host, app, undefined) : readExpectedRelease(host, app, expected);
     case "accessories":
       return readAccessories(host, app, expected === null ? undefined : accessoriesSpec.parse(expected));
+    case "migration":
+      return readMigrations(
+        host,
+        app,
+        expected === null ? undefined : expectedMigrations.or(expectedCommand).parse(expected),
+      );
     case "site":
       return readSite(host, app, expected === null ? undefined : siteSpec.parse(expected));
     case "bundle":

@@ -118,3 +118,17 @@ test("long values are cut", () => {
   for (const line of render(entry("release", { operation: "update", changes })).split("\n"))
     expect(line.length).toBeLessThan(150);
 });
+
+test("a migration: each file that is to be run, with what was found in it", () => {
+  const runs = [
+    { file: "1_a", phase: "expand" as const, findings: [] },
+    { file: "2_b", phase: "contract" as const, findings: ["line 3, truncate: allowed, because a cache"] },
+  ];
+  const changes = [{ path: 'files["2_b"]', kind: "add" as const, new: {}, replaces: false }];
+  const text = render(entry("migration", { operation: "update", changes, migrations: { runs, stays: [] } }));
+  expect(text).toContain(`  ~ migration: update
+      runs 1_a (expand)
+      runs 2_b (contract)
+        line 3, truncate: allowed, because a cache
+`);
+});

@@ -43,14 +43,18 @@ export function renderPlan(plan: DeployPlan, colors: Colors): string {
 /** One resource: its line, then its fields, drift and services. */
 export function renderEntry(entry: DeployPlanEntry, colors: Colors): string[] {
   const lines = [`  ${mark(entry.operation, colors)} ${entry.part}${headline(entry)}`];
-  const changes = entry.operation === "create" || entry.operation === "delete" ? [] : entry.changes;
+  const isWhole = entry.operation === "create" || entry.operation === "delete";
+  // Of a migration its files are told below, better than field by field.
+  const changes = isWhole
+    ? []
+    : entry.changes.filter(({ path }) => entry.migrations === undefined || !/^files\b/.test(path));
   const width = Math.max(0, ...changes.map(({ path }) => shownWidth(path)));
   for (const change of changes) lines.push(`      ${change.path.padEnd(width)}  ${renderChange(change, colors)}`);
   for (const drift of entry.drift) lines.push(`      ${colors.yellow("drift")} ${drift}`);
   if (entry.driftUnknown) lines.push(`      ${colors.yellow("drift unknown")} (offline: the host was not asked)`);
   if (entry.unsigned)
     lines.push(`      ${colors.dim("not signed (`ikoma bundle sign`; docs/guides/signed-bundles.md)")}`);
-  lines.push(...renderServices(entry).map((line) => `      ${line}`));
+  lines.push(...[...renderServices(entry), ...renderMigrations(entry, colors)].map((line) => `      ${line}`));
   return lines;
 }
 
@@ -60,6 +64,14 @@ function headline(entry: DeployPlanEntry): string {
   if (part === "release" && operation === "create") return ": first deployment";
   if (isNewDeployment(entry)) return ": new deployment";
   return `: ${operation}`;
+}
+
+function renderMigrations({ migrations, operation }: DeployPlanEntry, colors: Colors): string[] {
+  if (migrations === undefined || operation === "same") return [];
+  return migrations.runs.flatMap(({ file, phase, findings }) => [
+    `runs ${file} (${phase === "contract" ? colors.red(phase) : phase})`,
+    ...findings.map((each) => `  ${each}`),
+  ]);
 }
 
 function renderServices({ services }: DeployPlanEntry): string[] {

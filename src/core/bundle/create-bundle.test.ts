@@ -621,3 +621,33 @@ test.each([
   const message = expect.stringContaining(reason);
   await expect(make(shop({ volumes: ["./src:/app"] }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
 });
+
+test("a folder of migrations goes into the bundle where the file names it, and what would not be run is told", async () => {
+  await file("supabase/migrations/1_a.sql", "create table a (id int);\r\n");
+  await file("supabase/migrations/2_b.sql", "truncate a;");
+  const db = { db: { image: postgres } };
+  expect((await make(shop({}, db))).manifest).not.toHaveProperty("migrations");
+  const top = { "x-ikoma": { migrations: { path: "./supabase/migrations" } } };
+  const { manifest, warnings } = await make(shop({}, db, top));
+  expect(manifest.migrations).toMatchObject({
+    database: "db",
+    files: [
+      { version: "1", name: "a", text: "create table a (id int);\n", phase: "expand" },
+      { version: "2", name: "b", phase: "contract" },
+    ],
+  });
+  expect(warnings).toEqual([expect.stringMatching(/^2_b\.sql:1 will not be run, for truncate: /)]);
+  await file("supabase/migrations/b.sql", "");
+  await expect(make(shop({}, db, top))).rejects.toMatchObject({ code: "MIGRATIONS_INVALID" });
+});
+
+test("a program that migrates goes in as it is written", async () => {
+  const top = { "x-ikoma": { migrations: { command: ["npx", "prisma", "migrate", "deploy"] } } };
+  const { manifest } = await make(shop({}, { db: { image: postgres } }, top));
+  expect(manifest.migrationCommand).toEqual({
+    service: "web",
+    command: ["npx", "prisma", "migrate", "deploy"],
+    timeoutSeconds: 600,
+  });
+  await expect(make(shop({}, {}, top))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED" });
+});

@@ -2,18 +2,23 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import type { RegistryOptions } from "../adapters/registry/endpoint.ts";
 import { IkomaError } from "../errors.ts";
+import { appExtension, parseExtension } from "./compose/extension.ts";
 import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, locateComposeFiles, readComposeModel } from "./compose/compose-model.ts";
 import type { ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
 import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
+import { migrationPlanOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
+import { refusedFindings } from "../migrations/migration-plan.ts";
+import { migrationKey, type MigrationFile } from "../migrations/migration-spec.ts";
 import { resolveImages } from "./image-digests.ts";
 import { bundleManifest } from "./manifest.ts";
 import type { BundleManifest } from "./manifest.ts";
+import { readMigrations } from "./read-migrations.ts";
 import { variablesOfTree } from "./variables.ts";
 
 /** What a bundle is made from. */
@@ -42,7 +47,7 @@ export interface CreateBundleOptions {
  * and what lives on, every image by digest, no value of any environment in it.
  *
  * @throws IkomaError COMPOSE_MISSING, COMPOSE_INVALID, COMPOSE_UNSUPPORTED (all reasons at once), IMAGE_NOT_FOUND,
- *   REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE.
+ *   MIGRATIONS_INVALID, REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE.
  */
 export async function createBundle(options: CreateBundleOptions): Promise<BundleManifest> {
   const compose = await findCompose();
@@ -58,9 +63,22 @@ export async function createBundle(options: CreateBundleOptions): Promise<Bundle
   const texts = await readLocalTexts(model, services, projectDirectory);
   const findings = new Findings();
   const normalised = normaliseProject({ model, services, images, fileVariables, texts }, findings);
+  const asked = parseExtension(appExtension, model["x-ikoma"], "x-ikoma").migrations;
+  const plan = asked && migrationPlanOf(asked, normalised.services, findings);
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
-  return assemble(options, normalised, await digestsOf(normalised, options.registry ?? {}));
+  const migrations = await migrationsOf(plan, projectDirectory);
+  for (const warning of (migrations?.files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
+  const whole = { ...normalised, migrations, migrationCommand: plan?.migrationCommand };
+  return assemble(options, whole, await digestsOf(normalised, options.registry ?? {}));
+}
+
+async function migrationsOf(
+  { folder, database }: ReturnType<typeof migrationPlanOf> = {},
+  projectDirectory: string,
+): Promise<BundleManifest["migrations"]> {
+  if (folder === undefined || database === undefined) return undefined;
+  return { database, files: await readMigrations(resolve(projectDirectory, folder), folder) };
 }
 
 function expectServices(names: readonly string[], services: Readonly<Record<string, ComposeService>>): void {
@@ -71,13 +89,25 @@ function expectServices(names: readonly string[], services: Readonly<Record<stri
   });
 }
 
+/** Refused when it is to be run, unless the database has it already. */
+function refusedInWords(file: MigrationFile): string[] {
+  return refusedFindings(file).map(
+    ({ line, rule, message }) => `${migrationKey(file)}.sql:${line} will not be run, for ${rule}: ${message}`,
+  );
+}
+
 function digestsOf({ services }: NormalisedProject, registry: RegistryOptions): Promise<Map<string, string>> {
   return resolveImages(new Map([...services].map(([name, { image }]) => [name, image])), registry);
 }
 
 function assemble(
   { app, version, source }: CreateBundleOptions,
-  { services, ...rest }: NormalisedProject,
+  {
+    services,
+    migrations,
+    migrationCommand,
+    ...rest
+  }: NormalisedProject & Pick<BundleManifest, "migrations" | "migrationCommand">,
   digests: ReadonlyMap<string, string>,
 ): BundleManifest {
   const entries = [...services].map(
@@ -92,6 +122,8 @@ function assemble(
     ...(source === undefined ? {} : { source: withoutLogin(source) }),
     services: pinned,
     ...rest,
+    ...(migrations && { migrations }),
+    ...(migrationCommand && { migrationCommand }),
     variables: variablesOfTree(entries.map(([, { definition }]) => definition)),
   });
   if (parsed.success) return parsed.data;

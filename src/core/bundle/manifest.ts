@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { bundleMigrationCommand } from "../migrations/migration-command.ts";
+import { bundleMigrations } from "../migrations/migration-spec.ts";
 import {
   appName,
   healthProbe,
@@ -53,5 +55,7 @@ export const bundleManifest = z.strictObject({
   drainSeconds: z.number().min(0).max(3600).optional(),
   strategy: releaseStrategy.optional(),
   variables: z.array(bundleVariable).default([]),
+  migrations: bundleMigrations.optional(),
+  migrationCommand: bundleMigrationCommand.optional(),
 });
 export type BundleManifest = z.infer<typeof bundleManifest>;

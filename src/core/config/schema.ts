@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
+import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
   appName,
   bakePolicy,
@@ -138,6 +139,9 @@ export const appConfig = z.strictObject({
   bake: bakePolicy
     .optional()
     .describe("How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is."),
+  migrations: migrationPolicy
+    .optional()
+    .describe("How long migrations of the app's database may wait and work, and what guards its data."),
   keep: z.number().int().min(1).max(50).default(5).describe("How many good deployments stay ready for a rollback."),
   protectAccessories: z
     .boolean()

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EngineEvent } from "../engine/engine-event.ts";
+import { plannedMigrations, type PlannedMigrations } from "./planned-migrations.ts";
 import type { PlannedChange, PlannedOperation, PlannedResource } from "../engine/plan.ts";
 
 /**
@@ -29,6 +30,8 @@ export interface DeployPlanEntry {
   /** A bundle that is deployed for the first time, and that nobody has signed. */
   readonly unsigned?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
+  /** Of a migration: the files that come, and those that the program has no more. */
+  readonly migrations?: PlannedMigrations;
 }
 
 /** A whole plan, in the order in which people read it. */
@@ -43,8 +46,8 @@ export interface ResourceInputs {
   readonly new: Readonly<Record<string, unknown>> | undefined;
 }
 
-const typePrefix = "ikoma:vps:";
-const partOrder = ["agent", "bundle", "accessories", "release", "site"];
+const typePrefix = /^ikoma:(vps|data):/;
+const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "migration-command", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
 const silentReleaseFields = new Set([
   "source",
@@ -55,6 +58,7 @@ const silentReleaseFields = new Set([
   "bake",
   "strategy",
   "secrets",
+  "migrations",
 ]);
 /** One of which two must never run at once. */
 const aloneService = z.looseObject({ overlap: z.literal(false) });
@@ -86,11 +90,10 @@ export function changesAnything(plan: DeployPlan): boolean {
   return plan.entries.some((entry) => entry.operation !== "same");
 }
 
-/** `release` of `ikoma:vps:Release`; the last word of the types of others. */
+/** `release` of `ikoma:vps:Release`, `migration-command` of `ikoma:data:MigrationCommand`; the last word of other types. */
 export function partOfType(type: string): string {
-  return type.startsWith(typePrefix)
-    ? type.slice(typePrefix.length).toLowerCase()
-    : (type.split(/[:/]/).at(-1) ?? type);
+  const word = type.split(/[:/]/).at(-1) ?? type;
+  return typePrefix.test(type) ? word.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase() : word;
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
@@ -112,6 +115,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     ...(part === "release" && typeof strategy === "string" && { strategy }),
     ...(driftUnknown !== undefined && { driftUnknown }),
     ...(part === "bundle" && operation === "create" && inputs.new?.["proofs"] === undefined && { unsigned: true }),
+    ...(part === "migration" && { migrations: plannedMigrations(resource, inputs) }),
   };
 }
 

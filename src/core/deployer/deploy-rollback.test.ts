@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import type { Deployment } from "../../agent/protocol.ts";
 import { appConfig } from "../config/schema.ts";
-import { chooseRollbackTarget, keptSecrets, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
+import { chooseRollbackTarget, keptSecrets, migrationsSince, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 
@@ -171,5 +171,14 @@ test("with secrets the settings name those of the deployment; without, they stay
 test("a deployment whose secrets are not kept by name has none to bring back", () => {
   expect(() => keptSecrets(deployed(3, "1.3.0", "good"), [])).toThrow(
     expect.objectContaining({ code: "NO_ROLLBACK_TARGET", hint: expect.stringContaining("--with-secrets") }),
+  );
+});
+
+test("it goes back over migrations that it can live with, and tells them; not over one that it cannot", () => {
+  const added = { version: "2", name: "b", phase: "expand" as const, adopted: false };
+  expect(migrationsSince("#1 (v1)", { breaking: [], staying: [added] })).toEqual(["2_b"]);
+  const gone = { ...added, version: "3", name: "c", phase: "contract" as const };
+  expect(() => migrationsSince("#1 (v1)", { breaking: [gone], staying: [added] })).toThrow(
+    /^#1 \(v1\) was made before 3_c/,
   );
 });

@@ -3,6 +3,8 @@ import * as z from "zod";
 import type { Deployment } from "../../agent/protocol.ts";
 import { appConfig, type AppConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
+import { requireCompatible, type UnknownMigrations } from "../migrations/migration-plan.ts";
+import { migrationKey } from "../migrations/migration-spec.ts";
 import type { AppEdit } from "../project/deploy-stack-file.ts";
 
 /** The part of an app's settings that belongs to a release, so that a rollback brings it back. */
@@ -79,6 +81,17 @@ export function keptSecrets(
   const names = listed.map(({ name }) => name).sort();
   const changed = listed.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
   return { deployment: number, names, changed: changed.sort() };
+}
+
+/**
+ * Migrations that were run since the deployment that is gone back to, each by its file: they stay.
+ *
+ * @param unknown what its host says that it does not know (`app.migrations`)
+ * @throws MIGRATION_INCOMPATIBLE where it cannot live with one of them
+ */
+export function migrationsSince(target: string, unknown: UnknownMigrations): string[] {
+  requireCompatible(target, unknown);
+  return unknown.staying.map(migrationKey);
 }
 
 /** What a deployment is a rollback to, through any number of rollbacks; itself where it is none. */

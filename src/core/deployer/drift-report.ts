@@ -99,6 +99,8 @@ export function likelyRepair(part: string, path: string): string {
   if (part === "agent") return "`ikoma host bootstrap` installs the agent again";
   if (path === "") return "makes it anew";
   if (part === "bundle") return "pulls the image again";
+  if (part === "migration-command") return "runs it once";
+  if (part === "migration") return "runs what the database does not have; a file that was changed is refused";
   if (part === "site") return tellEdge;
   const [field, name = "", setting] = path.split(".");
   if (field === "volumes")

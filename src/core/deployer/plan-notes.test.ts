@@ -42,3 +42,10 @@ test("a plan says that an app is away where a release has to end before the next
   ]);
   expect(planNotes({ entries: [{ ...release, services: { web: "keeps-running" } }] })).toEqual([]);
 });
+
+test("a plan says which migrations stay in the database although the bundle does not know them", () => {
+  const migration = { ...entry("shop", "migration", "same"), migrations: { runs: [], stays: ["2_b", "3_c"] } };
+  expect(planNotes({ entries: [migration] })).toEqual([
+    "The database of shop keeps what it was given by 2_b, 3_c: nothing is run backwards.",
+  ]);
+});

@@ -17,6 +17,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
     ...releases.filter((entry) => entry.strategy === "replace" && isNewDeployment(entry)).map(awayNote),
     ...releases.flatMap(secretsNote),
+    ...entries.flatMap(migrationsNote),
   ];
 }
 
@@ -37,6 +38,13 @@ function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[
 
 function awayNote({ app = "" }: DeployPlanEntry): string {
   return `${app} is away for a moment while it is deployed (\`strategy: replace\`): requests wait at the edge for up to ${longestHoldSeconds} s, later ones get 503.`;
+}
+
+function migrationsNote({ app = "", migrations }: DeployPlanEntry): string[] {
+  if (migrations === undefined || migrations.stays.length === 0) return [];
+  return [
+    `The database of ${app} keeps what it was given by ${migrations.stays.join(", ")}: nothing is run backwards.`,
+  ];
 }
 
 function stays(app: string): string {

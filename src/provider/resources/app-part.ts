@@ -4,7 +4,7 @@ import type { OperationInput, OperationKind, OperationResult, Part, Result } fro
 import { canonicalJson } from "../../core/canonical-json.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 
-type Removal = "bundle.remove" | "accessories.remove" | "release.remove" | "site.remove";
+type Removal = "bundle.remove" | "accessories.remove" | "migration.remove" | "release.remove" | "site.remove";
 
 /** What an operation is told of the run that it is part of. */
 export interface RunFacts {
@@ -24,7 +24,7 @@ export interface AppPart<Schema extends z.ZodObject, Apply extends OperationKind
   remove: Removal;
   app(inputs: z.infer<Schema>): string;
   /** What the operation takes besides what is said of the run. */
-  operation(inputs: z.infer<Schema>, run: RunFacts): OperationInput<Apply>;
+  operation(inputs: z.infer<Schema>, run: RunFacts): OperationInput<Apply> | Promise<OperationInput<Apply>>;
   /** What `part.read` is to compare with. */
   expected(inputs: z.infer<Schema>): unknown;
   /** What of the operation's result belongs into the state. */
@@ -51,7 +51,7 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
     const agent = await call.host.agent();
     const recreateVolumes = [...call.recreateVolumes];
     const facts = { redact: [...call.secrets], ...(recreateVolumes.length > 0 && { recreateVolumes }) };
-    const input = definition.operation(inputs, facts);
+    const input = await definition.operation(inputs, facts);
     const key = operationKey(call.urn, input, generation);
     const { onEvent, signal } = call;
     const outcome = await agent.runOperation(definition.apply, {

@@ -7,7 +7,7 @@ export const bundle = appPart({
   part: "bundle",
   inputs: operations["bundle.stage"].input,
   // The digest tells of another document, the names of another signature.
-  silent: ["redeploy", "proofs", "signatureProblem"],
+  silent: ["redeploy", "proofs", "signatureProblem", "migrations"],
   apply: "bundle.stage",
   remove: "bundle.remove",
   app: (inputs) => inputs.app,

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { migrationVersion } from "../../core/migrations/migration-spec.ts";
 import { releaseSource } from "../../agent/protocol.ts";
 import { bakePolicy, releaseSpec, releaseStrategy } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
@@ -23,10 +24,22 @@ export const releaseInputs = releaseSpec.extend({
   secrets: z.record(z.string(), z.string()).default({}),
   /** The deployment whose secrets the host puts in place of the markers. */
   secretsOf: z.number().int().positive().optional(),
+  /** Versions of the migrations that its bundle knows. */
+  migrations: z.array(migrationVersion).optional(),
 });
 
 /** Noted down with the release, and no reason for a deploy. Whatever secret differs shows where it is used. */
-const silent = ["source", "note", "redeploy", "rollbackTo", "keep", "bake", "strategy", "secrets"] as const;
+const silent = [
+  "source",
+  "note",
+  "redeploy",
+  "rollbackTo",
+  "keep",
+  "bake",
+  "strategy",
+  "secrets",
+  "migrations",
+] as const;
 
 function isSilent(name: string): boolean {
   return silent.some((each) => each === name);
@@ -41,7 +54,10 @@ export const release = appPart({
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
-  operation: ({ source, note, redeploy, rollbackTo, keep, bake, strategy, secrets, secretsOf, ...spec }, run) => ({
+  operation: (
+    { source, note, redeploy, rollbackTo, keep, bake, strategy, secrets, secretsOf, migrations, ...spec },
+    run,
+  ) => ({
     spec,
     source,
     ...(note !== undefined && { note }),
@@ -53,6 +69,7 @@ export const release = appPart({
     // Only where there are some: an older agent does not know them.
     ...(Object.keys(secrets).length > 0 && { secrets }),
     ...(secretsOf !== undefined && { secretsOf }),
+    ...(migrations !== undefined && { migrations }),
     ...run,
   }),
   expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isSilent(name))),

@@ -67,3 +67,37 @@ export const webWithDatabase = `services:
 volumes:
   db-data:
 `;
+
+/** A program (here psql, in an image of its own) that migrates; it adds a row each time that it runs. */
+export const webMigratedByCommand = `x-ikoma:
+  migrations:
+    service: schema
+    command:
+      - psql
+      - postgres://crew@db:5432/crew
+      - --set=ON_ERROR_STOP=1
+      - --command=create table if not exists runs (at timestamptz default now())
+      - --command=insert into runs default values
+services:
+  web:
+    build: .
+    ports: ["8080:8080"]
+    environment:
+      GREETING: \${GREETING:-hello}
+  schema:
+    image: postgres:15
+    x-ikoma: { kind: job }
+    environment:
+      PGPASSWORD: \${POSTGRES_PASSWORD:?choose one}
+  db:
+    image: postgres:15
+    environment:
+      POSTGRES_USER: crew
+      POSTGRES_DB: crew
+      POSTGRES_PASSWORD: \${POSTGRES_PASSWORD:?choose one}
+    healthcheck:
+      test: ["CMD-SHELL", "pg_isready -h 127.0.0.1 -U crew -d crew"]
+      interval: 1s
+      timeout: 3s
+      retries: 30
+`;

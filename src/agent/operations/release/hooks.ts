@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError, toIkomaError } from "../../../core/errors.ts";
 import type { Hook, ReleaseSpec } from "../../../core/release/release-spec.ts";
 import { labels } from "../../engine/containers.ts";
-import type { Container } from "../../engine/containers.ts";
 import { ownLabels } from "../../engine/networks.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import { renderHook } from "../compose-project.ts";
+import { awaitJob, type JobFailure } from "../job-run.ts";
 import { inOrder } from "./hook-order.ts";
 
 /** Whose jobs are run. */
@@ -16,13 +15,6 @@ interface Hooked {
 }
 
 type Moment = Hook["run"];
-
-const pollMs = 100;
-/** What is shown of a job while it runs, in lines; of a longer output only the end is shown as well. */
-const shownLines = 200;
-const lastLines = 20;
-/** What of a line an error quotes, in characters. */
-const quotedLength = 500;
 
 /**
  * Runs the release's jobs of this moment, one after another, each once, in the release's own image and network. They
@@ -70,36 +62,13 @@ async function runHook(
   const [container] = (await host.containers.list(ownLabels(app, "release", number))).filter(
     (each) => each.Config.Labels?.[labels.hook] !== undefined,
   );
-  const output = new HookOutput(host, service, container?.Id ?? "", op);
-  const deadline = Date.now() + timeoutSeconds * 1000;
-  for (;;) {
-    const now = await host.containers.inspect(container?.Id ?? "");
-    const isOver = now?.State.Running !== true;
-    await output.tell(isOver);
-    if (isOver) {
-      requireSuccess(now, service, moment, output.end);
-      return;
-    }
-    if (Date.now() > deadline)
-      throw hookError(`had not ended after ${timeoutSeconds} s`, { service, moment, log: output.end });
-    await sleep(pollMs, undefined, { signal: op.signal });
-  }
+  const failed = (what: string, failure: JobFailure): IkomaError => hookError(what, { service, moment, ...failure });
+  await awaitJob(host, { service, container: container?.Id ?? "", timeoutSeconds, failed }, op);
 }
 
-function requireSuccess(container: Container | undefined, service: string, moment: Moment, log: string[]): void {
-  if (container === undefined) throw hookError("was removed while it ran", { service, moment, log });
-  const { ExitCode: exitCode, OOMKilled: outOfMemory } = container.State;
-  if (exitCode === 0) return;
-  const why = outOfMemory ? "ran out of memory" : `ended with exit code ${exitCode}`;
-  throw hookError(why, { service, moment, log, exitCode, outOfMemory });
-}
-
-interface HookFailure {
+interface HookFailure extends JobFailure {
   service: string;
   moment: Moment;
-  log: string[];
-  exitCode?: number;
-  outOfMemory?: boolean;
 }
 
 function hookError(what: string, details: HookFailure): IkomaError {
@@ -108,33 +77,4 @@ function hookError(what: string, details: HookFailure): IkomaError {
   return new IkomaError("HOOK_FAILED", `The ${details.moment} hook ${details.service} ${what}${said}`, {
     details: { ...details },
   });
-}
-
-/** What a job writes, told while it does. */
-class HookOutput {
-  /** The last lines, free of secrets. */
-  end: string[] = [];
-  #told = 0;
-  readonly #host: Host;
-  readonly #service: string;
-  readonly #container: string;
-  readonly #op: OperationContext;
-
-  constructor(host: Host, service: string, container: string, op: OperationContext) {
-    this.#host = host;
-    this.#service = service;
-    this.#container = container;
-    this.#op = op;
-  }
-
-  async tell(isOver: boolean): Promise<void> {
-    // Some log drivers cannot be read from; that must not hide how the job ended.
-    const lines = await this.#host.containers.lastLines(this.#container, shownLines).catch(() => []);
-    this.end = lines.slice(-lastLines).map((line) => this.#op.redact(line).slice(0, quotedLength));
-    const isCut = lines.length === shownLines;
-    // From then on the first of these lines is another one each time.
-    const fresh = isCut ? (isOver ? this.end : []) : lines.slice(this.#told);
-    for (const line of fresh) this.#op.log(this.#service, line);
-    this.#told = Math.max(this.#told, lines.length);
-  }
 }

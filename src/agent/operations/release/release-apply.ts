@@ -11,6 +11,7 @@ import { bringBack } from "../upkeep/bring-back.ts";
 import { restoreRouting, underwayKey } from "../upkeep/converge.ts";
 import { withKeptSecrets } from "./kept-secrets.ts";
 import { endOthersAlone, makeWay } from "./make-way.ts";
+import { refuseIncompatible } from "./refuse-incompatible.ts";
 import { refuseWithdrawn } from "./refuse-withdrawn.ts";
 import { runHooks, runPostHooks } from "./hooks.ts";
 import { cutOver } from "./release-cutover.ts";
@@ -41,6 +42,7 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   }
   const { app, bundle } = input.spec;
   refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
+  refuseIncompatible(host, { app, bundle, migrations: input.migrations });
   const deployment = host.deployments.begin(input, digest, op.by);
   host.journal.setNumber(op.key, deployment.number);
   const underway = underwayKey(deployment.app, deployment.number);

@@ -1,3 +1,4 @@
+import { migrationKey } from "../../../core/migrations/migration-spec.ts";
 import { renderTable } from "../../output/table.ts";
 import type { BundleView } from "./bundle-view.ts";
 
@@ -11,6 +12,7 @@ export function bundleText(reference: string, view: BundleView): string {
     routesText(view),
     checksText(view),
     variablesText(view),
+    migrationsText(view),
   ];
   return parts.filter((part) => part !== "").join("\n");
 }
@@ -55,13 +57,14 @@ function routesText({ routes }: BundleView): string {
   );
 }
 
-function checksText({ smoke, health }: BundleView): string {
+function checksText({ smoke, health, migrationCommand: program }: BundleView): string {
   const probe = health === undefined ? [] : [`Health probe: ${health.path} answers ${health.status.join("-")}`];
   const checks = smoke.map(({ path, status, contains }) => {
     const text = contains === undefined ? "" : ` with ${JSON.stringify(contains)}`;
     return `Smoke check: ${path} answers ${status.join("-")}${text}`;
   });
-  return [...probe, ...checks].map((line) => `${line}\n`).join("");
+  const migrates = program === undefined ? [] : [`Migrates by: ${program.command.join(" ")} (in ${program.service})`];
+  return [...probe, ...checks, ...migrates].map((line) => `${line}\n`).join("");
 }
 
 function variablesText({ variables }: BundleView): string {
@@ -72,6 +75,21 @@ function variablesText({ variables }: BundleView): string {
       { title: "value", value: ({ required, default: value }) => valueText(required, value) },
     ],
     variables,
+  );
+}
+
+function migrationsText({ migrations }: BundleView): string {
+  if (migrations === undefined || migrations.files.length === 0) return "";
+  return renderTable(
+    [
+      { title: `migration of ${migrations.database}`, value: migrationKey },
+      { title: "phase", value: ({ phase }) => phase },
+      {
+        title: "found",
+        value: ({ findings }) => findings.map(({ line, rule }) => `${rule} (line ${line})`).join(", "),
+      },
+    ],
+    migrations.files,
   );
 }
 

@@ -20,6 +20,8 @@ interface Rollback extends RollbackEdit {
   readonly secrets: KeptSecrets | undefined;
   /** The deployment that they are from already. */
   readonly secretsBefore: number | undefined;
+  /** Migrations that came since, and stay. */
+  readonly migrations: readonly string[];
 }
 
 /** `ikoma deploy rollback`: a forward deploy of what an earlier deployment was. */
@@ -61,13 +63,12 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
 }
 
 async function findTarget({ project, settings, progress }: DeploySession, argv: RollbackArguments): Promise<Rollback> {
-  const [{ chooseApp, hostOf }, { chooseRollbackTarget, keptSecrets, rollbackEdit }, { withAgent }] = await Promise.all(
-    [
+  const [{ chooseApp, hostOf }, { chooseRollbackTarget, keptSecrets, migrationsSince, rollbackEdit }, { withAgent }] =
+    await Promise.all([
       import("../../../core/project/deploy-stack-file.ts"),
       import("../../../core/deployer/deploy-rollback.ts"),
       import("../../host-agent.ts"),
-    ],
-  );
+    ]);
   const app = chooseApp(settings, argv.app, project.stackName);
   const current = settings.apps[app];
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
@@ -78,12 +79,13 @@ async function findTarget({ project, settings, progress }: DeploySession, argv: 
     const target = chooseRollbackTarget(deployments, argv.to);
     const { number } = target;
     const { source } = await agent.call("app.deployment", { app, number });
+    const migrations = migrationsSince(nameOf(target), await agent.call("app.migrations", { app, number }));
     const secrets = argv["with-secrets"]
       ? keptSecrets(target, (await agent.call("app.secrets", { app, number })).secrets)
       : undefined;
     progress.end("ledger", "done", nameOf(target));
     const edit = rollbackEdit(app, current, source, { hasAccessories, secrets });
-    return { app, target, secrets, secretsBefore: current.secretsOf?.deployment, ...edit };
+    return { app, target, secrets, secretsBefore: current.secretsOf?.deployment, migrations, ...edit };
   });
 }
 
@@ -100,9 +102,13 @@ async function bundleHasAccessories(reference: string | undefined): Promise<bool
 
 /** Said before anything is asked: what comes back, and what does not. */
 function tellScope({ progress }: DeploySession, rollback: Rollback): void {
-  const { target, restored, accessoriesBundle, secrets } = rollback;
+  const { target, restored, accessoriesBundle, secrets, migrations } = rollback;
   const accessories = accessoriesBundle === undefined ? [] : [`accessories (of ${shortReference(accessoriesBundle)})`];
-  const stays = [...(secrets === undefined ? [secretsNow(rollback)] : []), ...accessories, "volumes and their data"];
+  const run = migrations.length === 0 ? [] : [`migrations (${migrations.join(", ")})`];
+  const stays = [
+    ...(secrets === undefined ? [secretsNow(rollback)] : []),
+    ...[...accessories, ...run, "volumes and their data"],
+  ];
   progress.message(
     [
       `Back to ${nameOf(target)}.`,
@@ -139,7 +145,7 @@ async function goBack(
       import("./applied-view.ts"),
       import("../../output/envelope.ts"),
     ]);
-  const { app, target, edit, restored, accessoriesBundle, secrets } = rollback;
+  const { app, target, edit, restored, accessoriesBundle, secrets, migrations } = rollback;
   const note = rollbackNote(target, secrets !== undefined);
   const notes = { note, rollbackTo: target.number };
   const message = `rollback to ${nameOf(target)}`;
@@ -159,7 +165,7 @@ async function goBack(
     pin,
     durationMs: performance.now() - startedMs,
   };
-  const data = { ...appliedData(applied), target, restored, accessoriesBundle, secrets };
+  const data = { ...appliedData(applied), target, restored, accessoriesBundle, secrets, migrations };
   printResult({ kind: "DeployRolledBack", data, human: () => renderApplied(applied) }, argv);
 }
 

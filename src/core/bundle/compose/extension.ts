@@ -11,6 +11,7 @@ import {
   strategyDescription,
 } from "../../release/release-spec.ts";
 import { IkomaError } from "../../errors.ts";
+import { migrationsExtension } from "./migrations-extension.ts";
 
 const port = z.number().int().min(1).max(65535);
 
@@ -76,6 +77,9 @@ export const appExtension = z.strictObject({
     ),
   strategy: releaseStrategy.optional().describe(`${strategyDescription} Without it \`switch\`.`),
   routes: z.array(route).optional().describe("In place of what the services' ports and paths say."),
+  migrations: migrationsExtension
+    .optional()
+    .describe("Changes of the app's database that are run before a release starts, each once. Without it none are."),
 });
 export type AppExtension = z.infer<typeof appExtension>;
 
@@ -88,6 +92,6 @@ export function parseExtension<T extends z.ZodType>(schema: T, value: unknown, p
   const parsed = schema.safeParse(value ?? {});
   if (parsed.success) return parsed.data;
   throw new IkomaError("COMPOSE_INVALID", `${path} is not understood:\n${z.prettifyError(parsed.error)}`, {
-    hint: "A service takes kind, port, path, maxConnections, smoke, health, overlap, run and timeoutSeconds; the top of the file smoke, health, drainSeconds, strategy and routes.",
+    hint: "A service takes kind, port, path, maxConnections, smoke, health, overlap, run and timeoutSeconds; the top of the file smoke, health, drainSeconds, strategy, routes and migrations.",
   });
 }

@@ -1,0 +1,52 @@
+import * as z from "zod";
+import type { AppliedMigration } from "../../../core/migrations/migration-plan.ts";
+import { migrationPhase, migrationVersion } from "../../../core/migrations/migration-spec.ts";
+import type { Host } from "../../host.ts";
+import type { KnownMigration } from "./migration-history.ts";
+
+/** Programs that migrate are remembered by their keys, so many. */
+const mostCommands = 200;
+
+/** What the ledger remembers of an app's database, so that a release can be judged without asking it. */
+const remembered = z.strictObject({
+  applied: z.array(
+    z.strictObject({ version: migrationVersion, name: z.string(), phase: migrationPhase, adopted: z.boolean() }),
+  ),
+  /** Keys of the programs that were run, the newest last. */
+  commands: z.array(z.string()),
+});
+type Remembered = z.infer<typeof remembered>;
+type Ledger = Pick<Host, "parts">;
+
+/** Keeps what the database has now. */
+export function remember(host: Ledger, app: string, history: readonly KnownMigration[]): void {
+  const applied = history
+    .filter(({ state, version }) => state === "applied" && migrationVersion.safeParse(version).success)
+    .map(({ version, name, phase = "expand", adopted }) => ({ version, name, phase, adopted }));
+  host.parts.set(app, "migration", { ...memoryOf(host, app), applied });
+}
+
+/** Migrations that the app's database has, as far as the ledger knows. */
+export function rememberedMigrations(host: Ledger, app: string): AppliedMigration[] {
+  return memoryOf(host, app).applied;
+}
+
+/** The same as a history, for a database that cannot be asked. */
+export function rememberedHistory(host: Ledger, app: string): KnownMigration[] {
+  return memoryOf(host, app).applied.map((each) => ({ ...each, sha256: undefined, state: "applied" }));
+}
+
+/** Keeps that a program was run. */
+export function rememberRun(host: Ledger, app: string, key: string): void {
+  const known = memoryOf(host, app);
+  host.parts.set(app, "migration", { ...known, commands: [...known.commands, key].slice(-mostCommands) });
+}
+
+/** Whether it was run, as far as the ledger knows. */
+export function hasRun(host: Ledger, app: string, key: string): boolean {
+  return memoryOf(host, app).commands.includes(key);
+}
+
+function memoryOf(host: Ledger, app: string): Remembered {
+  return host.parts.get(app, "migration", remembered) ?? { applied: [], commands: [] };
+}

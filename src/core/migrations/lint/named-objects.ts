@@ -1,0 +1,63 @@
+import type { DropStmt, Node, RangeVar } from "libpg-query";
+
+/** What a file makes itself: nobody uses that yet, so whatever is done to it hurts nobody. */
+export type MadeHere = ReadonlySet<string>;
+
+/**
+ * Names of tables, views, functions, types and policies that these statements make for certain: what IF NOT EXISTS says
+ * may be there already, with its data.
+ */
+export function madeBy(nodes: readonly Node[]): MadeHere {
+  return new Set(nodes.flatMap(madeByOne).filter((name) => name !== ""));
+}
+
+/** `orders` for `public.orders` too: which schema a bare name is in is not known here. */
+export function nameOf(relation: RangeVar | undefined): string {
+  const { schemaname = "public", relname = "" } = relation ?? {};
+  return schemaname === "public" ? relname : `${schemaname}.${relname}`;
+}
+
+/** Names of what is dropped, in the same form; of a policy or trigger `table/name`. */
+export function droppedBy({ objects = [], removeType }: DropStmt): string[] {
+  const isOnTable = removeType === "OBJECT_POLICY" || removeType === "OBJECT_TRIGGER";
+  return objects.map((object) => {
+    const names = namesIn(object);
+    return isOnTable ? `${joined(names.slice(0, -1))}/${names.at(-1) ?? ""}` : joined(names);
+  });
+}
+
+function madeByOne(node: Node): string[] {
+  if ("CreateStmt" in node) return node.CreateStmt.if_not_exists === true ? [] : [nameOf(node.CreateStmt.relation)];
+  if ("CreateTableAsStmt" in node)
+    return node.CreateTableAsStmt.if_not_exists === true ? [] : [nameOf(node.CreateTableAsStmt.into?.rel)];
+  if ("SelectStmt" in node) return [nameOf(node.SelectStmt.intoClause?.rel)];
+  if ("ViewStmt" in node) return [nameOf(node.ViewStmt.view)];
+  if ("CreateFunctionStmt" in node) return [joined(texts(node.CreateFunctionStmt.funcname))];
+  if ("CreateSeqStmt" in node) return [nameOf(node.CreateSeqStmt.sequence)];
+  if ("CreateSchemaStmt" in node) return [node.CreateSchemaStmt.schemaname ?? ""];
+  if ("CreatePolicyStmt" in node)
+    return [`${nameOf(node.CreatePolicyStmt.table)}/${node.CreatePolicyStmt.policy_name ?? ""}`];
+  return typesMadeBy(node);
+}
+
+function typesMadeBy(node: Node): string[] {
+  if ("CreateEnumStmt" in node) return [joined(texts(node.CreateEnumStmt.typeName))];
+  if ("CompositeTypeStmt" in node) return [nameOf(node.CompositeTypeStmt.typevar)];
+  if ("CreateDomainStmt" in node) return [joined(texts(node.CreateDomainStmt.domainname))];
+  return [];
+}
+
+function namesIn(object: Node): string[] {
+  if ("List" in object) return texts(object.List.items);
+  if ("ObjectWithArgs" in object) return texts(object.ObjectWithArgs.objname);
+  if ("TypeName" in object) return texts(object.TypeName.names);
+  return texts([object]);
+}
+
+function texts(nodes: readonly Node[] = []): string[] {
+  return nodes.flatMap((node) => ("String" in node ? [node.String.sval ?? ""] : []));
+}
+
+function joined(names: readonly string[]): string {
+  return (names.length > 1 && names[0] === "public" ? names.slice(1) : names).join(".");
+}

@@ -1,0 +1,69 @@
+import * as z from "zod";
+import { readBundle } from "../../core/bundle/bundle-store.ts";
+import { IkomaError } from "../../core/errors.ts";
+import { inOrder } from "../../core/migrations/migration-plan.ts";
+import { expectedMigrations, migrationFacts } from "../../core/migrations/migration-spec.ts";
+import type { ExpectedMigrations, MigrationFile } from "../../core/migrations/migration-spec.ts";
+import { digest } from "../../core/release/release-spec.ts";
+import { fromWire } from "../../core/transport/rpc-channel.ts";
+import type { ResourceHandler } from "../resource-handler.ts";
+import { appPart } from "./app-part.ts";
+
+const inputs = expectedMigrations.extend({
+  /** By the file's name, so that a plan shows file by file what comes. Their texts stay in the bundle. */
+  files: z.record(z.string(), migrationFacts),
+  /** The bundle that has the texts, and how it is read. */
+  bundle: digest,
+  reference: z.string(),
+});
+type Inputs = z.infer<typeof inputs>;
+
+function expectedOf({ app, database, files, policy, isBackedUp }: Inputs): ExpectedMigrations {
+  return { app, database, files: inOrder(Object.values(files)), policy, isBackedUp };
+}
+
+/** From the cache, where the program that planned this has put it. */
+async function filesOf({ bundle, reference }: Inputs): Promise<MigrationFile[]> {
+  const read = await readBundle(reference);
+  if (read.digest === bundle) return read.manifest.migrations?.files ?? [];
+  throw new IkomaError("BUNDLE_INVALID", `${reference} has the digest ${read.digest}, not ${bundle}.`);
+}
+
+const part = appPart({
+  token: "ikoma:data:Migration",
+  part: "migration",
+  inputs,
+  silent: ["bundle", "reference", "policy", "isBackedUp"],
+  apply: "migration.apply",
+  remove: "migration.remove",
+  app: ({ app }) => app,
+  operation: async (given, { redact }) => ({
+    spec: { ...expectedOf(given), bundle: given.bundle, files: await filesOf(given) },
+    redact,
+  }),
+  expected: expectedOf,
+  computed: ({ applied }) => ({ applied }),
+});
+
+/** What a database is to have been given. Deleting it, and files that are no more, change nothing there. */
+export const migration: ResourceHandler<typeof inputs> = {
+  ...part,
+
+  /** A file that was run stays run, and what the lint says of it later changes nothing. */
+  isChange({ path, kind }) {
+    if (path[0] !== "files" || path.length < 2) return true;
+    return path.length === 2 ? kind !== "delete" : path[2] === "sha256";
+  },
+
+  /** What would be refused is refused before anything is changed. */
+  async plan(call, given) {
+    const agent = await call.host.agent();
+    const { migrations } = await agent.call("part.read", {
+      app: given.app,
+      part: "migration",
+      expected: expectedOf(given),
+    });
+    const isToCome = given.isBackedUp && migrations?.refusal?.code === "MIGRATION_BACKUP_MISSING";
+    if (migrations?.refusal !== undefined && !isToCome) throw fromWire(migrations.refusal, migrations.refusal.message);
+  },
+};

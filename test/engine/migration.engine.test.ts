@@ -1,0 +1,169 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import type { MigrationFile } from "../../src/core/migrations/migration-spec.ts";
+import { environment } from "../../stacks/environment.ts";
+import { FakeAgent } from "../doubles/agent.ts";
+import { digestOf, hostAddress } from "./programs.ts";
+import { TestStack } from "./test-stack.ts";
+
+const stacks: TestStack[] = [];
+
+afterEach(async () => {
+  for (const stack of stacks.splice(0)) await stack.remove();
+});
+
+function file(version: string, digit = version.slice(-1)): MigrationFile {
+  const facts = { version, name: "change", sha256: digit.repeat(64), phase: "expand" as const, findings: [] };
+  return { ...facts, text: `-- of ${version}`, statements: [] };
+}
+
+function manifest(version: string, files: MigrationFile[]): BundleManifest {
+  const definition = { image: `registry.example/shop@${digestOf("1")}`, environment: { LEVEL: "${LEVEL:-info}" } };
+  return {
+    apiVersion: "ikoma.dev/v1",
+    kind: "Bundle",
+    app: "shop",
+    version,
+    services: {
+      web: { kind: "web", reason: "it is published", definition },
+      db: { kind: "accessory", reason: "a database", definition },
+    },
+    volumes: {},
+    routes: [{ path: "/", service: "web", port: 8080 }],
+    smoke: [],
+    variables: [],
+    migrations: { database: "db", files },
+  };
+}
+
+/** A stack of one app on a fake host, with a bundle of these migrations. */
+async function stackWith(agent: FakeAgent, ...files: MigrationFile[]): Promise<TestStack> {
+  const stack = await TestStack.create({ [hostAddress]: agent });
+  stacks.push(stack);
+  await deploy(stack, manifest("v1", files));
+  return stack;
+}
+
+/** Pins another bundle, as `deploy apply --bundle` does. */
+async function deploy(stack: TestStack, bundle: BundleManifest, more = "env: {}"): Promise<void> {
+  const reference = await writeBundleFile(bundle, join(stack.workDir, `${bundle.version}.bundle.json`));
+  const app = `{ host: vps1, bundle: "${reference}", protectAccessories: false, migrations: { backupMinutes: 7 }, ${more} }`;
+  const hosts = `{ vps1: { address: ${hostAddress}, hostKey: ssh-ed25519 AAAA } }`;
+  await writeFile(stack.configFile, `config:\n  ikoma:hosts: ${hosts}\n  ikoma:apps: { shop: ${app} }\n`);
+}
+
+const kinds = (agent: FakeAgent): string[] => agent.started.splice(0).map(({ kind }) => kind);
+
+test("migrations run after the accessories and before the release, with the texts of the bundle", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent, file("1"), file("2"));
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual(["site.apply", "bundle.stage", "accessories.apply", "migration.apply", "release.apply"]);
+  expect(agent.part("shop", "migration")?.input).toMatchObject({
+    spec: {
+      app: "shop",
+      database: "db",
+      policy: { backupMinutes: 7, lockSeconds: 5 },
+      files: [{ text: "-- of 1" }, { text: "-- of 2" }],
+    },
+  });
+  expect(agent.part("shop", "release")?.input).toMatchObject({ migrations: ["1", "2"] });
+  expect(await stack.stateText()).not.toContain("-- of 1");
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual([]);
+});
+
+test("a plan shows the files that come; one that is there no more is no change, and what the lint says of it neither", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent, file("1"), file("2"));
+  await stack.up(environment);
+  const finding = { rule: "truncate", severity: "info" as const, line: 1, message: "it is said now." };
+  await deploy(stack, manifest("v1", [{ ...file("1"), findings: [finding] }]));
+  expect(await migrationIn(stack)).toMatchObject({ operation: "same" });
+  await deploy(stack, manifest("v1", [file("1"), file("2"), file("3")]));
+  expect(await migrationIn(stack)).toMatchObject({
+    operation: "update",
+    changes: [{ path: 'files["3_change"]', kind: "add" }],
+  });
+});
+
+test("what the host would refuse fails the plan, before anything is changed", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent, file("1"));
+  agent.refusal = {
+    code: "MIGRATION_REFUSED",
+    message: "1_change.sql:1 drop-table: gone.",
+    hint: "Do not.",
+    details: {},
+  };
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "MIGRATION_REFUSED", hint: "Do not." });
+  agent.refusal = undefined;
+  await stack.up(environment);
+  await deploy(stack, manifest("v2", [file("1"), file("2")]));
+  agent.refusal = { code: "MIGRATION_CHANGED", message: "1_change was changed.", hint: "Put it back.", details: {} };
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "MIGRATION_CHANGED" });
+});
+
+test("what the database has not, or has of another text, is drift and put right by the next update", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent, file("1"));
+  await stack.up(environment);
+  kinds(agent);
+  const part = agent.part("shop", "migration");
+  if (part !== undefined)
+    part.drift = [{ path: 'files["1_change"]', message: "1_change: the database does not have it" }];
+  expect(await migrationIn(stack)).toMatchObject({
+    operation: "update",
+    drift: [expect.stringContaining("does not have it")],
+  });
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual(["migration.apply"]);
+});
+
+test("a release does not start when its migrations fail, and a bundle without any undoes none", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent, file("1"));
+  await stack.up(environment);
+  kinds(agent);
+  await deploy(stack, manifest("v2", [file("1"), file("2")]));
+  const { IkomaError } = await import("../../src/core/errors.ts");
+  agent.failNext("migration.apply", new IkomaError("MIGRATION_FAILED", "2_change.sql:1: no."));
+  await expect(stack.up(environment)).rejects.toMatchObject({ code: "MIGRATION_FAILED" });
+  expect(kinds(agent)).not.toContain("release.apply");
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual(expect.arrayContaining(["migration.apply", "release.apply"]));
+});
+
+test("a program in place of files is run with its service as it is deployed, and again only for another bundle", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  const migrationCommand = { service: "web", command: ["npx", "migrate"], timeoutSeconds: 60 };
+  await deploy(stack, { ...withoutFiles("v1"), migrationCommand });
+  await stack.up(environment);
+  expect(kinds(agent).slice(-2)).toEqual(["migration.command", "release.apply"]);
+  expect(agent.part("shop", "migration")?.input).toMatchObject({
+    spec: { ...migrationCommand, definition: { kind: "web", environment: { LEVEL: "info" } } },
+  });
+  await deploy(stack, { ...withoutFiles("v1"), migrationCommand }, "env: { LEVEL: debug }");
+  await stack.up(environment);
+  expect(kinds(agent)).not.toContain("migration.command");
+  await deploy(stack, { ...withoutFiles("v2"), migrationCommand });
+  const { plan } = await stack.preview(environment);
+  expect(plan.find(({ type }) => type === "ikoma:data:MigrationCommand")).toMatchObject({
+    changes: [{ path: "bundle", kind: "update" }],
+  });
+});
+
+function withoutFiles(version: string): BundleManifest {
+  const made = manifest(version, []);
+  delete made.migrations;
+  return made;
+}
+
+async function migrationIn(stack: TestStack) {
+  const { plan } = await stack.preview(environment);
+  return plan.find(({ type }) => type === "ikoma:data:Migration");
+}

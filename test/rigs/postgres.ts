@@ -1,0 +1,116 @@
+import { execFile, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { appendFile, chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Client } from "pg";
+
+const run = promisify(execFile);
+const startTimeoutMs = 30_000;
+
+/** Login of the server of a test. */
+export const user = "tester";
+export const password = "s3cret-of-the-test";
+
+/** For tests: a real PostgreSQL on loopback, in a folder of its own, with a database for each test. */
+export class LocalPostgres implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: string;
+  readonly #server: ChildProcess;
+  readonly #clients: Client[] = [];
+  #made = 0;
+
+  private constructor(folder: string, port: number, server: ChildProcess) {
+    this.#folder = folder;
+    this.port = port;
+    this.#server = server;
+  }
+
+  static async start(): Promise<LocalPostgres> {
+    const folder = await mkdtemp(join(tmpdir(), "ikoma-postgres-"));
+    const [bin, owner] = await Promise.all([programs(), account()]);
+    const data = join(folder, "data");
+    if (owner.uid !== undefined && owner.gid !== undefined) await chown(folder, owner.uid, owner.gid);
+    await writeFile(join(folder, "password"), password);
+    await run(
+      join(bin, "initdb"),
+      ["-D", data, "-U", user, `--pwfile=${join(folder, "password")}`, "--auth=scram-sha-256", "--no-sync"],
+      { ...owner, cwd: folder },
+    );
+    await appendFile(join(data, "pg_hba.conf"), "host all all 127.0.0.0/8 scram-sha-256\n");
+    const port = randomInt(20_000, 30_000);
+    const settings = [`port=${port}`, "listen_addresses=*", `unix_socket_directories=${folder}`, "fsync=off"];
+    const options = { ...owner, cwd: folder, stdio: "ignore" as const };
+    const server = spawn(join(bin, "postgres"), ["-D", data, ...settings.flatMap((each) => ["-c", each])], options);
+    const started = new LocalPostgres(folder, port, server);
+    await started.answers();
+    return started;
+  }
+
+  /** Makes an empty database and gives its name. */
+  async database(): Promise<string> {
+    this.#made += 1;
+    const name = `test_${this.#made}`;
+    const client = await this.connect("postgres");
+    await client.query(`CREATE DATABASE ${name}`);
+    return name;
+  }
+
+  /** A session, which ends with the server. */
+  async connect(database: string): Promise<Client> {
+    const client = new Client({
+      host: "127.0.0.1",
+      port: this.port,
+      user,
+      password,
+      database,
+      application_name: "test",
+    });
+    client.on("error", () => undefined);
+    await client.connect();
+    this.#clients.push(client);
+    return client;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.end().catch(() => undefined)));
+    if (this.#server.exitCode === null) {
+      const ended = once(this.#server, "exit");
+      this.#server.kill("SIGINT");
+      await ended;
+    }
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  private async answers(): Promise<void> {
+    const deadline = Date.now() + startTimeoutMs;
+    for (;;) {
+      try {
+        await this.connect("postgres");
+        return;
+      } catch (error) {
+        if (this.#server.exitCode !== null || Date.now() > deadline) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }
+}
+
+/** Debian keeps them out of PATH, by version. */
+async function programs(): Promise<string> {
+  const root = "/usr/lib/postgresql";
+  const versions = await readdir(root).catch(() => []);
+  const newest = versions.map(Number).sort((a, b) => b - a)[0];
+  if (newest === undefined) throw new Error("the tests of databases need Debian's package postgresql");
+  return join(root, String(newest), "bin");
+}
+
+/** PostgreSQL refuses to be run by root. */
+async function account(): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {};
+  const [, , uid, gid] = /^postgres:.*$/m.exec(await readFile("/etc/passwd", "utf8"))?.[0].split(":") ?? [];
+  return { uid: Number(uid), gid: Number(gid) };
+}
