@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
+import { backupPolicy } from "../backup/backup-policy.ts";
 import { appName, bakePolicy, healthProbe, smokeCheck } from "../release/release-spec.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
@@ -126,6 +127,11 @@ export const appConfig = z.strictObject({
   bake: bakePolicy
     .optional()
     .describe("How a release is watched after the switch, and when it is taken back; a rollback leaves it as it is."),
+  backup: backupPolicy
+    .optional()
+    .describe(
+      "How its PostgreSQL database is backed up, on its host: before each deploy that changes something, and by a schedule. Without it, nothing is.",
+    ),
   keep: z.number().int().min(1).max(50).default(5).describe("How many good deployments stay ready for a rollback."),
   protectAccessories: z
     .boolean()
