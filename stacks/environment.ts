@@ -60,7 +60,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, keep, bake } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf } = app;
+  const { protectAccessories, checkImages, secretsOf, backup } = app;
   return new App(name, {
     provider,
     app: name,
@@ -77,6 +77,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     bake,
     protectAccessories,
     checkImages,
+    backup,
     ...notes,
   });
 }

@@ -13,7 +13,7 @@ export interface DeployPlanEntry {
   readonly urn: string;
   /** The app that it is a part of; undefined for resources that are none's (a host's agent). */
   readonly app: string | undefined;
-  /** `release`, `accessories`, `bundle`, `site`, `agent`; the type's last word for other resources. */
+  /** `release`, `backup`, `accessories`, `bundle`, `site`, `agent`; the type's last word for other resources. */
   readonly part: string;
   readonly name: string;
   readonly operation: PlannedOperation;
@@ -24,6 +24,14 @@ export interface DeployPlanEntry {
   /** Planned offline: what runs may be different from what was applied last. */
   readonly driftUnknown?: true;
   readonly services: Readonly<Record<string, ServiceEffect>>;
+  /** Of a backup: the newest verified one that the host has, and the largest age that the deploy goes on with. */
+  readonly backup?: PlannedBackup;
+}
+
+export interface PlannedBackup {
+  /** Unix time in ms; undefined where there is none. */
+  readonly takenAtMs: number | undefined;
+  readonly maxAgeMinutes: number;
 }
 
 /** A whole plan, in the order in which people read it. */
@@ -36,10 +44,12 @@ export interface DeployPlan {
 export interface ResourceInputs {
   readonly old: Readonly<Record<string, unknown>> | undefined;
   readonly new: Readonly<Record<string, unknown>> | undefined;
+  /** What the host made of it, as it was read last. */
+  readonly outputs?: Readonly<Record<string, unknown>> | undefined;
 }
 
-const typePrefix = "ikoma:vps:";
-const partOrder = ["agent", "bundle", "accessories", "release", "site"];
+const ownTypes = /^ikoma:(?:vps|data):/;
+const partOrder = ["agent", "bundle", "accessories", "backup", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
 const silentReleaseFields = new Set(["source", "note", "redeploy", "rollbackTo", "keep", "bake", "secrets"]);
 const services = z.record(z.string(), z.unknown()).catch({});
@@ -50,7 +60,11 @@ export class InputsCollector {
 
   add(event: EngineEvent): void {
     if (event.type !== "step" || event.step.op === "refresh" || event.step.op === "read") return;
-    this.#byUrn.set(event.step.urn, { old: event.step.old?.inputs, new: event.step.new?.inputs });
+    this.#byUrn.set(event.step.urn, {
+      old: event.step.old?.inputs,
+      new: event.step.new?.inputs,
+      outputs: event.step.old?.outputs,
+    });
   }
 
   of(urn: string): ResourceInputs {
@@ -72,9 +86,8 @@ export function changesAnything(plan: DeployPlan): boolean {
 
 /** `release` of `ikoma:vps:Release`; the last word of the types of others. */
 export function partOfType(type: string): string {
-  return type.startsWith(typePrefix)
-    ? type.slice(typePrefix.length).toLowerCase()
-    : (type.split(/[:/]/).at(-1) ?? type);
+  const word = type.split(/[:/]/).at(-1) ?? type;
+  return ownTypes.test(type) ? word.toLowerCase() : word;
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
@@ -83,6 +96,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
   const secretsOf = inputs.new?.["secretsOf"];
+  const backup = part === "backup" && operation !== "delete" ? plannedBackup(inputs) : undefined;
   return {
     urn,
     app: typeof app === "string" ? app : undefined,
@@ -93,8 +107,16 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     drift,
     services: effects,
     ...(typeof secretsOf === "number" && { secretsOf }),
+    ...(backup !== undefined && { backup }),
     ...(driftUnknown !== undefined && { driftUnknown }),
   };
+}
+
+function plannedBackup({ new: inputs, outputs }: ResourceInputs): PlannedBackup | undefined {
+  const asked = z.object({ maxAgeMinutes: z.number() }).safeParse(inputs);
+  const newest = z.object({ takenAtMs: z.number() }).safeParse(outputs?.["newest"]);
+  if (!asked.success) return undefined;
+  return { takenAtMs: newest.data?.takenAtMs, maxAgeMinutes: asked.data.maxAgeMinutes };
 }
 
 function serviceEffects(

@@ -99,6 +99,8 @@ export function likelyRepair(part: string, path: string): string {
   if (part === "agent") return "`ikoma host bootstrap` installs the agent again";
   if (path === "") return "makes it anew";
   if (part === "bundle") return "pulls the image again";
+  if (part === "backup")
+    return "takes a backup unless one is young enough, and puts the policy into force; nothing restarts";
   if (part === "site") return tellEdge;
   const [field, name = "", setting] = path.split(".");
   if (field === "volumes")

@@ -4,7 +4,7 @@ import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
  * What a plan means for data and secrets, where that is not what one might expect: volumes are never deleted, moved or
  * renamed by a deploy; secrets that a rollback brought back stay until a bundle is deployed.
  */
-export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
+export function planNotes({ entries }: Pick<DeployPlan, "entries">, nowMs = Date.now()): string[] {
   const accessories = entries.filter(({ part }) => part === "accessories");
   const releases = entries.filter(({ part }) => part === "release");
   return [
@@ -14,6 +14,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
       .filter(isDone("create"))
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
     ...releases.flatMap(secretsNote),
+    ...entries.flatMap((entry) => backupNote(entry, nowMs)),
   ];
 }
 
@@ -30,6 +31,18 @@ function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[
   return left === undefined
     ? []
     : [`The secrets of ${app} are what \`ikoma:secrets\` says, no longer those of #${String(left.old)}.`];
+}
+
+function backupNote({ app = "", backup, operation }: DeployPlanEntry, nowMs: number): string[] {
+  if (backup === undefined || operation === "same") return [];
+  const { takenAtMs, maxAgeMinutes } = backup;
+  const ageMinutes = takenAtMs === undefined ? undefined : Math.floor((nowMs - takenAtMs) / 60_000);
+  const has =
+    ageMinutes === undefined
+      ? `The host has no verified backup of the database of ${app}`
+      : `The newest verified backup of the database of ${app} is ${ageMinutes} min old`;
+  const isYoung = ageMinutes !== undefined && ageMinutes >= 0 && ageMinutes < maxAgeMinutes;
+  return [isYoung ? `${has}: the deploy goes on with it.` : `${has}: one is taken and verified before the release.`];
 }
 
 function stays(app: string): string {
