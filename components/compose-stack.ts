@@ -11,9 +11,12 @@ import {
   type ReleaseSettings,
   type Seal,
 } from "../src/core/release/resolve-release.ts";
+import type { BackupPolicy } from "../src/core/backup/backup-policy.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { IkomaError } from "../src/core/errors.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
+import { DatabaseBackup } from "./database-backup.ts";
 import { DatabaseMigration } from "./database-migration.ts";
 import { RegistryImage } from "./registry-image.ts";
 import { Accessories } from "./resources/accessories.ts";
@@ -78,6 +81,8 @@ export interface ComposeStackArgs {
    * @default true
    */
   protectAccessories?: boolean | undefined;
+  /** How the database among its long-lived services is backed up, before each release and by a schedule. */
+  backup?: BackupPolicy | undefined;
   /**
    * Make a `RegistryImage` for each image of the app's own services: it is looked for before anything is changed, and
    * at each plan. The images stay in the registry in any case.
@@ -111,12 +116,37 @@ export class ComposeStack extends pulumi.ComponentResource {
     this.accessories =
       lasting &&
       new Accessories(name, { ...lasting, ...originOf(args, settings) }, { ...child, protect, dependsOn: [staged] });
-    const standing = [staged, ...(this.accessories === undefined ? [] : [this.accessories])];
-    this.migration = migrationOf(name, args, { parent: this, dependsOn: standing });
-    const dependsOn = [...standing, ...(this.migration?.resources ?? [])];
+    const dependsOn: pulumi.Resource[] = this.accessories === undefined ? [staged] : [staged, this.accessories];
+    if (args.backup !== undefined)
+      dependsOn.push(backupBefore(name, args.backup, args, { parent: this, dependsOn: [...dependsOn] }));
+    this.migration = migrationOf(name, args, { parent: this, dependsOn: [...dependsOn] });
+    dependsOn.push(...(this.migration?.resources ?? []));
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
+}
+
+/** For what the release is to be on the host, not for what is only noted down with it. */
+function backupBefore(
+  name: string,
+  policy: BackupPolicy,
+  args: ComposeStackArgs,
+  options: pulumi.ComponentResourceOptions,
+): DatabaseBackup {
+  const { provider, app } = args;
+  const { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf } = releaseArgs(args);
+  const release = { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf };
+  const offsiteSecret = policy.offsite === undefined ? undefined : requiredSecret(args, policy.offsite.secret);
+  return new DatabaseBackup(name, { provider, app, policy, release, offsiteSecret }, options);
+}
+
+function requiredSecret({ app, secrets = {} }: ComposeStackArgs, name: string): pulumi.Input<string> {
+  const value = secrets[name];
+  if (value !== undefined) return value;
+  const path = `ikoma:secrets.${app}.${name}`;
+  throw new IkomaError("CONFIG_MISSING", `${app} copies its backups elsewhere, and the secret ${name} is not set.`, {
+    hint: `Set it with \`pulumi config set --secret --path '${path}'\`.`,
+  });
 }
 
 /** One for each image of the release's own services, named by the first service that has it. */

@@ -61,7 +61,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf, requireSignature } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
   return new App(name, {
     provider,
     app: name,
@@ -81,6 +81,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     protectAccessories,
     checkImages,
     requireSignature,
+    backup,
     ...notes,
   });
 }

@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
 import type { ReleaseSpec } from "../core/release/release-spec.ts";
+import type { BackupStore } from "./backups/backup-store.ts";
+import type { ScheduledRuns } from "./backups/scheduled-runs.ts";
 import type { Compose } from "./engine/compose.ts";
 import type { Containers } from "./engine/containers.ts";
 import type { EngineApi } from "./engine/engine-api.ts";
@@ -42,6 +44,11 @@ export interface Host {
   knownVolumes: KnownVolumes;
   records: AppRecords;
   approvals: Approvals;
+  backups: BackupStore;
+  /** Backups that the host takes by itself. */
+  scheduledRuns: ScheduledRuns;
+  /** Copies of backups that go elsewhere. */
+  offsiteRuns: ScheduledRuns;
   /** Deployments (`app/number`) that an operation is bringing up: not to be cleaned away. */
   underway: Set<string>;
   /** By app: the release whose backends the edge was asked for and that it is about to be switched to. */

@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
 import { pino } from "pino";
+import { startScheduledBackups } from "./backups/scheduled-backups.ts";
 import { createHaproxyEdge } from "./edge/haproxy-edge.ts";
 import { edgeContainerName, ensureEdgeRuns } from "./edge-container.ts";
 import { edgeView } from "./edge-from-ledger.ts";
@@ -90,6 +91,7 @@ async function runAgent(): Promise<void> {
     await recover(host);
     ready.resolve(undefined);
     startSweep(host, runner);
+    startScheduledBackups(host, runner);
     log.info({ apps: host.parts.apps() }, "the agent is ready");
   } catch (error) {
     log.error({ reason: error instanceof Error ? error.stack : String(error) }, "the agent cannot start");

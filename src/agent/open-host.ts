@@ -1,4 +1,6 @@
 import type { Logger } from "pino";
+import { BackupStore } from "./backups/backup-store.ts";
+import { ScheduledRuns } from "./backups/scheduled-runs.ts";
 import type { Edge } from "./edge/edge.ts";
 import { Approvals } from "./approvals.ts";
 import { Compose } from "./engine/compose.ts";
@@ -73,6 +75,9 @@ export function openHost({
     knownVolumes: new KnownVolumes(database),
     approvals: new Approvals(paths.approvals),
     records: new AppRecords(paths.releases, database, vault, log),
+    backups: new BackupStore(paths.backups),
+    scheduledRuns: new ScheduledRuns(),
+    offsiteRuns: new ScheduledRuns(),
     repairs,
     underway: new Set(),
     standingDown: new Map(),

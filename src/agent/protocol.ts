@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { signedApproval } from "../core/policies/approval.ts";
+import { backupId, backupLevel, backupPolicy } from "../core/backup/backup-policy.ts";
 import { migrationCommandSpec } from "../core/migrations/migration-command.ts";
 import { migrationFacts, migrationSpec, migrationVersion } from "../core/migrations/migration-spec.ts";
 import {
@@ -58,6 +59,8 @@ export const occasionalPhases: Readonly<Partial<Record<ReleasePhase, string>>> =
   shifting: "it gets the requests step by step (`strategy: canary`)",
   rolling: "its replicas take the place of the old ones one after another (`strategy: rolling`)",
 };
+/** Steps of the operations on backups that may take long; as with those of a release, the journal holds the last one. */
+export const backupPhases = ["dumping", "recording", "verifying", "restoring", "swapping"] as const;
 
 export const operationState = z.enum(["running", "succeeded", "failed", "cancelled"]);
 export type OperationState = z.infer<typeof operationState>;
@@ -182,6 +185,55 @@ const stageInput = z.strictObject({
 
 /** Where accessories are from, for a host that checks signatures: their bundle, and the values that it was filled with. */
 const origin = z.strictObject({ bundle: digest, env: z.record(z.string(), z.string()), secrets }).optional();
+/** A backup, as far as it is told outside the host. */
+export const backupView = z.strictObject({
+  id: backupId,
+  service: z.string(),
+  database: z.string(),
+  reason: z.string(),
+  /** Why it stays whatever the rules say. */
+  pin: z.string().optional(),
+  takenAtMs: z.number(),
+  /** Of all its files. */
+  bytes: z.number(),
+  tables: z.number().int(),
+  serverVersion: z.string(),
+  deployment: z.number().int().optional(),
+  migrationHead: z.string().optional(),
+  verified: z.strictObject({ level: backupLevel, atMs: z.number(), restoreMs: z.number().optional() }).optional(),
+  failed: z.strictObject({ level: backupLevel, atMs: z.number(), message: z.string() }).optional(),
+  damaged: z.strictObject({ atMs: z.number(), message: z.string() }).optional(),
+  /** When a copy elsewhere was read back and found whole. */
+  offsiteAtMs: z.number().optional(),
+});
+export type BackupView = z.infer<typeof backupView>;
+
+/** How the backups of an app stand. */
+export const backupStatus = z.strictObject({
+  /** The newest one that is proven as the policy asks. */
+  newestMs: z.number().optional(),
+  /** When the host takes the next one by itself. */
+  nextMs: z.number().optional(),
+  overdueSinceMs: z.number().optional(),
+  /** The last run of the schedule, if it failed. */
+  lastFailure: z.strictObject({ atMs: z.number(), message: z.string() }).optional(),
+  /** Where copies are to be made elsewhere: the newest backup that has one, and the last failure since. */
+  offsite: z
+    .strictObject({
+      newestMs: z.number().optional(),
+      lastFailure: z.strictObject({ atMs: z.number(), message: z.string() }).optional(),
+    })
+    .optional(),
+});
+export type BackupStatus = z.infer<typeof backupStatus>;
+
+/** Files of a backup, as they are fetched and brought back. */
+export const backupFile = z.enum(["dump", "roles", "manifest"]);
+export type BackupFileName = z.infer<typeof backupFile>;
+/** Of a file of a backup, at once; in base64 it fits into a message. */
+export const backupPieceBytes = 1024 * 1024;
+
+const backupResult = z.strictObject({ backup: backupView });
 
 /** Operations that change the host, each with its input and result. */
 export const operations = {
@@ -239,6 +291,36 @@ export const operations = {
   "release.remove": { input: z.strictObject({ app: appName }), result: none },
   "site.apply": { input: siteSpec, result: none },
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
+  /** Goes on only with a proven backup that is young enough, and puts the policy into force. */
+  "backup.ensure": {
+    input: z.strictObject({ app: appName, policy: backupPolicy, offsiteSecret: z.string().optional(), redact }),
+    result: backupResult.extend({ isNew: z.boolean() }),
+  },
+  /** Ends the policy; the backups stay. */
+  "backup.remove": { input: z.strictObject({ app: appName }), result: none },
+  "backup.take": {
+    input: z.strictObject({ app: appName, service: z.string().optional(), level: backupLevel, reason: z.string() }),
+    result: backupResult,
+  },
+  "backup.verify": {
+    input: z.strictObject({ app: appName, id: z.string(), level: backupLevel }),
+    result: backupResult,
+  },
+  /** Takes in a backup whose files were brought here, from another server or another time, and proves it. */
+  "backup.import": {
+    input: z.strictObject({ app: appName, id: z.string(), level: backupLevel }),
+    result: backupResult,
+  },
+  /** Keeps it whatever the rules say, or, with null, no longer. */
+  "backup.pin": {
+    input: z.strictObject({ app: appName, id: z.string(), pin: z.string().nullable() }),
+    result: backupResult,
+  },
+  /** Puts the database of a backup in the place of the one there is, which is kept under another name. */
+  "backup.restore": {
+    input: z.strictObject({ app: appName, id: z.string() }),
+    result: backupResult.extend({ safety: backupView, database: z.string(), kept: z.string() }),
+  },
   /** Deletes for good what a removed app left: these volumes with their data, its images, its history. */
   "app.purge": {
     input: z.strictObject({ app: appName, volumes: z.array(z.string()) }),
@@ -254,7 +336,7 @@ export const operationKind = z.enum(Object.keys(operations) as [OperationKind, .
 export const expectedRelease = releaseSpec.extend({ secretsOf });
 
 /** The resource of an app that an operation changes; each has its own generation. */
-export const part = z.enum(["bundle", "accessories", "migration", "release", "site"]);
+export const part = z.enum(["bundle", "accessories", "backup", "migration", "release", "site"]);
 export type Part = z.infer<typeof part>;
 
 export const handshakeResult = z.strictObject({
@@ -304,6 +386,8 @@ const partView = z.strictObject({
       refusal: wireError.optional(),
     })
     .optional(),
+  /** Backup only: the newest one that is proven as the policy asks. */
+  backup: backupView.optional(),
 });
 export type PartView = z.infer<typeof partView>;
 
@@ -382,7 +466,35 @@ export const methods = {
       ),
       images: z.array(z.string()),
       deployments: z.number().int(),
+      /** Stay in any case: whoever purges by mistake needs them. */
+      backups: z.number().int(),
     }),
+  },
+  /** The backups of an app, the oldest first; `unreadable` are those whose manifest is gone or bad. */
+  "backup.list": {
+    params: z.strictObject({ app: appName }),
+    result: z.strictObject({
+      backups: z.array(backupView),
+      unreadable: z.array(z.string()),
+      policy: backupPolicy.optional(),
+      status: backupStatus,
+    }),
+  },
+  /** A piece of a backup's file, with what the whole of it is. */
+  "backup.read": {
+    params: z.strictObject({ app: appName, id: z.string(), file: backupFile, offset: z.number().int().min(0) }),
+    result: z.strictObject({ data: z.base64(), bytes: z.number().int(), sha256: z.string() }),
+  },
+  /** Writes a piece of a file of a backup that is brought here; `backup.import` makes one of them. */
+  "backup.write": {
+    params: z.strictObject({
+      app: appName,
+      id: z.string(),
+      file: backupFile,
+      offset: z.number().int().min(0),
+      data: z.base64(),
+    }),
+    result: none,
   },
   /**
    * A successor on this host asks for its turn. Answered once nothing is under way; until this connection ends, what
@@ -402,6 +514,8 @@ export const methods = {
           rebuilt: z.string().optional(),
           services: z.record(z.string(), serviceStatus),
           operation: z.strictObject({ kind: operationKind, phase: z.string(), by: z.string() }).optional(),
+          /** Where a policy for its backups is in force. */
+          backup: backupStatus.optional(),
         }),
       ),
       /** Since the agent was started, the newest last. */

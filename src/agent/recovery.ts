@@ -1,4 +1,5 @@
 import { IkomaError } from "../core/errors.ts";
+import { removeThrowaways } from "./backups/throwaway-server.ts";
 import { edgeView } from "./edge-from-ledger.ts";
 import type { Host } from "./host.ts";
 import type { JournalEntry } from "./ledger/journal.ts";
@@ -9,6 +10,9 @@ import { bringBack, findStoodDown } from "./operations/upkeep/bring-back.ts";
 import { retireOthers } from "./operations/upkeep/converge.ts";
 import { toWire } from "./operations/wire-error.ts";
 import { servicesOf } from "./reading/read-release.ts";
+
+const interruptedBackupHint =
+  "What it had begun is cleared away, or was finished in that moment: see `ikoma backup list`, and run the same command again.";
 
 /**
  * After a start (first, crash, reboot): ends what the crash cut off, then makes edge and containers
@@ -21,6 +25,9 @@ export async function recover(host: Host): Promise<void> {
   await host.edge.persist(() => edgeView(host));
   await host.edge.ensure(() => edgeView(host));
   await host.records.keepAll();
+  await removeThrowaways(host).catch((error: unknown) => {
+    host.log.error({ reason: String(error) }, "what verifications have left could not be removed");
+  });
   await Promise.all(
     host.parts.apps().map((app) =>
       // One app that does not come up must not keep the agent from serving the others; the sweep goes on trying.
@@ -57,6 +64,7 @@ async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
   const error = new IkomaError(
     "RELEASE_INTERRUPTED",
     `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`,
+    kind.startsWith("backup.") ? { hint: interruptedBackupHint } : {},
   );
   host.journal.atOnce(() => {
     if (number !== undefined) host.deployments.fail(app, number, error.message);

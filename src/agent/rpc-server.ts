@@ -5,6 +5,8 @@ import { dirname } from "node:path";
 import * as z from "zod";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import { unknownTo } from "../core/migrations/migration-plan.ts";
+import { writeBackupPiece } from "./backups/import-backup.ts";
+import { listBackups, readBackupFile } from "./backups/read-backups.ts";
 import type { Host } from "./host.ts";
 import { publicView } from "./ledger/deployments.ts";
 import { unknownDigest } from "./ledger/found-deployments.ts";
@@ -100,6 +102,9 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
     },
     "approvals.list": async ({ app }) => ({ approvals: await host.approvals.list(app) }),
     "app.leftovers": ({ app }) => readLeftovers(host, app),
+    "backup.list": ({ app }) => listBackups(host, app),
+    "backup.read": ({ app, id, file, offset }) => readBackupFile(host, app, id, file, offset),
+    "backup.write": (params) => writeBackupPiece(host, params),
     "images.needed": () => ({
       images: [...new Set(host.parts.apps().flatMap((app) => [...imagesNeeded(host, app)]))].sort(),
     }),

@@ -34,6 +34,8 @@ export function agentPaths(root: string) {
     edge: join(root, "edge"),
     /** Secrets and configurations of apps that their containers mount. */
     files: join(root, "files"),
+    /** Backups of the apps' databases. No removal of an app and no purge deletes them. */
+    backups: join(root, "backups"),
     dockerConfig: join(root, "docker/config.json"),
   };
 }

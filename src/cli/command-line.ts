@@ -57,6 +57,19 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    name: "backup",
+    describe: "Backups of an app's database: take, verify, fetch, go back to one",
+    commands: [
+      () => import("./commands/backup/create.ts"),
+      () => import("./commands/backup/list.ts"),
+      () => import("./commands/backup/verify.ts"),
+      () => import("./commands/backup/restore.ts"),
+      () => import("./commands/backup/download.ts"),
+      () => import("./commands/backup/upload.ts"),
+      () => import("./commands/backup/pin.ts"),
+    ],
+  },
+  {
     name: "app",
     describe: "Apps: delete for good what a removed one has left",
     commands: [() => import("./commands/app/purge.ts")],

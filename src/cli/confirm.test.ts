@@ -33,7 +33,7 @@ describe("what is deleted for good has its name typed", () => {
     const input = new PassThrough();
     if (text === "") input.end();
     else input.write(text);
-    return confirmByName("shop", signal, { input, output: new PassThrough() });
+    return confirmByName("shop", signal, { streams: { input, output: new PassThrough() } });
   };
 
   test("the name goes on", async () => {
@@ -52,7 +52,7 @@ describe("what is deleted for good has its name typed", () => {
   test("neither does Ctrl-C", async () => {
     const abort = new AbortController();
     const input = new PassThrough();
-    const asked = confirmByName("shop", abort.signal, { input, output: new PassThrough() });
+    const asked = confirmByName("shop", abort.signal, { streams: { input, output: new PassThrough() } });
     abort.abort();
     await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
   });

@@ -45,12 +45,16 @@ export async function confirm(question: string, signal: AbortSignal): Promise<vo
 }
 
 /**
- * Has a name typed before something is deleted that no command brings back.
+ * Has a name typed before something is deleted that no command brings back, or something else of that weight.
  *
  * @throws CANCELLED where anything else is typed
  */
-export async function confirmByName(name: string, signal: AbortSignal, streams?: Streams): Promise<void> {
-  if ((await ask(`Type the name ${name} to delete this for good: `, signal, streams)) !== name) throw declined();
+export async function confirmByName(
+  name: string,
+  signal: AbortSignal,
+  { purpose = "delete this for good", streams }: { purpose?: string; streams?: Streams } = {},
+): Promise<void> {
+  if ((await ask(`Type the name ${name} to ${purpose}: `, signal, streams)) !== name) throw declined();
 }
 
 /** Where an answer comes from, and where questions go. */

@@ -309,6 +309,31 @@ export const errorTable = {
     meaning: "A release cannot live with what its database has become since.",
     hint: "Deploy a bundle that has these migrations: `ikoma deploy apply --bundle REF`; or restore a backup of the database.",
   },
+  BACKUP_FAILED: {
+    exitCode: 4,
+    meaning: "A backup of a database could not be taken; what had been written of it is removed.",
+    hint: "Read what the database said above; nothing of the app was changed.",
+  },
+  BACKUP_UNVERIFIED: {
+    exitCode: 4,
+    meaning: "A backup is not proven to be of use: a check of it failed, or could not be run.",
+    hint: "Take another one with `ikoma backup create`; if that fails in the same way, read what the check said.",
+  },
+  BACKUP_NOT_FOUND: {
+    exitCode: 2,
+    meaning: "The host has no backup of that id.",
+    hint: "See `ikoma backup list`.",
+  },
+  RESTORE_REFUSED: {
+    exitCode: 4,
+    meaning: "The backup cannot be put into that database; nothing was changed.",
+    hint: "Do what the message says, or restore another backup.",
+  },
+  RESTORE_FAILED: {
+    exitCode: 4,
+    meaning: "A backup could not be restored; the database that was there still serves.",
+    hint: "Read what the database said above; `ikoma backup verify` says whether it is the backup.",
+  },
   VOLUME_MISSING: {
     exitCode: 4,
     meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",
@@ -326,7 +351,7 @@ export const errorTable = {
   },
   DISK_FULL: {
     exitCode: 4,
-    meaning: "The server has too little free disk for the images of the release.",
+    meaning: "The server has too little free disk for the images of the release, or for a backup.",
     hint: "Free space on the host.",
   },
   EDGE_FAILED: {

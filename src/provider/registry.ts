@@ -1,6 +1,7 @@
 import type { ResourceHandler } from "./resource-handler.ts";
 import { accessories } from "./resources/accessories.ts";
 import { agent } from "./resources/agent.ts";
+import { backup } from "./resources/backup.ts";
 import { bundle } from "./resources/bundle.ts";
 import { migration } from "./resources/migration.ts";
 import { migrationCommand } from "./resources/migration-command.ts";
@@ -12,6 +13,7 @@ import { site } from "./resources/site.ts";
 export const handlers: readonly ResourceHandler[] = [
   accessories,
   agent,
+  backup,
   bundle,
   migration,
   migrationCommand,

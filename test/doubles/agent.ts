@@ -7,6 +7,7 @@ import type {
   OperationResult,
   Params,
   Part,
+  BackupView,
   Result,
   WireError,
 } from "../../src/agent/protocol.ts";
@@ -236,8 +237,22 @@ function resultOf(kind: OperationKind, state: FakePart, unchanged: boolean): Ope
   if (kind === "accessories.apply") return { unchanged, services: {} };
   if (kind === "release.apply")
     return { number: state.number ?? 1, digest: state.digest ?? "", unchanged, services: {} };
+  if (kind === "backup.ensure") return { backup: aBackup, isNew: !unchanged };
   return {};
 }
+
+/** What the double says of any backup. */
+export const aBackup: BackupView = {
+  id: "20261126T030000Z-4f2a1b",
+  service: "db",
+  database: "shop",
+  reason: "a test",
+  takenAtMs: Date.parse("2026-11-26T03:00:00Z"),
+  bytes: 1000,
+  tables: 3,
+  serverVersion: "15.20",
+  verified: { level: "compare", atMs: Date.parse("2026-11-26T03:00:05Z") },
+};
 
 function tell(request: { onEvent?: (event: OperationEvent) => void }, kind: OperationKind): void {
   request.onEvent?.({ seq: 1, atMs: Date.now(), type: "phase", name: "accepted", message: kind });

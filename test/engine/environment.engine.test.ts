@@ -7,6 +7,7 @@ import { afterEach, expect, test } from "@jest/globals";
 import { operations } from "../../src/agent/protocol.ts";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { IkomaError } from "../../src/core/errors.ts";
 import { withConfigOverride } from "../../src/core/engine/stack-config-file.ts";
 import { accessoriesDifferences, releaseDifferences } from "../../src/core/release/match-bundle.ts";
 import { openProof } from "../../src/core/signing/bundle-proof.ts";
@@ -158,6 +159,35 @@ test("of a signed bundle the host is told what it needs to check it, and what it
   );
   await expect(stack.up(environment)).resolves.toMatchObject({ changes: { update: 1, same: 3 } });
   expect(agent.part("shop", "bundle")?.input).toMatchObject({ requireSignature: "always", signatures: { length: 2 } });
+});
+
+test("where its settings ask for it, a backup comes between the accessories and each release that changes", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent);
+  await setSecret(stack);
+  await stack.changeConfig((text) =>
+    text.replace("      domains:", "      backup: { schedule: daily 03:00 }\n      domains:"),
+  );
+  await stack.up(environment);
+  const kinds = (): string[] => agent.started.splice(0).map(({ kind }) => kind);
+  expect(kinds()).toEqual(["site.apply", "bundle.stage", "accessories.apply", "backup.ensure", "release.apply"]);
+  expect(agent.part("shop", "backup")?.input).toMatchObject({
+    app: "shop",
+    policy: { schedule: "daily 03:00", timeZone: "UTC", level: "compare", maxAgeMinutes: 60, keep: { daily: 7 } },
+  });
+  expect(await stack.allState()).not.toContain("hunter2");
+
+  // However old the last one is.
+  await expect(stack.up(environment)).resolves.toMatchObject({ changes: { same: 5 } });
+  await expect(stack.up(() => environment({ note: "again", redeploy: true }))).resolves.toBeDefined();
+  expect(kinds().filter((kind) => kind === "backup.ensure")).toEqual([]);
+
+  agent.failNext("backup.ensure", new IkomaError("BACKUP_UNVERIFIED", "its largest table is empty"));
+  await stack.changeConfig((text) => text.replace("NAME: shop", "NAME: other"));
+  await expect(stack.up(environment)).rejects.toMatchObject({ code: "BACKUP_UNVERIFIED" });
+  expect(kinds()).toEqual(["backup.ensure"]);
+  await stack.up(environment);
+  expect(kinds()).toEqual(["backup.ensure", "release.apply"]);
 });
 
 test("a secret that a command prints reaches the host and stays out of the state; another value is a change", async () => {

@@ -52,6 +52,13 @@ const cases: Case[] = [
     path: "bundle",
   },
   {
+    part: "backup",
+    token: "ikoma:data:Backup",
+    inputs: { app: "shop", release: "a", maxAgeMinutes: 60 },
+    changed: { app: "shop", release: "b", maxAgeMinutes: 60 },
+    path: "release",
+  },
+  {
     part: "site",
     token: "ikoma:vps:Site",
     inputs: { app: "shop", domains: ["a.example"] },

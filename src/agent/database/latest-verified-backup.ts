@@ -1,14 +1,29 @@
+import type { BackupLevel } from "../../core/backup/backup-policy.ts";
+import { newestProven } from "../backups/backup-manifest.ts";
 import type { Host } from "../host.ts";
 
-/** A backup of a database that was restored and compared. */
+/** A backup that was proven: when it was taken, and when and how far it was verified. */
 export interface VerifiedBackup {
-  /** Unix time in ms of the data in it. */
+  readonly id: string;
   readonly takenAtMs: number;
+  readonly verifiedAtMs: number;
+  readonly level: BackupLevel;
 }
 
-/** The newest backup of an app's database that was verified; undefined where there is none. */
-export const latestVerifiedBackup: (
+/** The newest backup of an app's database that was verified, at whatever level, and whose files stand as they were written. */
+export async function latestVerifiedBackup(
   host: Host,
   app: string,
   service: string,
-) => Promise<VerifiedBackup | undefined> = () => Promise.resolve(undefined);
+): Promise<VerifiedBackup | undefined> {
+  let backups = await host.backups.list(app);
+  for (;;) {
+    const newest = newestProven(backups, "checksum", service);
+    if (newest?.verified === undefined) return undefined;
+    if ((await host.backups.fault(newest)) === undefined) {
+      const { id, takenAtMs, verified } = newest;
+      return { id, takenAtMs, verifiedAtMs: verified.atMs, level: verified.level };
+    }
+    backups = backups.filter((each) => each !== newest);
+  }
+}

@@ -106,6 +106,15 @@ export class Containers {
     return details.filter((each) => each !== undefined);
   }
 
+  /** Ids and labels of all containers that have this label, whatever its value. */
+  async listWith(label: string): Promise<{ id: string; labels: Readonly<Record<string, string>> }[]> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const found = await this.#engine.json(z.array(containerSummary), {
+      path: `/containers/json?all=true&filters=${filters}`,
+    });
+    return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels ?? {} }));
+  }
+
   async inspect(idOrName: string): Promise<Container | undefined> {
     return this.#engine.find(containerDetails, `/containers/${encodeURIComponent(idOrName)}/json`);
   }

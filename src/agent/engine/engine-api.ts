@@ -1,5 +1,6 @@
-import { request } from "node:http";
-import type { IncomingMessage } from "node:http";
+import { IncomingMessage, request } from "node:http";
+import type { RequestOptions } from "node:http";
+import type { Duplex } from "node:stream";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 
@@ -89,27 +90,49 @@ export class EngineApi {
     throw new EngineRefusal(status, refusalMessage(Buffer.concat(chunks).toString("utf8"), status));
   }
 
+  /** The connection itself, both ways: standard input and output of a command in a container. */
+  async duplex(what: EngineRequest): Promise<Duplex> {
+    const body = what.body === undefined ? undefined : JSON.stringify(what.body);
+    const headers = { ...what.headers, connection: "Upgrade", upgrade: "tcp" };
+    const answer = await new Promise<Duplex | IncomingMessage>((resolve, reject) => {
+      const outgoing = request(this.#options({ ...what, headers }, body), resolve);
+      outgoing.on("upgrade", (_response, socket, head) => {
+        socket.setTimeout(0);
+        if (head.length > 0) socket.unshift(head);
+        resolve(socket);
+      });
+      outgoing.on("error", reject);
+      outgoing.end(body);
+    });
+    if (!(answer instanceof IncomingMessage)) return answer;
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    const status = answer.statusCode ?? 0;
+    throw new EngineRefusal(status, refusalMessage(Buffer.concat(chunks).toString("utf8"), status));
+  }
+
+  #options(what: EngineRequest, body: string | undefined): RequestOptions {
+    return {
+      socketPath: this.socketPath,
+      // A kept connection may be one that the engine is just closing (its restart); a new one costs next to nothing.
+      agent: false,
+      method: what.method ?? "GET",
+      path: what.path,
+      headers: {
+        ...(body === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
+        ...what.headers,
+      },
+      timeout: what.timeoutMs ?? defaultTimeoutMs,
+      ...(what.signal === undefined ? {} : { signal: what.signal }),
+    };
+  }
+
   #send(what: EngineRequest): Promise<IncomingMessage> {
     const body = what.body === undefined ? undefined : JSON.stringify(what.body);
     return new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          socketPath: this.socketPath,
-          // A kept connection may be one that the engine is just closing (its restart); a new one costs next to nothing.
-          agent: false,
-          method: what.method ?? "GET",
-          path: what.path,
-          headers: {
-            ...(body === undefined
-              ? {}
-              : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),
-            ...what.headers,
-          },
-          timeout: what.timeoutMs ?? defaultTimeoutMs,
-          ...(what.signal === undefined ? {} : { signal: what.signal }),
-        },
-        resolve,
-      );
+      const outgoing = request(this.#options(what, body), resolve);
       outgoing.on("timeout", () => outgoing.destroy(new Error(`the engine did not answer ${what.path} in time`)));
       outgoing.on("error", (error) => {
         reject(

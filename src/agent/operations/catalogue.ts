@@ -4,6 +4,7 @@ import type { Host, OperationContext } from "../host.ts";
 import type { ReleaseInput } from "../ledger/deployments.ts";
 import { operations } from "../protocol.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../protocol.ts";
+import { backupOperations } from "../backups/backup-operations.ts";
 import { applyAccessories, removeAccessories } from "./accessories/accessories.ts";
 import { stageBundle } from "./bundle-stage.ts";
 import { applyMigrations, forgetMigrations } from "./migration/migration-apply.ts";
@@ -41,6 +42,7 @@ const handlers: { [K in OperationKind]: Handler<K> } = {
   },
   "site.apply": (host, site) => changeSite(host, site.app, site),
   "site.remove": (host, { app }) => changeSite(host, app, undefined),
+  ...backupOperations,
   "app.purge": purgeApp,
 };
 

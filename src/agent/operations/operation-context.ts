@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host, OperationContext } from "../host.ts";
-import { releasePhases } from "../protocol.ts";
+import { backupPhases, releasePhases } from "../protocol.ts";
 import type { OperationEvent } from "../protocol.ts";
 
 const holdPollMs = 20;
@@ -52,8 +52,8 @@ export function operationContext(host: Host, owner: ContextOwner): OperationCont
 }
 
 /** Waits while the host's owner holds this phase (a file of its name), to look at or to break off an operation there. */
-async function holdAt(host: Host, phase: string, signal: AbortSignal): Promise<void> {
-  const known: readonly string[] = releasePhases;
+export async function holdAt(host: Host, phase: string, signal: AbortSignal): Promise<void> {
+  const known: readonly string[] = [...releasePhases, ...backupPhases];
   if (!known.includes(phase)) return;
   while (isHeld(host, phase)) await sleep(holdPollMs, undefined, { signal });
 }

@@ -59,6 +59,7 @@ export class OperationRunner {
     }
     const running: Running = { app, done: Promise.resolve(), abort: new AbortController(), listeners: new Set() };
     this.#running.set(request.key, running);
+    this.#host.scheduledRuns.breakOff(app);
     running.done = this.inTurn(app, () => this.#run(request, app, running));
     return this.#view(request.key);
   }

@@ -9,10 +9,11 @@ type Leftovers = Result<"app.leftovers">;
 
 /** What an app has left on the host, and what of it still stands. Sizes are asked of the engine, which may take seconds. */
 export async function readLeftovers(host: Host, app: string): Promise<Leftovers> {
-  const [standing, own, sizes] = await Promise.all([
+  const [standing, own, sizes, backups] = await Promise.all([
     standingOf(host, app),
     host.volumes.ownOf(app),
     host.volumes.sizes(),
+    host.backups.list(app),
   ]);
   // By its name it could be the app's, but somebody else made it.
   const alike = [...sizes.keys()].filter((name) => name.startsWith(`${app}_`) && !own.includes(name));
@@ -26,6 +27,7 @@ export async function readLeftovers(host: Host, app: string): Promise<Leftovers>
     volumes: await Promise.all(volumes),
     images: host.imageUse.of(app),
     deployments: host.deployments.count(app),
+    backups: backups.length,
   };
 }
 
@@ -44,6 +46,7 @@ export async function standingOf(host: Host, app: string): Promise<string[]> {
   return [
     ...(current === undefined ? [] : [`release #${current.number} (${current.version})`]),
     ...kept.map((part) => `its ${part}`),
+    ...(host.parts.has(app, "backup") ? ["its backup policy"] : []),
     ...containers.map(({ Name }) => `container ${Name.slice(1)}`),
   ];
 }

@@ -4,6 +4,8 @@ import { expectedCommand } from "../../core/migrations/migration-command.ts";
 import { expectedMigrations } from "../../core/migrations/migration-spec.ts";
 import { accessoriesSpec, siteSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ReleaseSpec, SiteSpec } from "../../core/release/release-spec.ts";
+import { readBackupPart } from "../backups/read-backups.ts";
+import { backupPolicy } from "../../core/backup/backup-policy.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
@@ -45,6 +47,8 @@ function viewOf(host: Host, app: string, part: Part, expected: unknown): Promise
       return readSite(host, app, expected === null ? undefined : siteSpec.parse(expected));
     case "bundle":
       return readBundle(host, app, expected === null ? undefined : stageInput.parse(expected));
+    case "backup":
+      return readBackupPart(host, app, expected === null ? undefined : backupPolicy.parse(expected));
   }
 }
 

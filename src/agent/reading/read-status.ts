@@ -1,3 +1,4 @@
+import { readBackupStatus } from "../backups/read-backups.ts";
 import type { Host } from "../host.ts";
 import { publicView } from "../ledger/deployments.ts";
 import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
@@ -10,9 +11,10 @@ import { readRelease } from "./read-release.ts";
 export async function readStatus(host: Host, runner: OperationRunner): Promise<Result<"app.status">> {
   const apps = await Promise.all(
     host.parts.apps().map(async (app) => {
-      const [release, accessories] = await Promise.all([
+      const [release, accessories, backup] = await Promise.all([
         readRelease(host, app, undefined),
         readAccessories(host, app, undefined),
+        readBackupStatus(host, app),
       ]);
       const current = host.deployments.current(app);
       const operation = runner.current(app);
@@ -21,6 +23,7 @@ export async function readStatus(host: Host, runner: OperationRunner): Promise<R
         ...(current === undefined ? {} : { current: publicView(current) }),
         ...(current?.digest === unknownDigest && { rebuilt: rebuiltNotice }),
         services: { ...accessories.services, ...release.services },
+        ...(backup !== undefined && { backup }),
         ...(operation === undefined
           ? {}
           : { operation: { kind: operation.kind, phase: operation.phase, by: operation.by } }),

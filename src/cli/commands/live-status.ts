@@ -1,10 +1,11 @@
-import type { Result } from "../../agent/protocol.ts";
+import type { BackupStatus, Result } from "../../agent/protocol.ts";
 import type { DeployProject } from "../../core/project/deploy-project.ts";
 import { hostOf, readStackSettings, type StackSettings } from "../../core/project/deploy-stack-file.ts";
 import { toIkomaError } from "../../core/errors.ts";
 import { withAgent } from "../host-agent.ts";
 import type { Colors } from "../output/colors.ts";
 import { formatAge } from "../output/quantities.ts";
+import { describeBackup } from "./backup-status-view.ts";
 import { renderServices } from "./services-view.ts";
 
 type LiveApp = Result<"app.status">["apps"][number];
@@ -76,6 +77,12 @@ function renderApp(app: string, { host, state, error }: LiveAppStatus, colors: C
   ];
   if (operation !== undefined)
     lines.push(`  ${colors.yellow("under way")}: ${operation.kind}, phase ${operation.phase}, for ${operation.by}`);
+  if (state.backup !== undefined)
+    lines.push(`  ${backupTitle(state.backup, colors)}: ${describeBackup(state.backup, nowMs)}`);
   if (state.rebuilt !== undefined) lines.push(`  ${colors.yellow("note")}: ${state.rebuilt}`);
   return [...lines, ...renderServices(services, colors)];
+}
+
+function backupTitle({ overdueSinceMs, newestMs }: BackupStatus, colors: Colors): string {
+  return overdueSinceMs === undefined && newestMs !== undefined ? colors.dim("backup") : colors.red("backup");
 }

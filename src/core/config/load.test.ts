@@ -43,6 +43,11 @@ test.each([
     'ikoma:apps.shop.health.pth: unknown setting; did you mean "path"?',
   ],
   [
+    "a schedule that is none",
+    { "ikoma:hosts": { vps1: host }, "ikoma:apps": { shop: { host: "vps1", backup: { schedule: "daily 3 am" } } } },
+    "ikoma:apps.shop.backup.schedule: `hourly`, `daily 03:00`, `weekly sunday 03:00` or five cron fields",
+  ],
+  [
     "a wrong type",
     { "ikoma:hosts": { vps1: { ...host, port: "ssh" } } },
     "ikoma:hosts.vps1.port: Invalid input: expected number, received string",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
+import { backupPolicy } from "../backup/backup-policy.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
   appName,
@@ -142,6 +143,11 @@ export const appConfig = z.strictObject({
   migrations: migrationPolicy
     .optional()
     .describe("How long migrations of the app's database may wait and work, and what guards its data."),
+  backup: backupPolicy
+    .optional()
+    .describe(
+      "How its PostgreSQL database is backed up, on its host: before each deploy that changes something, and by a schedule. Without it, nothing is.",
+    ),
   keep: z.number().int().min(1).max(50).default(5).describe("How many good deployments stay ready for a rollback."),
   protectAccessories: z
     .boolean()

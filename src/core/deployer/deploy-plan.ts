@@ -15,7 +15,7 @@ export interface DeployPlanEntry {
   readonly urn: string;
   /** The app that it is a part of; undefined for resources that are none's (a host's agent). */
   readonly app: string | undefined;
-  /** `release`, `accessories`, `bundle`, `site`, `agent`; the type's last word for other resources. */
+  /** `release`, `backup`, `accessories`, `bundle`, `site`, `agent`; the type's last word for other resources. */
   readonly part: string;
   readonly name: string;
   readonly operation: PlannedOperation;
@@ -32,6 +32,14 @@ export interface DeployPlanEntry {
   readonly services: Readonly<Record<string, ServiceEffect>>;
   /** Of a migration: the files that come, and those that the program has no more. */
   readonly migrations?: PlannedMigrations;
+  /** Of a backup: the newest verified one that the host has, and the largest age that the deploy goes on with. */
+  readonly backup?: PlannedBackup;
+}
+
+export interface PlannedBackup {
+  /** Unix time in ms; undefined where there is none. */
+  readonly takenAtMs: number | undefined;
+  readonly maxAgeMinutes: number;
 }
 
 /** A whole plan, in the order in which people read it. */
@@ -44,9 +52,11 @@ export interface DeployPlan {
 export interface ResourceInputs {
   readonly old: Readonly<Record<string, unknown>> | undefined;
   readonly new: Readonly<Record<string, unknown>> | undefined;
+  /** What the host made of it, as it was read last. */
+  readonly outputs?: Readonly<Record<string, unknown>> | undefined;
 }
 
-const typePrefix = /^ikoma:(vps|data):/;
+const ownTypes = /^ikoma:(?:vps|data):/;
 const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "migration-command", "release", "site"];
 /** Fields of a release that are only noted down: nothing is restarted for them. */
 const silentReleaseFields = new Set([
@@ -70,7 +80,11 @@ export class InputsCollector {
 
   add(event: EngineEvent): void {
     if (event.type !== "step" || event.step.op === "refresh" || event.step.op === "read") return;
-    this.#byUrn.set(event.step.urn, { old: event.step.old?.inputs, new: event.step.new?.inputs });
+    this.#byUrn.set(event.step.urn, {
+      old: event.step.old?.inputs,
+      new: event.step.new?.inputs,
+      outputs: event.step.old?.outputs,
+    });
   }
 
   of(urn: string): ResourceInputs {
@@ -93,7 +107,7 @@ export function changesAnything(plan: DeployPlan): boolean {
 /** `release` of `ikoma:vps:Release`, `migration-command` of `ikoma:data:MigrationCommand`; the last word of other types. */
 export function partOfType(type: string): string {
   const word = type.split(/[:/]/).at(-1) ?? type;
-  return typePrefix.test(type) ? word.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase() : word;
+  return ownTypes.test(type) ? word.replace(/([a-z])([A-Z])/g, "$1-$2").toLowerCase() : word;
 }
 
 function describeResource(resource: PlannedResource, inputs: ResourceInputs): DeployPlanEntry {
@@ -102,6 +116,7 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
   const { secretsOf, strategy } = inputs.new ?? {};
+  const backup = part === "backup" && operation !== "delete" ? plannedBackup(inputs) : undefined;
   return {
     urn,
     app: typeof app === "string" ? app : undefined,
@@ -113,10 +128,18 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     services: effects,
     ...(typeof secretsOf === "number" && { secretsOf }),
     ...(part === "release" && typeof strategy === "string" && { strategy }),
+    ...(backup !== undefined && { backup }),
     ...(driftUnknown !== undefined && { driftUnknown }),
     ...(part === "bundle" && operation === "create" && inputs.new?.["proofs"] === undefined && { unsigned: true }),
     ...(part === "migration" && { migrations: plannedMigrations(resource, inputs) }),
   };
+}
+
+function plannedBackup({ new: inputs, outputs }: ResourceInputs): PlannedBackup | undefined {
+  const asked = z.object({ maxAgeMinutes: z.number() }).safeParse(inputs);
+  const newest = z.object({ takenAtMs: z.number() }).safeParse(outputs?.["newest"]);
+  if (!asked.success) return undefined;
+  return { takenAtMs: newest.data?.takenAtMs, maxAgeMinutes: asked.data.maxAgeMinutes };
 }
 
 function serviceEffects(

@@ -101,6 +101,8 @@ export function likelyRepair(part: string, path: string): string {
   if (part === "bundle") return "pulls the image again";
   if (part === "migration-command") return "runs it once";
   if (part === "migration") return "runs what the database does not have; a file that was changed is refused";
+  if (part === "backup")
+    return "takes a backup unless one is young enough, and puts the policy into force; nothing restarts";
   if (part === "site") return tellEdge;
   const [field, name = "", setting] = path.split(".");
   if (field === "volumes")

@@ -49,3 +49,18 @@ test("a plan says which migrations stay in the database although the bundle does
     "The database of shop keeps what it was given by 2_b, 3_c: nothing is run backwards.",
   ]);
 });
+
+test("a plan says how old the newest verified backup is, and whether the deploy goes on with it", () => {
+  const nowMs = Date.parse("2026-11-26T12:00:00Z");
+  const note = (minutesAgo: number | undefined): string[] => {
+    const takenAtMs = minutesAgo === undefined ? undefined : nowMs - minutesAgo * 60_000;
+    const backup = { takenAtMs, maxAgeMinutes: 60 };
+    return planNotes({ entries: [{ ...entry("shop", "backup", "update"), backup }] }, nowMs);
+  };
+  expect(note(35)).toEqual([expect.stringMatching(/of shop is 35 min old: the deploy goes on with it/)]);
+  expect(note(61)).toEqual([expect.stringMatching(/is 61 min old: one is taken and verified before the release/)]);
+  expect(note(-5)).toEqual([expect.stringContaining("one is taken")]);
+  expect(note(undefined)).toEqual([expect.stringMatching(/no verified backup .* of shop: one is taken/)]);
+  const backup = { takenAtMs: nowMs, maxAgeMinutes: 60 };
+  expect(planNotes({ entries: [{ ...entry("shop", "backup", "same"), backup }] }, nowMs)).toEqual([]);
+});

@@ -6,7 +6,7 @@ import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
  * What a plan means for data and secrets, where that is not what one might expect: volumes are never deleted, moved or
  * renamed by a deploy; secrets that a rollback brought back stay until a bundle is deployed.
  */
-export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
+export function planNotes({ entries }: Pick<DeployPlan, "entries">, nowMs = Date.now()): string[] {
   const accessories = entries.filter(({ part }) => part === "accessories");
   const releases = entries.filter(({ part }) => part === "release");
   return [
@@ -18,6 +18,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">): string[] {
     ...releases.filter((entry) => entry.strategy === "replace" && isNewDeployment(entry)).map(awayNote),
     ...releases.flatMap(secretsNote),
     ...entries.flatMap(migrationsNote),
+    ...entries.flatMap((entry) => backupNote(entry, nowMs)),
   ];
 }
 
@@ -45,6 +46,18 @@ function migrationsNote({ app = "", migrations }: DeployPlanEntry): string[] {
   return [
     `The database of ${app} keeps what it was given by ${migrations.stays.join(", ")}: nothing is run backwards.`,
   ];
+}
+
+function backupNote({ app = "", backup, operation }: DeployPlanEntry, nowMs: number): string[] {
+  if (backup === undefined || operation === "same") return [];
+  const { takenAtMs, maxAgeMinutes } = backup;
+  const ageMinutes = takenAtMs === undefined ? undefined : Math.floor((nowMs - takenAtMs) / 60_000);
+  const has =
+    ageMinutes === undefined
+      ? `The host has no verified backup of the database of ${app}`
+      : `The newest verified backup of the database of ${app} is ${ageMinutes} min old`;
+  const isYoung = ageMinutes !== undefined && ageMinutes >= 0 && ageMinutes < maxAgeMinutes;
+  return [isYoung ? `${has}: the deploy goes on with it.` : `${has}: one is taken and verified before the release.`];
 }
 
 function stays(app: string): string {

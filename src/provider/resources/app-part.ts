@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import type { OperationInput, OperationKind, OperationResult, Part, Result } from "../../agent/protocol.ts";
+import type { BackupView, OperationInput, OperationKind, OperationResult, Part, Result } from "../../agent/protocol.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 
-type Removal = "bundle.remove" | "accessories.remove" | "migration.remove" | "release.remove" | "site.remove";
+type Removal =
+  "bundle.remove" | "accessories.remove" | "backup.remove" | "migration.remove" | "release.remove" | "site.remove";
 
 /** What an operation is told of the run that it is part of. */
 export interface RunFacts {
@@ -98,13 +99,19 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
 
 /** What of a part's view is kept in the state. */
 function seen(view: Result<"part.read">): Computed {
-  const { generation, number, digest, services } = view;
+  const { generation, number, digest, services, backup } = view;
   return {
     generation,
     ...(Object.keys(services).length > 0 && { status: services }),
     ...(number !== undefined && { number }),
     ...(digest !== undefined && { digest }),
+    ...(backup !== undefined && { newest: newestBackup(backup) }),
   };
+}
+
+/** What of the newest backup the state keeps: nothing that changes by itself, such as its age. */
+export function newestBackup({ id, takenAtMs, verified }: BackupView): Computed {
+  return { id, takenAtMs, ...(verified !== undefined && { level: verified.level }) };
 }
 
 /**

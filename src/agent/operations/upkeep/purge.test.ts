@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { aBackupOn } from "../../../../test/doubles/backups/backup-on-host.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
 import { operations } from "../../protocol.ts";
@@ -44,6 +45,7 @@ test("what a removed app left is told with its size, and exactly what is named o
   await deployed();
   on.engine.volumeBytes.set("shop_data", 7_000_000);
   await removed();
+  const backup = await aBackupOn(on.host.backups);
   expect(await readLeftovers(on.host, "shop")).toEqual({
     standing: [],
     volumes: [
@@ -53,9 +55,11 @@ test("what a removed app left is told with its size, and exactly what is named o
     ],
     images: expect.any(Array) as unknown,
     deployments: 1,
+    backups: 1,
   });
 
   expect(await purge(["shop_data"])).toMatchObject({ state: "succeeded", result: { deployments: 1 } });
+  expect(await on.host.backups.list("shop")).toEqual([backup]);
   expect([...on.engine.volumes].sort()).toEqual(["everybodys", "shop_files", "shop_old"]);
   expect(on.host.deployments.history("shop", 9)).toEqual([]);
   expect(on.host.parts.generation("shop", "release")).toBeGreaterThan(2);

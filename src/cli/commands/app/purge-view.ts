@@ -28,6 +28,9 @@ export function renderLeftovers(app: string, host: string, left: Leftovers): str
     ...lines,
     ...left.images.map((reference) => `  image ${reference}`),
     `  the history of ${left.deployments} deployments`,
+    ...(left.backups === 0
+      ? []
+      : [`  (stay: ${left.backups} backups of its database, in /var/lib/ikoma/backups/${app})`]),
     "",
   ].join("\n");
 }

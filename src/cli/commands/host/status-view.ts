@@ -1,4 +1,5 @@
 import type { HostStatus } from "../../../core/hosts/host-status.ts";
+import { describeBackup } from "../backup-status-view.ts";
 import { formatMoment } from "../../output/quantities.ts";
 import { renderTable } from "../../output/table.ts";
 
@@ -41,11 +42,12 @@ function renderRest({ name, apps, repairs, error }: HostStatus): string[] {
   const repaired = (repairs ?? []).map(
     ({ atMs, app, message }) => `${app === undefined ? name : `${name}/${app}`}: ${formatMoment(atMs)} ${message}`,
   );
-  const running = (apps ?? []).map(({ app, current, operation, rebuilt }) => {
+  const running = (apps ?? []).map(({ app, current, operation, rebuilt, backup }) => {
     const runs = current === undefined ? "nothing deployed" : `#${current.number} ${current.version}`;
     const now = operation === undefined ? "" : `; ${operation.kind} under way (${operation.phase}, by ${operation.by})`;
     const note = rebuilt === undefined ? "" : `; ${rebuilt}`;
-    return `${name}/${app}: ${runs}${now}${note}`;
+    const saved = backup === undefined ? "" : `; ${describeBackup(backup, Date.now())}`;
+    return `${name}/${app}: ${runs}${now}${note}${saved}`;
   });
   return [...running, ...repaired];
 }
