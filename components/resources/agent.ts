@@ -15,6 +15,8 @@ export interface AgentArgs {
   networkPool: pulumi.Input<string>;
   /** What images may take on disk, in GB, before the oldest that are kept for a rollback go. */
   imageBudgetGb: pulumi.Input<number>;
+  /** The Bridge's API that the agent dials out to. */
+  api?: pulumi.Input<{ url: string; caCert?: string | undefined }> | undefined;
 }
 
 /** The agent and the edge of a host. It cannot be deleted while apps are served there. */

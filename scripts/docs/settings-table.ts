@@ -15,7 +15,12 @@ export function settingsTable(schema: JsonSchema): string {
   return ["| setting | type | default | |", "|---|---|---|---|", ...rows.map((row) => `| ${row} |`)].join("\n");
 }
 
-function rowsOf(schema: JsonSchema, prefix: string): Row[] {
+/** Of an object with several shapes all settings, each shape's own. */
+function rowsOf({ anyOf = [], ...schema }: JsonSchema, prefix: string): Row[] {
+  return [...ownRows(schema, prefix), ...anyOf.flatMap((each) => ownRows(each, prefix))];
+}
+
+function ownRows(schema: JsonSchema, prefix: string): Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     const name = prefix + key;
     const isRequired = schema.required?.includes(key) ?? false;

@@ -9,6 +9,8 @@ const agentSettings = z.strictObject({
   networkPool: z.cidrv4().default("10.210.0.0/16"),
   edgeImage: z.string(),
   imageBudgetGb: z.number().positive().default(10),
+  /** The Bridge's API that it dials out to. */
+  api: z.strictObject({ url: z.url(), caCert: z.string().optional() }).optional(),
 });
 export type AgentSettings = z.infer<typeof agentSettings>;
 
@@ -33,6 +35,8 @@ export function agentPaths(root: string) {
     /** Secrets and configurations of apps that their containers mount. */
     files: join(root, "files"),
     dockerConfig: join(root, "docker/config.json"),
+    /** What it proves itself with to the API. */
+    apiToken: join(root, "agent/api-token"),
   };
 }
 export type AgentPaths = ReturnType<typeof agentPaths>;

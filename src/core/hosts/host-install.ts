@@ -38,8 +38,8 @@ export async function installAgent(
     { reference: images.edge, pull: setup.edgeImage !== undefined },
   ];
   await bringImages(connection, wanted, onStep);
-  const { httpPort, httpsPort, networkPool, imageBudgetGb } = setup;
-  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, imageBudgetGb, edgeImage: images.edge });
+  const { httpPort, httpsPort, networkPool, imageBudgetGb, api } = setup;
+  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, imageBudgetGb, edgeImage: images.edge, api });
   const found = await lookAtHost(connection, images);
   requireTakeOver(found, images.agent);
   const label = labelOf(found.agentImageId, version, settings);

@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import swagger from "@fastify/swagger";
+import { fastify, type FastifyInstance } from "fastify";
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import { IkomaError } from "../core/errors.ts";
+import { maxBodyBytes } from "../core/link/link-protocol.ts";
+import { isLoopback } from "../core/link/loopback.ts";
+import { EventFeed } from "./event-feed.ts";
+import type { SessionTimes } from "./links/agent-session.ts";
+import { HostLinks } from "./links/host-links.ts";
+import { addProblems } from "./problems.ts";
+import { agentRoutes } from "./routes/agent-routes.ts";
+import { channelRoutes } from "./routes/channel-routes.ts";
+import { eventRoutes } from "./routes/event-routes.ts";
+import type { ApiStore } from "./store/api-store.ts";
+
+/** Files with the server's certificate (chain) and its key, as PEM. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface ApiOptions {
+  readonly store: ApiStore;
+  readonly log: Logger;
+  readonly version: string;
+  /** Without it plain HTTP is spoken, which only this machine may hear. */
+  readonly tls?: TlsFiles | undefined;
+  /** How long an agent's request is held, and how long the next may take; tests shorten it. */
+  readonly times?: Partial<SessionTimes>;
+}
+
+/** For a request to come in whole, in ms; how long its answer takes is another matter. */
+const requestTimeoutMs = 60_000;
+
+/** The Bridge's API. Nothing of a request but method, path and status is logged: tokens and secrets are elsewhere. */
+export async function createApi({ store, log, version, tls, times }: ApiOptions): Promise<FastifyInstance> {
+  const https = tls === undefined ? null : { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
+  const app = fastify({
+    https,
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: true,
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  addProblems(app);
+  await app.register(swagger, {
+    openapi: { openapi: "3.1.0", info: { title: "IKOMA Bridge", version } },
+    transform: jsonSchemaTransform,
+  });
+  const links = new HostLinks((host, reason) => {
+    log.info({ host, reason }, "an agent's session is over");
+  }, times);
+  const parts = { store, links, feed: new EventFeed() };
+  for (const routes of [agentRoutes, channelRoutes, eventRoutes]) await app.register(routes(parts));
+  app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
+  app.addHook("preClose", (done) => {
+    links.close();
+    done();
+  });
+  return app;
+}
+
+/**
+ * Starts to listen, and answers where.
+ *
+ * @throws CONFIG_INVALID for plain HTTP on an address that others reach
+ */
+export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {
+  await app.listen({ host, port });
+  return app.listeningOrigin;
+}
+
+/** @throws CONFIG_INVALID */
+export function requireTls(host: string, tls: TlsFiles | undefined): void {
+  if (tls !== undefined || isLoopback(host)) return;
+  throw new IkomaError("CONFIG_INVALID", `On ${host} others would read tokens and secrets: the API needs TLS there.`, {
+    hint: "Give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has a certificate.",
+  });
+}
