@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import swagger from "@fastify/swagger";
-import { fastify, type FastifyInstance } from "fastify";
+import { fastify, LogController, type FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { IkomaError } from "../core/errors.ts";
@@ -40,7 +40,7 @@ export async function createApi({ store, log, version, tls, times }: ApiOptions)
   const app = fastify({
     https,
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,

@@ -40,6 +40,8 @@ export class AgentSession {
   readonly #end = Promise.withResolvers<SessionEnd>();
   /** The request for calls that is held; it gives way to the next. */
   #release: (() => void) | undefined;
+  /** Whose answers have not gone out yet. */
+  #polls = 0;
   #grace: NodeJS.Timeout | undefined;
   #reason: SessionEnd | undefined;
 
@@ -56,6 +58,7 @@ export class AgentSession {
 
   /** What the agent has to do next; waits for it for a while. `after` acknowledges what came before. */
   async poll(after: number, signal: AbortSignal): Promise<Frames> {
+    this.#polls += 1;
     this.#release?.();
     clearTimeout(this.#grace);
     if (this.#reason === undefined && !this.#queue.hasMore(after)) await this.#hold(signal);
@@ -79,7 +82,8 @@ export class AgentSession {
 
   /** The request for calls is answered, or its connection gone: the next one has to come soon. */
   pollEnded(): void {
-    if (this.#release === undefined) this.#beginGrace();
+    this.#polls -= 1;
+    if (this.#polls === 0) this.#beginGrace();
   }
 
   /** Lines of the agent for its channels. False where some are missing before them. */

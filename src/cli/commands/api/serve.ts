@@ -17,11 +17,17 @@ const command: CommandModule<GlobalArguments, ServeArguments> = {
   builder: (parser) =>
     parser
       .option("listen", {
-        ...oneText,
+        type: "string",
+        requiresArg: true,
         default: "127.0.0.1:7410",
         describe: "Address and port; other than on this machine itself only with TLS",
       })
-      .option("state", { ...oneText, demandOption: true, describe: "Folder of its store; made where there is none" })
+      .option("state", {
+        type: "string",
+        requiresArg: true,
+        demandOption: true,
+        describe: "Folder of its store; made where there is none",
+      })
       .option("tls-cert", { ...oneText, describe: "File with the certificate and what it is signed by (PEM)" })
       .option("tls-key", { ...oneText, describe: "File with the key of the certificate (PEM)" })
       .example("$0 api serve --state /var/lib/ikoma-api", "Behind a proxy on the same machine")

@@ -2,7 +2,7 @@ import type { Argv, CommandModule } from "yargs";
 import type { TokenRecord } from "../../../api/store/api-store.ts";
 import type { SqliteStore } from "../../../api/store/sqlite-store.ts";
 import { IkomaError } from "../../../core/errors.ts";
-import { oneText, type GlobalArguments } from "../../global-options.ts";
+import type { GlobalArguments } from "../../global-options.ts";
 
 interface TokenArguments extends GlobalArguments {
   readonly state: string;
@@ -24,7 +24,7 @@ const command: CommandModule<GlobalArguments, TokenArguments> = {
   describe: "Tokens for the API: make one, list them, take one back",
   builder: (parser) =>
     parser
-      .option("state", { ...oneText, demandOption: true, describe: "Folder of the API's store" })
+      .option("state", { type: "string", requiresArg: true, demandOption: true, describe: "Folder of the API's store" })
       .command(create)
       .command(list)
       .command(revoke)
@@ -47,7 +47,7 @@ const create: CommandModule<TokenArguments, CreateArguments> = {
         describe: "The agent's host; with --caller a host that it may reach (can be repeated)",
       })
       .option("caller", { type: "boolean", default: false, describe: "For a CLI or CI, instead of for an agent" })
-      .option("note", { ...oneText, default: "", describe: "What it is for, for the list" })
+      .option("note", { type: "string", requiresArg: true, default: "", describe: "What it is for, for the list" })
       .example("$0 api token create --state DIR --host vps1 >vps1.token", "For the agent of vps1")
       .example("$0 api token create --state DIR --caller --host vps1", "For a CLI or CI that deploys there"),
   handler: (argv) => inStore(argv, (store) => createOne(store, argv)),
