@@ -89,8 +89,8 @@ export class ApiRig {
 
   /** A caller's side: the client that the provider uses. */
   agent(name: string, token: string, options: Partial<ApiHost> & AgentClientOptions = {}): AgentClient {
-    const { waitForHostMs, onQueued, signal, ...ofClient } = options;
-    const away = { waitForHostMs, onQueued, signal };
+    const { waitForHostMs, comeBackMs, onQueued, signal, ...ofClient } = options;
+    const away = { waitForHostMs, comeBackMs, onQueued, signal };
     const client = new AgentClient(this.channels(name, token, away).open, { holderLabel: "a test", ...ofClient });
     this.#ends.push(() => client.close());
     return client;

@@ -16,6 +16,8 @@ export interface ApiHost {
   readonly token: () => string | Promise<string>;
   /** @default 0 */
   readonly waitForHostMs?: number | undefined;
+  /** For one that was there before, at least. @default 30_000 */
+  readonly comeBackMs?: number | undefined;
   /** Told once for each time that something has to be waited for. */
   readonly onQueued?: ((message: string) => void) | undefined;
   /** Ends the waiting. */
@@ -23,7 +25,7 @@ export interface ApiHost {
 }
 
 /** An agent that was there a moment ago may just be coming back, as may the API: for that nobody need ask. */
-const comeBackMs = 30_000;
+const usualComeBackMs = 30_000;
 const apiPauseMs = 500;
 
 /** Opens streams to a host's agent through the API, each a channel there. */
@@ -44,7 +46,7 @@ export class ApiChannels {
    * @throws HOST_AWAY, API_UNREACHABLE, API_AUTH, CANCELLED
    */
   open = async (): Promise<Duplex> => {
-    const { waitForHostMs = 0, onQueued, signal } = this.#host;
+    const { waitForHostMs = 0, comeBackMs = usualComeBackMs, onQueued, signal } = this.#host;
     const patienceMs = this.#wasThere ? Math.max(waitForHostMs, comeBackMs) : waitForHostMs;
     const untilMs = Date.now() + patienceMs;
     let isTold = this.#wasThere;

@@ -1,4 +1,5 @@
 // What tests of the whole chain need: a developer's machine with the commands, and a server.
+export { ApiProcess, saysOn } from "./api-process.ts";
 export { AppOnServer } from "./app-on-server.ts";
 export { AppProject, stackName } from "./app-project.ts";
 export { webAfterMigration, webAlone, webWithDatabase } from "./compose-files.ts";
