@@ -1,11 +1,8 @@
-import { readFileSync } from "node:fs";
 import swagger from "@fastify/swagger";
 import { fastify, LogController, type FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
-import { IkomaError } from "../core/errors.ts";
 import { maxBodyBytes } from "../core/link/link-protocol.ts";
-import { isLoopback } from "../core/link/loopback.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SessionTimes } from "./links/agent-session.ts";
 import { HostLinks } from "./links/host-links.ts";
@@ -15,18 +12,12 @@ import { channelRoutes } from "./routes/channel-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
 import type { ApiStore } from "./store/api-store.ts";
 
-/** Files with the server's certificate (chain) and its key, as PEM. */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
 export interface ApiOptions {
   readonly store: ApiStore;
   readonly log: Logger;
   readonly version: string;
   /** Without it plain HTTP is spoken, which only this machine may hear. */
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
   /** How long an agent's request is held, and how long the next may take; tests shorten it. */
   readonly times?: Partial<SessionTimes>;
 }
@@ -36,9 +27,8 @@ const requestTimeoutMs = 60_000;
 
 /** The Bridge's API. Nothing of a request but method, path and status is logged: tokens and secrets are elsewhere. */
 export async function createApi({ store, log, version, tls, times }: ApiOptions): Promise<FastifyInstance> {
-  const https = tls === undefined ? null : { cert: readFileSync(tls.certFile), key: readFileSync(tls.keyFile) };
   const app = fastify({
-    https,
+    https: tls ?? null,
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
@@ -63,22 +53,4 @@ export async function createApi({ store, log, version, tls, times }: ApiOptions)
     done();
   });
   return app;
-}
-
-/**
- * Starts to listen, and answers where.
- *
- * @throws CONFIG_INVALID for plain HTTP on an address that others reach
- */
-export async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }): Promise<string> {
-  await app.listen({ host, port });
-  return app.listeningOrigin;
-}
-
-/** @throws CONFIG_INVALID */
-export function requireTls(host: string, tls: TlsFiles | undefined): void {
-  if (tls !== undefined || isLoopback(host)) return;
-  throw new IkomaError("CONFIG_INVALID", `On ${host} others would read tokens and secrets: the API needs TLS there.`, {
-    hint: "Give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that has a certificate.",
-  });
 }

@@ -6,7 +6,7 @@ import { pino } from "pino";
 import { openDatabase } from "../../src/agent/ledger/database.ts";
 import { Outbox } from "../../src/agent/ledger/outbox.ts";
 import { PullLink } from "../../src/agent/link/pull-link.ts";
-import { createApi, listen } from "../../src/api/server.ts";
+import { createApi } from "../../src/api/server.ts";
 import { SqliteStore } from "../../src/api/store/sqlite-store.ts";
 import { createToken } from "../../src/api/tokens.ts";
 import { ApiClient } from "../../src/core/link/api-client.ts";
@@ -46,7 +46,8 @@ export class ApiRig {
   async up(): Promise<void> {
     const times = { holdMs: 1_000, graceMs: 300 };
     const api = await createApi({ store: this.store, log: pino({ level: "silent" }), version: "0.0.0", times });
-    this.url = await listen(api, { host: "127.0.0.1", port: this.url === "" ? 0 : Number(new URL(this.url).port) });
+    await api.listen({ host: "127.0.0.1", port: this.url === "" ? 0 : Number(new URL(this.url).port) });
+    this.url = api.listeningOrigin;
     this.#close = () => api.close();
   }
 

@@ -40,29 +40,21 @@ export default command;
 async function serve(argv: ServeArguments): Promise<void> {
   const place = placeOf(argv.listen);
   const tls = tlsOf(argv);
-  const [{ createApi, listen, requireTls }, { SqliteStore }, { pino }, { printResult }] = await Promise.all([
-    import("../../../api/server.ts"),
-    import("../../../api/store/sqlite-store.ts"),
-    import("pino"),
+  const [{ serveApi }, { printResult }] = await Promise.all([
+    import("../../../api/serve.ts"),
     import("../../output/envelope.ts"),
   ]);
-  requireTls(place.host, tls);
-  const log = pino({ base: { name: "ikoma-api" } }, pino.destination(2));
-  const store = SqliteStore.open(argv.state);
-  try {
-    const api = await createApi({ store, log, version: cliVersion, tls });
-    const ended = new Promise<void>((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
-    });
-    const address = await listen(api, place).catch((cause: unknown) => {
-      throw new IkomaError("USAGE", `It cannot listen on ${argv.listen}: ${String(cause)}`, { cause });
-    });
-    printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
-    await ended;
-    await api.close();
-  } finally {
-    store.close();
-  }
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.once(signal, () => {
+        resolve();
+      });
+    }
+  });
+  const { address, close } = await serveApi({ ...place, tls, state: argv.state, version: cliVersion });
+  printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
+  await told;
+  await close();
 }
 
 function placeOf(listen: string): { host: string; port: number } {
