@@ -23,7 +23,11 @@ export function requireToken(store: ApiStore, kind: TokenKind): onRequestAsyncHo
       throw new ApiProblem(401, "API_AUTH", "The request has no token, or one that is wrong or was revoked.");
     }
     if (token.kind !== kind)
-      throw new ApiProblem(403, "API_AUTH", `This is for tokens of the kind ${kind}; the request has one of ${token.kind}.`);
+      throw new ApiProblem(
+        403,
+        "API_AUTH",
+        `This is for tokens of the kind ${kind}; the request has one of ${token.kind}.`,
+      );
     if (Date.now() - (token.usedMs ?? 0) > usedEveryMs) await store.tokenUsed(token.id, Date.now());
     request.token = token;
   };

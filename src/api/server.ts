@@ -25,6 +25,9 @@ export interface ApiOptions {
 /** For a request to come in whole, in ms; how long its answer takes is another matter. */
 const requestTimeoutMs = 60_000;
 
+/** An API that is killed remembers of a host when that was there, to this accuracy, in ms. */
+const sightingMs = 15_000;
+
 /** The Bridge's API. Nothing of a request but method, path and status is logged: tokens and secrets are elsewhere. */
 export async function createApi({ store, log, version, tls, times }: ApiOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -42,13 +45,18 @@ export async function createApi({ store, log, version, tls, times }: ApiOptions)
     openapi: { openapi: "3.1.0", info: { title: "IKOMA Bridge", version } },
     transform: jsonSchemaTransform,
   });
-  const links = new HostLinks((host, reason) => {
+  const links = new HostLinks((host, session, reason) => {
     log.info({ host, reason }, "an agent's session is over");
+    void store.hostSeen(host, session.seenMs);
   }, times);
+  const sighting = setInterval(() => {
+    for (const [host, { seenMs }] of links.all()) void store.hostSeen(host, seenMs);
+  }, sightingMs);
   const parts = { store, links, feed: new EventFeed() };
   for (const routes of [agentRoutes, channelRoutes, eventRoutes]) await app.register(routes(parts));
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
   app.addHook("preClose", (done) => {
+    clearInterval(sighting);
     links.close();
     done();
   });

@@ -10,7 +10,10 @@ export interface NewToken {
 }
 
 /** Makes a token and keeps its hash. The text is given this once. */
-export async function createToken(store: ApiStore, { kind, hosts, note }: NewToken): Promise<{ id: string; text: string }> {
+export async function createToken(
+  store: ApiStore,
+  { kind, hosts, note }: NewToken,
+): Promise<{ id: string; text: string }> {
   const id = base62(numberOf(randomBytes(8)), 10);
   const secret = base62(numberOf(randomBytes(32)), 43);
   const hash = hashOf(secret).toString("hex");

@@ -42,6 +42,7 @@ export class AgentSession {
   #release: (() => void) | undefined;
   /** Whose answers have not gone out yet. */
   #polls = 0;
+  #seenMs = Date.now();
   #grace: NodeJS.Timeout | undefined;
   #reason: SessionEnd | undefined;
 
@@ -50,6 +51,11 @@ export class AgentSession {
     this.#times = times;
     this.ended = this.#end.promise;
     this.#beginGrace();
+  }
+
+  /** When the agent was last heard of, Unix time in ms: now, where it waits for calls. */
+  get seenMs(): number {
+    return this.#polls > 0 && this.#reason === undefined ? Date.now() : this.#seenMs;
   }
 
   get endReason(): SessionEnd | undefined {
@@ -83,6 +89,7 @@ export class AgentSession {
   /** The request for calls is answered, or its connection gone: the next one has to come soon. */
   pollEnded(): void {
     this.#polls -= 1;
+    this.#seenMs = Date.now();
     if (this.#polls === 0) this.#beginGrace();
   }
 

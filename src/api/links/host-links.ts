@@ -8,9 +8,12 @@ export class HostLinks {
   /** Of each host, the session that another agent ended: it is to be told so. */
   readonly #superseded = new Map<string, string>();
   readonly #waiting = new Map<string, Set<(session: AgentSession) => void>>();
-  readonly #onEnd: (host: string, reason: SessionEnd) => void;
+  readonly #onEnd: (host: string, session: AgentSession, reason: SessionEnd) => void;
 
-  constructor(onEnd: (host: string, reason: SessionEnd) => void, times: Partial<SessionTimes> = {}) {
+  constructor(
+    onEnd: (host: string, session: AgentSession, reason: SessionEnd) => void,
+    times: Partial<SessionTimes> = {},
+  ) {
     this.#onEnd = onEnd;
     this.#times = { holdMs, graceMs, ...times };
   }
@@ -30,7 +33,7 @@ export class HostLinks {
     this.#sessions.set(host, session);
     void session.ended.then((reason) => {
       if (this.#sessions.get(host) === session) this.#sessions.delete(host);
-      this.#onEnd(host, reason);
+      this.#onEnd(host, session, reason);
     });
     for (const tell of this.#waiting.get(host) ?? []) tell(session);
     return session;
@@ -44,6 +47,11 @@ export class HostLinks {
 
   wasSuperseded(host: string, id: string): boolean {
     return this.#superseded.get(host) === id;
+  }
+
+  /** Every host whose agent is connected. */
+  all(): ReadonlyMap<string, AgentSession> {
+    return this.#sessions;
   }
 
   current(host: string): AgentSession | undefined {

@@ -34,12 +34,15 @@ export function agentRoutes({ store, links, feed }: ApiParts): FastifyPluginAsyn
     app.get(
       "/v1/agent/sessions/:session/calls",
       {
-        schema: { params: session, querystring: z.object({ after: z.coerce.number().int().min(0) }), response: { 200: frames } },
+        schema: {
+          params: session,
+          querystring: z.object({ after: z.coerce.number().int().min(0) }),
+          response: { 200: frames },
+        },
       },
       async (request, reply) => {
         const host = agentHost(request);
         const current = sessionOf(links, host, request.params.session);
-        await store.hostSeen(host, Date.now());
         reply.raw.once("close", () => {
           current.pollEnded();
         });
@@ -63,16 +66,12 @@ export function agentRoutes({ store, links, feed }: ApiParts): FastifyPluginAsyn
       },
     );
 
-    app.post(
-      "/v1/agent/events",
-      { schema: { body: eventChunk, response: { 200: eventReceipt } } },
-      async (request) => {
-        const host = agentHost(request);
-        const received = await store.addEvents(host, request.body);
-        feed.added(host);
-        return { received };
-      },
-    );
+    app.post("/v1/agent/events", { schema: { body: eventChunk, response: { 200: eventReceipt } } }, async (request) => {
+      const host = agentHost(request);
+      const received = await store.addEvents(host, request.body);
+      feed.added(host);
+      return { received };
+    });
   };
 }
 

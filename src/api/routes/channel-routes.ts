@@ -77,9 +77,12 @@ function openChannel(
   stream.write(`${JSON.stringify({ channel: id })}\n`);
   const heartbeat = setInterval(() => {
     stream.write("\n");
-    void isTokenGood(store, request).then((isGood) => {
-      if (!isGood) stream.end();
-    });
+    isTokenGood(store, request).then(
+      (isGood) => {
+        if (!isGood) stream.end();
+      },
+      () => stream.end(),
+    );
   }, heartbeatMs);
   const close = (): void => {
     clearInterval(heartbeat);

@@ -31,7 +31,8 @@ export function eventRoutes(parts: ApiParts): FastifyPluginAsyncZod {
         const isGood = () => isTokenGood(parts.store, request);
         const stream = Readable.from(serverSentEvents(parts, { host, after: resumed, signal, isGood }));
         void reply.header("x-accel-buffering", "no").header("cache-control", "no-store");
-        return reply.type("text/event-stream").serializer(String).send(stream as never);
+        // A stream is sent as it is, whatever the schema of the list says.
+        return reply.type("text/event-stream").send(stream as never);
       },
     );
   };

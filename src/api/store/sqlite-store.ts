@@ -149,7 +149,12 @@ export class SqliteStore implements ApiStore {
   }
 
   #number(sql: string, ...values: (string | number)[]): number | undefined {
-    return z.object({ n: z.number().nullable() }).optional().parse(this.#get(sql, ...values))?.n ?? undefined;
+    return (
+      z
+        .object({ n: z.number().nullable() })
+        .optional()
+        .parse(this.#get(sql, ...values))?.n ?? undefined
+    );
   }
 
   #get(sql: string, ...values: (string | number)[]): unknown {
@@ -181,9 +186,13 @@ function bringUpToDate(database: DatabaseSync, path: string): void {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
   const found = Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
   if (found > migrations.length) {
-    throw new IkomaError("JOURNAL_NEWER", `${path} has schema ${found}; this version knows up to ${migrations.length}.`, {
-      hint: "Start the newer version again.",
-    });
+    throw new IkomaError(
+      "JOURNAL_NEWER",
+      `${path} has schema ${found}; this version knows up to ${migrations.length}.`,
+      {
+        hint: "Start the newer version again.",
+      },
+    );
   }
   for (const [index, migration] of migrations.entries()) {
     if (index >= found) database.exec(`BEGIN IMMEDIATE; ${migration}; PRAGMA user_version = ${index + 1}; COMMIT`);

@@ -66,8 +66,9 @@ function editDistance(from: string, to: string): number {
 
 /** The keys that an object schema inside `schema` knows. */
 function keysAt(schema: z.ZodType, path: readonly (string | number)[]): string[] {
-  const object = typeAt(schema, path);
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+  const found = typeAt(schema, path);
+  const shapes = found instanceof z.ZodUnion ? found.options : [found];
+  return shapes.flatMap((shape) => (shape instanceof z.ZodObject ? Object.keys(shape.shape) : []));
 }
 
 function typeAt(schema: z.ZodType, path: readonly (string | number)[]): z.ZodType | undefined {

@@ -92,13 +92,7 @@ export class ApiClient {
     }
   }
 
-  async #sendOnce({
-    method,
-    path,
-    body,
-    timeoutMs = answerTimeoutMs,
-    signal,
-  }: ApiRequest): Promise<IncomingMessage> {
+  async #sendOnce({ method, path, body, timeoutMs = answerTimeoutMs, signal }: ApiRequest): Promise<IncomingMessage> {
     const { agent, request } = await (this.#agent ??= openAgent(this.#base, this.#access.caCert));
     const content = body === undefined ? undefined : JSON.stringify(body);
     const options: RequestOptions = {

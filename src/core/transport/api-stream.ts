@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { maxMessageBytes } from "../../agent/protocol.ts";
 import { IkomaError } from "../errors.ts";
 import { ApiClient, ApiRefusal } from "../link/api-client.ts";
-import { channelOpened, heartbeatMs, longestWaitMs } from "../link/link-protocol.ts";
+import { channelOpened, frameBatchBytes, heartbeatMs, longestWaitMs } from "../link/link-protocol.ts";
 import type { ApiWay } from "../config/schema.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
@@ -155,9 +155,8 @@ class ChannelStream extends Duplex {
   }
 
   override _writev(chunks: { chunk: unknown }[], done: (error?: Error | null) => void): void {
-    this.#number += 1;
     const lines = chunks.flatMap(({ chunk }) => String(chunk).split("\n")).filter((line) => line !== "");
-    this.#post(this.#number, lines).then(() => {
+    this.#postAll(lines).then(() => {
       done();
     }, done);
   }
@@ -169,6 +168,15 @@ class ChannelStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#answer.destroy();
     done(error);
+  }
+
+  async #postAll(lines: string[]): Promise<void> {
+    while (lines.length > 0) {
+      let bytes = 0;
+      const fit = lines.findIndex((line, index) => index > 0 && (bytes += line.length) > frameBatchBytes);
+      this.#number += 1;
+      await this.#post(this.#number, lines.splice(0, fit === -1 ? lines.length : fit));
+    }
   }
 
   /** Once more where the network faltered: a repeat is known by its number. */

@@ -24,9 +24,13 @@ export async function readAgentToken(file: string): Promise<string> {
 function requireToken(text: string, kind: "agent" | "caller", from: string): string {
   const found = parseToken(text)?.kind;
   if (found === kind) return text;
-  const flaw = found === undefined ? "what it has is no token, or has a typing error" : `it is one of the kind ${found}`;
+  const flaw =
+    found === undefined ? "what it has is no token, or has a typing error" : `it is one of the kind ${found}`;
   throw new IkomaError("API_AUTH", `${from} has no ${kind}'s token: ${flaw}.`, {
-    hint: kind === "agent" ? "Make one with `ikoma api token create --host NAME`." : "Make one with `ikoma api token create --caller`.",
+    hint:
+      kind === "agent"
+        ? "Make one with `ikoma api token create --host NAME`."
+        : "Make one with `ikoma api token create --caller`.",
   });
 }
 
@@ -34,7 +38,9 @@ async function readPrivateFile(path: string): Promise<string> {
   try {
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0)
-      throw new IkomaError("CONFIG_INVALID", `Others can read the token in ${path}.`, { hint: `Run \`chmod 600 ${path}\`.` });
+      throw new IkomaError("CONFIG_INVALID", `Others can read the token in ${path}.`, {
+        hint: `Run \`chmod 600 ${path}\`.`,
+      });
     return await readFile(path, "utf8");
   } catch (cause) {
     if (cause instanceof IkomaError) throw cause;

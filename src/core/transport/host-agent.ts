@@ -45,7 +45,9 @@ function openLocalStream(path: string): Promise<Duplex> {
     resolve(socket);
   });
   socket.once("error", (cause) => {
-    reject(new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${cause.message}.`, { cause }));
+    reject(
+      new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${cause.message}.`, { cause }),
+    );
   });
   return promise;
 }

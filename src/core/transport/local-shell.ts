@@ -16,11 +16,12 @@ export class LocalShell implements SshConnection {
   readonly isLost = false;
 
   async exec(command: string, { input, timeoutMs = execTimeoutMs }: ExecOptions = {}): Promise<ExecResult> {
-    const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "pipe"] });
+    // A group of its own, so that what it started ends with it.
+    const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "pipe"], detached: true });
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      child.kill("SIGKILL");
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     }, timeoutMs);
     child.stdin.on("error", () => undefined); // the command need not read all that it is sent
     if (input instanceof Readable) input.pipe(child.stdin);
