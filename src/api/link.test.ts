@@ -29,7 +29,7 @@ const history = (client: AgentClient) => client.call("app.history", { app: "shop
 
 /** A link, and a client that has reached the agent through it. */
 async function connected() {
-  const link = await rig.link(agentToken, agent.path);
+  const link = rig.link(agentToken, agent.path);
   const client = rig.agent("vps1", callerToken, { waitForHostMs: 5_000 });
   await history(client);
   return { link, client };
@@ -114,7 +114,7 @@ describe("an operation", () => {
       const error: unknown = await history(rig.agent("vps1", callerToken)).catch((thrown: unknown) => thrown);
       return (error as { code?: string }).code === "HOST_AWAY";
     });
-    await rig.link(agentToken, agent.path);
+    rig.link(agentToken, agent.path);
     expect(await done).toMatchObject({ generation: 4 });
   });
 
@@ -150,7 +150,7 @@ describe("a host that is away", () => {
     const asked = history(client);
     await waitUntil("it is said", () => queued.length === 1);
     expect(queued).toEqual(["queued: vps1 was never connected to the API. Waiting up to 20 s."]);
-    await rig.link(agentToken, agent.path);
+    rig.link(agentToken, agent.path);
     expect(await asked).toEqual({ deployments: [] });
     expect(queued).toHaveLength(1);
   });
@@ -184,7 +184,7 @@ describe("a host that is away", () => {
     const asked = history(client);
     await waitUntil("it is said", () => queued.length === 1);
     await rig.up();
-    await rig.link(agentToken, agent.path);
+    rig.link(agentToken, agent.path);
     expect(await asked).toEqual({ deployments: [] });
   });
 });
@@ -197,7 +197,7 @@ describe("two agents with one host's token", () => {
       reply.error("APP_UNKNOWN", "the newer one speaks");
     };
     try {
-      const newer = await rig.link(agentToken, other.path);
+      const newer = rig.link(agentToken, other.path);
       await waitUntil("the older is told", () => older.notes.length === 1);
       expect(older.notes[0]).toContain("another agent with this host's token");
       await expect(history(client)).rejects.toMatchObject({ message: "the newer one speaks" });

@@ -67,7 +67,7 @@ export class ApiRig {
   }
 
   /** The agent's side, in front of an agent that listens on `socketPath`. */
-  async link(token: string, socketPath: string): Promise<LinkRig> {
+  link(token: string, socketPath: string): LinkRig {
     const database = openDatabase(":memory:");
     const outbox = new Outbox(database);
     const notes: string[] = [];
@@ -85,7 +85,10 @@ export class ApiRig {
       await ended;
       database.close();
     });
-    return { outbox, notes, stop: () => link.stop() };
+    const stop = (): void => {
+      link.stop();
+    };
+    return { outbox, notes, stop };
   }
 
   /** A caller's side: the client that the provider uses. */

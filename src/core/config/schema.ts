@@ -41,7 +41,6 @@ export type ApiWay = z.infer<typeof apiWay>;
 export const socketWay = z.strictObject({
   socket: z.string().regex(/^\//, "an absolute path").describe("Socket of the agent on this very machine."),
 });
-export type SocketWay = z.infer<typeof socketWay>;
 
 /** The three ways to a host. */
 export const hostWay = z.union([hostConfig, apiWay, socketWay]);

@@ -18,23 +18,22 @@ export class LocalShell implements SshConnection {
   async exec(command: string, { input, timeoutMs = execTimeoutMs }: ExecOptions = {}): Promise<ExecResult> {
     // A group of its own, so that what it started ends with it.
     const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "pipe"], detached: true });
-    let isLate = false;
+    const ended = Promise.withResolvers<number | null>();
     const timer = setTimeout(() => {
-      isLate = true;
+      const message = `A command on this machine did not end within ${timeoutMs / 1000} s.`;
+      ended.reject(new IkomaError("TIMEOUT", message));
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     }, timeoutMs);
     child.stdin.on("error", () => undefined); // the command need not read all that it is sent
     if (input instanceof Readable) input.pipe(child.stdin);
     else child.stdin.end(input);
-    const ended = Promise.withResolvers<number | null>();
     child.once("error", ended.reject).once("close", ended.resolve);
     try {
       const [code, stdout, stderr] = await Promise.all([ended.promise, text(child.stdout), text(child.stderr)]);
-      if (!isLate) return { code, stdout, stderr };
+      return { code, stdout, stderr };
     } finally {
       clearTimeout(timer);
     }
-    throw new IkomaError("TIMEOUT", `A command on this machine did not end within ${timeoutMs / 1000} s.`);
   }
 
   forwardUnix(path: string): Promise<Duplex> {

@@ -51,10 +51,11 @@ async function serve(argv: ServeArguments): Promise<void> {
       });
     }
   });
-  const { address, close } = await serveApi({ ...place, tls, state: argv.state, version: cliVersion });
+  const api = await serveApi({ ...place, tls, state: argv.state, version: cliVersion });
+  const { address } = api;
   printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
   await told;
-  await close();
+  await api.close();
 }
 
 function placeOf(listen: string): { host: string; port: number } {

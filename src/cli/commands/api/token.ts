@@ -88,7 +88,7 @@ async function listAll(store: SqliteStore, argv: TokenArguments): Promise<void> 
     import("../../output/envelope.ts"),
     import("../../output/table.ts"),
   ]);
-  const tokens = (await store.tokens()).map(({ hash: _, ...told }) => told);
+  const tokens = (await store.tokens()).map(withoutHash);
   const human = (): string =>
     renderTable<Omit<TokenRecord, "hash">>(
       [
@@ -103,6 +103,10 @@ async function listAll(store: SqliteStore, argv: TokenArguments): Promise<void> 
       tokens,
     );
   printResult({ kind: "ApiTokens", data: { tokens }, human }, argv);
+}
+
+function withoutHash({ id, kind, hosts, note, createdMs, usedMs, revokedMs }: TokenRecord): Omit<TokenRecord, "hash"> {
+  return { id, kind, hosts, note, createdMs, usedMs, revokedMs };
 }
 
 async function revokeOne(store: SqliteStore, argv: RevokeArguments): Promise<void> {
