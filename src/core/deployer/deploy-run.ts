@@ -35,7 +35,7 @@ export interface DeployRun {
   /** How long to wait for another run, in ms; 0 does not wait. */
   readonly waitForLockMs: number;
   /** How long to wait for a host that is away, in ms; 0 does not wait. */
-  readonly waitForHostMs: number;
+  readonly waitForHostMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly listener: DeployListener;
 }

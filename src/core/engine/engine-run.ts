@@ -176,6 +176,8 @@ function engineEnvironment(run: EngineRun, port: number): NodeJS.ProcessEnv {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     ...run.env,
+    // Hosts are dialled from here.
+    IKOMA_API_TOKEN: undefined,
     PULUMI_AUTOMATION_API: "true",
     // `--event-log` exists only with this.
     PULUMI_DEBUG_COMMANDS: "true",

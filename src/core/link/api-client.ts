@@ -58,10 +58,17 @@ export class ApiClient {
    */
   async json(request: ApiRequest): Promise<unknown> {
     const response = await this.stream(request);
-    const body = await text(response).catch((cause: unknown) => {
-      throw this.#unreachable(cause);
-    });
-    return body === "" ? undefined : parseJson(body);
+    const timer = setTimeout(() => {
+      response.destroy(new Error("an answer broke off"));
+    }, answerTimeoutMs);
+    try {
+      const body = await text(response).catch((cause: unknown) => {
+        throw this.#unreachable(cause);
+      });
+      return body === "" ? undefined : parseJson(body);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /**
