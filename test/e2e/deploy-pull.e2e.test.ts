@@ -12,7 +12,7 @@ import { pushTinyWeb, until } from "./fixture/index.ts";
 import { readJournal, readLedger } from "./fixture/ledger-view.ts";
 import { recreateByHand } from "./fixture/tampering.ts";
 import { readApplied, readFailure } from "./project/command-results.ts";
-import { ApiProcess, killProcess, saysOn, startDeployLab, webAlone } from "./project/index.ts";
+import { ApiProcess, killProcess, saysOn, ServerCommands, startDeployLab, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 /** A server without inbound SSH: its agent dials out to the API, and everything goes through that. */
@@ -34,6 +34,7 @@ let app: AppOnServer;
 let bundles: string[];
 const pushMs: number[] = [];
 const pullMs: number[] = [];
+let agentBeforeMiB = 0;
 
 beforeAll(async () => {
   lab = await startDeployLab("pull");
@@ -47,6 +48,7 @@ beforeAll(async () => {
   for (const image of images) bundles.push(await project.bundle(image));
   await project.setSecret("API_TOKEN", secret);
   await project.apply("--bundle", bundles[0] ?? "");
+  agentBeforeMiB = (await residentMemory(lab.host.vps)).agentMiB;
   await dialOut();
   await measure();
   await closeSsh();
@@ -147,7 +149,7 @@ describe("without inbound SSH", () => {
     const { agentMiB, totalMiB } = await residentMemory(lab.host.vps);
     console.log(
       `a deploy by push: ${pushMs.join(", ")} ms; by pull: ${pullMs.join(", ")} ms; ` +
-        `agent ${agentMiB.toFixed(0)} MiB, with the edge ${totalMiB.toFixed(0)} MiB`,
+        `agent ${agentMiB.toFixed(0)} MiB (${agentBeforeMiB.toFixed(0)} before it dialled out), with the edge ${totalMiB.toFixed(0)} MiB`,
     );
     expect(median(pullMs)).toBeLessThan(median(pushMs) * 1.25);
     expect(totalMiB).toBeLessThan(110);
@@ -161,6 +163,18 @@ describe("without inbound SSH", () => {
     const failure = readFailure(await project.ikoma("host", "bootstrap", "vps1", "--json"));
     expect(failure).toMatchObject({ code: "HOST_SHELL_NEEDED", exitCode: 2 });
   });
+
+  test("it can be run there, by the agent's socket: the agent is replaced, and dials out again", async () => {
+    const commands = await ServerCommands.install(lab.host.vps, lab.command);
+    const hosts = { vps1: { socket: "/var/lib/ikoma/run/agent.sock" } };
+    const setup = { vps1: { api: { url: api.url, caCert: api.caCert }, imageBudgetGb: 11 } };
+    const file = stringify({ config: { "ikoma:hosts": hosts, "ikoma:setup": setup } });
+    const changed = await commands.ikoma(file, "host", "bootstrap", "vps1", "--json");
+    expect(changed).toMatchObject({ code: 0 });
+    expect(JSON.parse(changed.stdout)).toMatchObject({ kind: "HostBootstrapped", data: { changed: true } });
+    expect((await commands.ikoma(file, "host", "status")).stdout).toContain("/var/lib/ikoma/run/agent.sock");
+    await until("it is reached through the API", async () => (await liveStatus()).version !== undefined);
+  }, 90_000);
 });
 
 test("an API that is killed in the middle of a deploy and comes back has cost nothing, no event either", async () => {

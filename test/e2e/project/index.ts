@@ -4,4 +4,5 @@ export { AppOnServer } from "./app-on-server.ts";
 export { AppProject, stackName } from "./app-project.ts";
 export { webAfterMigration, webAlone, webWithDatabase } from "./compose-files.ts";
 export { startDeployLab, type DeployLab } from "./deploy-lab.ts";
+export { ServerCommands } from "./server-commands.ts";
 export { killProcess, processEnd, type RunningCommand } from "./running-command.ts";
