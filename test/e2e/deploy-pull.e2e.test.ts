@@ -218,19 +218,19 @@ test("an API that is killed in the middle of a deploy and comes back has cost no
 describe("a host that is away", () => {
   test("queues the deploy, which goes on when the host comes back", async () => {
     await stopAgent();
-    await using command = project.startApply("--bundle", bundles[2] ?? "", "--wait-for-host", "60");
+    await using command = project.startApply("--bundle", bundles[0] ?? "", "--wait-for-host", "60");
     await until("it is queued", saysOn(command, "queued: vps1 was last seen"));
     expect(await liveStatus()).toMatchObject({ code: "HOST_AWAY", message: expect.stringContaining("was last seen") });
-    expect(await project.applyBadly("--bundle", bundles[2] ?? "")).toMatchObject({ code: "STACK_LOCKED" });
+    expect(await project.applyBadly("--bundle", bundles[0] ?? "")).toMatchObject({ code: "STACK_LOCKED" });
     await onHost("docker start ikoma-agent");
-    expect(readApplied(await command.ended)).toMatchObject({ apps: { shop: { version: "v3" } } });
-    expect(await app.versions()).toEqual(["v3"]);
+    expect(readApplied(await command.ended)).toMatchObject({ apps: { shop: { version: "v1" } } });
+    expect(await app.versions()).toEqual(["v1"]);
   }, 60_000);
 
   test("does nothing of what was cancelled, or whose caller was killed, while it was queued", async () => {
     const before = await operations();
     await stopAgent();
-    const apply = () => project.startApply("--bundle", bundles[0] ?? "", "--wait-for-host", "60");
+    const apply = () => project.startApply("--bundle", bundles[1] ?? "", "--wait-for-host", "60");
     {
       await using cancelled = apply();
       await until("it is queued", saysOn(cancelled, "queued: vps1 was last seen"));
@@ -242,10 +242,10 @@ describe("a host that is away", () => {
     const engines = await killed.children();
     await Promise.all([killed.kill(), ...engines.map(killProcess)]);
     await startAgent();
-    expect(await app.versions()).toEqual(["v3"]);
-    expect(await operations()).toEqual(before);
-    await project.apply("--bundle", bundles[0] ?? "");
     expect(await app.versions()).toEqual(["v1"]);
+    expect(await operations()).toEqual(before);
+    await project.apply("--bundle", bundles[1] ?? "");
+    expect(await app.versions()).toEqual(["v2"]);
   }, 90_000);
 });
 
