@@ -127,8 +127,9 @@ async function startAgent(): Promise<void> {
 }
 
 describe("without inbound SSH", () => {
-  test("another way to the same host changes nothing", async () => {
+  test("another way to the same host changes nothing, for plain pulumi neither", async () => {
     expect(await project.plan()).toMatchObject({ changes: false });
+    expect(await project.pulumiWell("up", "--yes", "--skip-preview", "--expect-no-changes")).toMatch(/\d+ unchanged/);
   });
 
   test("a deploy, a rollback, drift and status go through the API, at the price of a push or less", async () => {
