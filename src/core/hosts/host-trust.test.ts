@@ -88,10 +88,8 @@ test("a stack that reaches the host through the API goes on doing so, unless it 
   expect((await writeTrust(folder, host, ed25519, [])).map(({ stack }) => stack)).toEqual(["hosts"]);
   expect(await readFile(stackFile("prod"), "utf8")).toBe(through);
   await writeTrust(folder, host, ed25519, ["prod"]);
-  const { hosts } = (await readHostFiles(folder)).find(({ stack }) => stack === "prod") ?? {
-    hosts: {} as Record<string, unknown>,
-  };
-  expect(hosts["vps1"]).toEqual({ address: "192.0.2.1", hostKey: ed25519, port: 22, user: "root" });
+  const prod = (await readHostFiles(folder)).find(({ stack }) => stack === "prod");
+  expect(prod?.hosts["vps1"]).toEqual({ address: "192.0.2.1", hostKey: ed25519, port: 22, user: "root" });
 });
 
 test("an edit keeps comments, other hosts and other settings, and takes out what is the default again", () => {
