@@ -45,12 +45,19 @@ export async function createApi({ store, log, version, tls, times }: ApiOptions)
     openapi: { openapi: "3.1.0", info: { title: "IKOMA Bridge", version } },
     transform: jsonSchemaTransform,
   });
+  const remember = async (host: string, seenMs: number): Promise<void> => {
+    try {
+      await store.hostSeen(host, seenMs);
+    } catch (error) {
+      log.warn({ host, reason: String(error) }, "when a host was seen could not be written down");
+    }
+  };
   const links = new HostLinks((host, session, reason) => {
     log.info({ host, reason }, "an agent's session is over");
-    void store.hostSeen(host, session.seenMs);
+    void remember(host, session.seenMs);
   }, times);
   const sighting = setInterval(() => {
-    for (const [host, { seenMs }] of links.all()) void store.hostSeen(host, seenMs);
+    for (const [host, { seenMs }] of links.all()) void remember(host, seenMs);
   }, sightingMs);
   const parts = { store, links, feed: new EventFeed() };
   for (const routes of [agentRoutes, channelRoutes, eventRoutes]) await app.register(routes(parts));
