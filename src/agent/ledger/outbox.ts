@@ -5,7 +5,8 @@ import { hostEvent, type EventChunk, type HostEvent } from "../../core/link/link
 
 /** Events that wait while the API is away; beyond it the oldest go, and the API tells of the gap. */
 const keptEvents = 10_000;
-const chunkEvents = 200;
+/** Few at once: the agent is to stay small. */
+const chunkEvents = 50;
 
 const streamRow = z.object({ id: z.string(), last: z.number() });
 const eventRow = z.object({ number: z.number(), event: z.string() });
