@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { AgentClient } from "../core/transport/agent-client.ts";
 import { eventNumber, ScriptedAgent, siteRemoval } from "../../test/doubles/scripted-agent.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
-import { ApiRig, newKey } from "../../test/rigs/api-link.ts";
+import { ApiRig, hostEventNumber, newKey } from "../../test/rigs/api-link.ts";
 
 // The real API and the real agent's side of the link, before an agent that says what the test wants.
 
@@ -187,6 +187,20 @@ describe("a host that is away", () => {
     rig.link(agentToken, agent.path);
     expect(await asked).toEqual({ deployments: [] });
   });
+});
+
+test("events that were told while the API was away come when it is back: once, in order", async () => {
+  const { link } = await connected();
+  link.outbox.add(hostEventNumber(1));
+  const kept = async (): Promise<string[]> =>
+    (await rig.store.events("vps1", 0, 1000)).map(({ number, event }) => `${number} ${event.message}`);
+  await waitUntil("the first is there", async () => (await kept()).length === 1);
+  await rig.down();
+  for (let number = 2; number <= 120; number++) link.outbox.add(hostEventNumber(number));
+  await rig.up();
+  await waitUntil("the last is there", async () => (await kept()).length === 120);
+  expect(await kept()).toEqual(Array.from({ length: 120 }, (_, index) => `${index + 1} step ${index + 1}`));
+  await waitUntil("nothing waits any more", () => link.outbox.chunk() === undefined);
 });
 
 describe("two agents with one host's token", () => {
