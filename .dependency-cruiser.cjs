@@ -30,6 +30,12 @@ module.exports = {
       to: { path: ["^src/(cli|api)/", "^src/agent/(?!protocol\\.ts$)", "^(components|stacks)/"] },
     },
     {
+      name: "api-knows-core-and-protocol",
+      severity: "error",
+      from: { path: "^src/api/", pathNot: "\\.test\\.ts$" },
+      to: { path: ["^src/(cli|provider)/", "^src/agent/(?!protocol\\.ts$)", "^(components|stacks)/", pulumi] },
+    },
+    {
       name: "components-know-types",
       severity: "error",
       from: { path: "^components/", pathNot: "\\.test\\.ts$" },

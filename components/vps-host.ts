@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { HostConfig, HostSetup } from "../src/core/config/schema.ts";
+import type { HostSetup, HostWay } from "../src/core/config/schema.ts";
+import { IkomaError } from "../src/core/errors.ts";
 import { prepareHost, type HostPreparationArgs } from "./host-preparation.ts";
 import { Agent } from "./resources/agent.ts";
 import { HostProvider } from "./resources/host-provider.ts";
 
 export interface VpsHostArgs {
   /** How to reach the host. */
-  connection: HostConfig;
+  connection: HostWay;
   /** Ports, addresses and images of what is set up there. */
   setup: HostSetup;
   /** Version of the agent that is to run. */
@@ -32,8 +33,15 @@ export class VpsHost extends pulumi.ComponentResource {
     super("ikoma:index:VpsHost", name, {}, options);
     const { connection, setup, version, prepare } = args;
     this.provider = new HostProvider(name, { host: name, ...connection }, { parent: this });
-    const dependsOn = prepare === undefined ? [] : prepareHost(name, { connection, ...prepare }, this);
+    const dependsOn = prepare === undefined ? [] : this.#prepare(name, connection, prepare);
     this.agent = new Agent(name, { version, ...setup }, { parent: this, provider: this.provider, dependsOn });
     this.registerOutputs({});
+  }
+
+  #prepare(name: string, connection: HostWay, prepare: NonNullable<VpsHostArgs["prepare"]>): pulumi.Resource[] {
+    if ("address" in connection) return prepareHost(name, { connection, ...prepare }, this);
+    throw new IkomaError("HOST_SHELL_NEEDED", `The steps of \`prepare\` are run on ${name} over SSH.`, {
+      hint: "Give the host its SSH address in the stack `hosts`, or take the steps out.",
+    });
   }
 }

@@ -26,7 +26,7 @@ async function preparationOf(name: string, config: HostsConfig): Promise<VpsHost
   const { hosts: connections, prepare, offline } = config;
   const [steps, connection] = [prepare[name], connections[name]];
   if (steps === undefined || connection === undefined) return undefined;
-  if (offline) return { steps, offline };
+  if (offline || !("address" in connection)) return { steps, offline };
   const { keyForPlugin } = await import("../src/core/transport/plugin-key.ts");
   return { steps, privateKey: await keyForPlugin(connection) };
 }

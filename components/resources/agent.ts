@@ -18,6 +18,8 @@ export interface AgentArgs {
   imageBudgetGb: pulumi.Input<number>;
   /** Whose signatures a bundle must have to run there. */
   signatures?: pulumi.Input<SignaturePolicy> | undefined;
+  /** The Bridge's API that the agent dials out to. */
+  api?: pulumi.Input<{ url: string; caCert?: string | undefined }> | undefined;
 }
 
 /** The agent and the edge of a host. It cannot be deleted while apps are served there. */

@@ -79,7 +79,8 @@ ${sections.join("\n\n")}`,
 
 function settingSection(key: string, schema: JsonSchema): string {
   const inner = typeof schema.additionalProperties === "object" ? schema.additionalProperties : schema;
-  const table = inner.properties === undefined ? "" : `\n\n${settingsTable(inner)}`;
+  const isTable = [inner, ...(inner.anyOf ?? [])].some(({ properties: own }) => own !== undefined);
+  const table = isTable ? `\n\n${settingsTable(inner)}` : "";
   const fallback = schema.default === undefined ? "" : ` Default: \`${JSON.stringify(schema.default)}\`.`;
   return `## \`${key}\`\n\n${schema.description ?? ""}${fallback}${table}`;
 }

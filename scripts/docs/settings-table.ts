@@ -10,12 +10,19 @@ interface Row {
 /** A Markdown table of an object's settings, those inside of others included: `health.path`, `smoke[].path`. */
 export function settingsTable(schema: JsonSchema): string {
   const rows = rowsOf(schema, "").map(({ name, type, fallback, description }) =>
-    [`\`${name}\``, type, fallback, description].join(" | "),
+    [name === "or" ? "*or*" : `\`${name}\``, type, fallback, description].join(" | "),
   );
   return ["| setting | type | default | |", "|---|---|---|---|", ...rows.map((row) => `| ${row} |`)].join("\n");
 }
 
-function rowsOf(schema: JsonSchema, prefix: string): Row[] {
+/** Of an object with several shapes all settings, each shape's own. */
+function rowsOf({ anyOf = [], ...schema }: JsonSchema, prefix: string): Row[] {
+  const shapes = anyOf.map((each) => ownRows(each, prefix)).filter((rows) => rows.length > 0);
+  const or = { name: "or", type: "", fallback: "", description: "" };
+  return [...ownRows(schema, prefix), ...shapes.flatMap((rows, index) => (index === 0 ? rows : [or, ...rows]))];
+}
+
+function ownRows(schema: JsonSchema, prefix: string): Row[] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
     const name = prefix + key;
     const isRequired = schema.required?.includes(key) ?? false;

@@ -16,6 +16,7 @@ import type { Deployments } from "./ledger/deployments.ts";
 import type { ImageUse } from "./ledger/image-use.ts";
 import type { Journal } from "./ledger/journal.ts";
 import type { KnownVolumes } from "./ledger/known-volumes.ts";
+import type { Outbox } from "./ledger/outbox.ts";
 import type { Parts } from "./ledger/parts.ts";
 import type { Subnets } from "./ledger/subnets.ts";
 import type { Vault } from "./ledger/vault.ts";
@@ -38,6 +39,8 @@ export interface Host {
   vault: Vault;
   deployments: Deployments;
   journal: Journal;
+  /** What the API has not got yet; undefined without one. */
+  outbox: Outbox | undefined;
   parts: Parts;
   subnets: Subnets;
   imageUse: ImageUse;

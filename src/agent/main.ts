@@ -92,6 +92,10 @@ async function runAgent(): Promise<void> {
     ready.resolve(undefined);
     startSweep(host, runner);
     startScheduledBackups(host, runner);
+    if (settings.api !== undefined) {
+      const { startLink } = await import("./link/start-link.ts");
+      opened.push(startLink(host, settings.api));
+    }
     log.info({ apps: host.parts.apps() }, "the agent is ready");
   } catch (error) {
     log.error({ reason: error instanceof Error ? error.stack : String(error) }, "the agent cannot start");

@@ -17,6 +17,7 @@ import { ImageUse } from "./ledger/image-use.ts";
 import { Journal } from "./ledger/journal.ts";
 import { KnownVolumes } from "./ledger/known-volumes.ts";
 import { openLedger } from "./ledger/open-ledger.ts";
+import { Outbox } from "./ledger/outbox.ts";
 import { Parts } from "./ledger/parts.ts";
 import { Subnets } from "./ledger/subnets.ts";
 import { Vault } from "./ledger/vault.ts";
@@ -54,6 +55,7 @@ export function openHost({
   const vault = Vault.open(paths.key);
   const repairs = new Repairs();
   const database = openLedger(paths.database, vault, { log, repairs });
+  const outbox = settings.api === undefined ? undefined : new Outbox(database);
   const host: Host = {
     settings,
     paths,
@@ -68,7 +70,8 @@ export function openHost({
     volumes: new Volumes(engine),
     files: new MountedFiles(paths.files, vault),
     deployments: new Deployments(database, vault),
-    journal: new Journal(database),
+    journal: new Journal(database, outbox),
+    outbox,
     parts: new Parts(database, vault),
     subnets: new Subnets(database, settings.networkPool),
     imageUse: new ImageUse(database),

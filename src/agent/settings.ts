@@ -11,6 +11,8 @@ const agentSettings = z.strictObject({
   edgeImage: z.string(),
   imageBudgetGb: z.number().positive().default(10),
   signatures: signaturePolicy.optional(),
+  /** The Bridge's API that it dials out to. */
+  api: z.strictObject({ url: z.url(), caCert: z.string().optional() }).optional(),
 });
 export type AgentSettings = z.infer<typeof agentSettings>;
 
@@ -37,6 +39,8 @@ export function agentPaths(root: string) {
     /** Backups of the apps' databases. No removal of an app and no purge deletes them. */
     backups: join(root, "backups"),
     dockerConfig: join(root, "docker/config.json"),
+    /** What it proves itself with to the API. */
+    apiToken: join(root, "agent/api-token"),
   };
 }
 export type AgentPaths = ReturnType<typeof agentPaths>;

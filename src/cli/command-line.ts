@@ -75,6 +75,11 @@ const groups: readonly Group[] = [
     commands: [() => import("./commands/app/purge.ts")],
   },
   {
+    name: "api",
+    describe: "The Bridge's API: serve it, say who may use it",
+    commands: [() => import("./commands/api/serve.ts"), () => import("./commands/api/token.ts")],
+  },
+  {
     name: "config",
     describe: "The settings of an environment",
     commands: [() => import("./commands/config/explain.ts")],

@@ -121,6 +121,42 @@ test("status tells what runs, for people and for programs", async () => {
   });
 });
 
+test("a token for the API is shown once, and can be taken back", async () => {
+  const state = ["--state", join(project, "api-state")];
+  const made = await ikoma(["api", "token", "create", ...state, "--host", "vps1", "--note", "the first"]);
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ikb_agent_\w{10}_\w{49}\n$/) as unknown });
+  const [, id = ""] = /^ikb_agent_(\w{10})/.exec(made.stdout) ?? [];
+  const several = await ikoma(["api", "token", "create", ...state, "--host", "vps1", "--host", "vps2"]);
+  expect(several).toMatchObject({ code: 2, stderr: expect.stringContaining("one host") as unknown });
+  expect(await ikoma(["api", "token", "revoke", "nobody", ...state])).toMatchObject({ code: 2 });
+  expect(await ikoma(["api", "token", "revoke", id, ...state])).toMatchObject({ code: 0 });
+  const list = await ikoma(["api", "token", "list", ...state, "--json"]);
+  expect(JSON.parse(list.stdout)).toMatchObject({
+    data: {
+      tokens: [{ id, kind: "agent", hosts: ["vps1"], note: "the first", revokedMs: expect.any(Number) as unknown }],
+    },
+  });
+  expect(list.stdout).not.toContain(made.stdout.slice(-40, -1));
+  expect(list.stdout).not.toContain("hash");
+});
+
+test("the API is not served in plain text to others", async () => {
+  const served = await ikoma(["api", "serve", "--state", join(project, "api-state"), "--listen", "0.0.0.0:0"]);
+  expect(served).toMatchObject({ code: 2, stderr: expect.stringContaining("--tls-cert") as unknown });
+});
+
+test("a host that is reached through the API needs a token, and neither SSH nor the engine", async () => {
+  const folder = join(project, "far away");
+  await mkdir(folder);
+  const settings = 'config: { "ikoma:hosts": { far: { api: "http://127.0.0.1:9" } } }\n';
+  await writeFile(join(folder, "Pulumi.prod.yaml"), settings);
+  const failed = await ikoma(["host", "status", "far", "--cwd", folder, "--json"], [], { IKOMA_API_TOKEN: "" });
+  expect(failed.code).toBe(3);
+  expect(JSON.parse(failed.stdout)).toMatchObject({ error: { code: "API_AUTH" } });
+  const packages = await packagesOf(["host", "status", "--cwd", folder, "--json"]);
+  expect([...packages].filter((name) => /^@pulumi|^@grpc|^ssh2$|protobuf|fastify/.test(name))).toEqual([]);
+});
+
 test("config explain shows what is in force and where it is from, and no secret", async () => {
   const env = "PULUMI_CONFIG_PASSPHRASE";
   const [human, json] = await Promise.all([

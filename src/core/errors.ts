@@ -157,6 +157,26 @@ export const errorTable = {
     meaning: "Apps of a stack are configured on the host that is to be forgotten.",
     hint: "Give the apps another host (their setting `host`) or take them out, then run again; or add --force.",
   },
+  HOST_AWAY: {
+    exitCode: 4,
+    meaning: "The server is reached through the Bridge's API, and its agent is not connected there now.",
+    hint: "See that the server is up and can reach the API; `--wait-for-host SECONDS` makes a deploy wait for it.",
+  },
+  HOST_SHELL_NEEDED: {
+    exitCode: 2,
+    meaning: "Something has to be run on the server itself, which is only reached through the Bridge's API.",
+    hint: "Give the host an SSH address in the stack `hosts` for that time, or run the command on the server itself with `socket`.",
+  },
+  API_UNREACHABLE: {
+    exitCode: 4,
+    meaning: "The Bridge's API does not answer, or cannot prove who it is.",
+    hint: "Check the address (`api` of the host) and that `ikoma api serve` runs there.",
+  },
+  API_AUTH: {
+    exitCode: 3,
+    meaning: "The Bridge's API wants a token, or refuses the one that it got.",
+    hint: "Set IKOMA_API_TOKEN, or IKOMA_API_TOKEN_FILE, to a token that may reach the host: `ikoma api token create --caller`.",
+  },
   AGENT_MISSING: {
     exitCode: 4,
     meaning: "The server has no agent.",

@@ -12,7 +12,7 @@ import {
 } from "./wire/property-values.ts";
 
 /** What is wrong with inputs, as far as it can be told: nothing is said about values that are not known yet. */
-export function inputProblems(schema: z.ZodObject, inputs: PropertyMap): Explained[] {
+export function inputProblems(schema: z.ZodType, inputs: PropertyMap): Explained[] {
   const parsed = schema.safeParse(reveal(inputs));
   if (parsed.success) return [];
   return explainIssues(schema, parsed.error).filter((problem) => !leadsToUnknown(inputs, problem.path));

@@ -1,5 +1,5 @@
 import type { OperationEvent } from "../agent/protocol.ts";
-import { hostConfig } from "../core/config/schema.ts";
+import { wayKeys } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import { ChangeGuard, type Clearance } from "../core/policies/change-guard.ts";
 import type { HostAccess } from "./hosts/agent-access.ts";
@@ -126,7 +126,7 @@ export class ProviderSession {
   /** What of a provider's configuration has no effect, because this process knows better: how its host is reached now. */
   waysKnownAnyhow(host: unknown): string[] {
     const isKnown = typeof host === "string" && this.#current.hosts[host] !== undefined;
-    return [...(isKnown ? Object.keys(hostConfig.shape) : []), ...(this.#current.offline ? ["offline"] : [])];
+    return [...(isKnown ? wayKeys : []), ...(this.#current.offline ? ["offline"] : [])];
   }
 
   /** The program has a resource for this thing on the host (a part of an app), under this URN. */

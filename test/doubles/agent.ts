@@ -13,7 +13,7 @@ import type {
 } from "../../src/agent/protocol.ts";
 import { operations, protocolVersion, releasePhases } from "../../src/agent/protocol.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
-import type { HostConfig, HostSetup } from "../../src/core/config/schema.ts";
+import type { HostConfig, HostSetup, HostWay } from "../../src/core/config/schema.ts";
 import { IkomaError } from "../../src/core/errors.ts";
 import type { OperationOutcome, OperationRequest } from "../../src/core/transport/agent-client.ts";
 import type { AgentAccess, HostAccess } from "../../src/provider/hosts/agent-access.ts";
@@ -166,7 +166,8 @@ interface FakePart {
  * each connection was made.
  */
 export function fakeHosts(agents: Readonly<Record<string, FakeAgent>>, dialled: HostConfig[] = []): HostAccess {
-  const agentAt = (host: HostConfig): FakeAgent => {
+  const agentAt = (host: HostWay): FakeAgent => {
+    if (!("address" in host)) throw new Error("these hosts are reached over SSH");
     dialled.push(host);
     const agent = agents[host.address];
     if (agent === undefined) throw new IkomaError("HOST_UNREACHABLE", `${host.address} does not answer.`);

@@ -50,7 +50,7 @@ export class ScriptedAgent {
   }
 
   listen(): Promise<void> {
-    return new Promise((resolve) => this.#server.listen(this.#path, resolve));
+    return new Promise((resolve) => this.#server.listen(this.path, resolve));
   }
 
   /** Stops listening and cuts everything, as a crash does. */
@@ -68,7 +68,7 @@ export class ScriptedAgent {
   /** Opens a stream to it; without it the host is unreachable. */
   open = (): Promise<Socket> =>
     new Promise((resolve, reject) => {
-      const socket = connect(this.#path);
+      const socket = connect(this.path);
       socket.once("connect", () => {
         resolve(socket);
       });
@@ -81,7 +81,13 @@ export class ScriptedAgent {
     return this.seen.filter((each) => each.method === method);
   }
 
-  get #path(): string {
+  /** Connections that are open now. */
+  get openConnections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Of its socket. */
+  get path(): string {
     return join(this.#folder, "agent.sock");
   }
 

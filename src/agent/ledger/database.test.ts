@@ -18,7 +18,7 @@ afterEach(() => {
 
 test("a new ledger has its schema, is durable, and is nobody else's to read", () => {
   const database = openDatabase(path);
-  expect(database.prepare("PRAGMA user_version").get()).toEqual({ user_version: 3 });
+  expect(database.prepare("PRAGMA user_version").get()).toEqual({ user_version: 4 });
   expect(database.prepare("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
   expect(database.prepare("PRAGMA synchronous").get()).toEqual({ synchronous: 2 });
   expect(statSync(path).mode & 0o777).toBe(0o600);

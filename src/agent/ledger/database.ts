@@ -34,6 +34,10 @@ const migrations = [
     PRIMARY KEY (app, bundle, digest)) STRICT;
   `,
   "CREATE TABLE volumes (name TEXT, app TEXT, PRIMARY KEY (name, app)) STRICT",
+  `
+  CREATE TABLE outbox (number INTEGER PRIMARY KEY, event TEXT NOT NULL) STRICT;
+  CREATE TABLE outbox_stream (id TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 /**

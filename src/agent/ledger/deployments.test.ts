@@ -151,7 +151,7 @@ describe("the withdrawn list", () => {
     const path = join(tmpdir(), `ikoma-ledger-${randomBytes(6).toString("hex")}.db`);
     const old = openDatabase(path);
     old.exec(
-      "DROP TABLE volumes; DROP TABLE withdrawn; ALTER TABLE deployments DROP COLUMN rollback_to; PRAGMA user_version = 1",
+      "DROP TABLE outbox; DROP TABLE outbox_stream; DROP TABLE volumes; DROP TABLE withdrawn; ALTER TABLE deployments DROP COLUMN rollback_to; PRAGMA user_version = 1",
     );
     old.exec(`INSERT INTO deployments (app, number, version, bundle, digest, status, started_ms, note, by, sealed)
       VALUES ('shop', 4, 'v1', 'b', 'd', 'current', 0, 'rollback to #12', 'anna', x'')`);

@@ -1,8 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
+import type { HostEvent } from "../../core/link/link-protocol.ts";
 import { operationEvent, operationKind, operationState, wireError } from "../protocol.ts";
 import type { OperationEvent, OperationKind, OperationState, OperationView, WireError } from "../protocol.ts";
 import { transaction } from "./database.ts";
+import type { Outbox } from "./outbox.ts";
 
 const row = z.object({
   key: z.string(),
@@ -36,9 +38,12 @@ const keptOperations = 200;
 /** Every operation with the phase it is in, on disk before the phase is acted on. */
 export class Journal {
   readonly #database: DatabaseSync;
+  readonly #outbox: Outbox | undefined;
 
-  constructor(database: DatabaseSync) {
+  /** What is told goes into the outbox as well, where there is somebody to send it to. */
+  constructor(database: DatabaseSync, outbox?: Outbox) {
     this.#database = database;
+    this.#outbox = outbox;
   }
 
   begin(key: string, kind: OperationKind, app: string, by: string): void {
@@ -61,12 +66,14 @@ export class Journal {
     this.#database
       .prepare("UPDATE operations SET state = 'succeeded', result = ?, generation = ?, ended_ms = ? WHERE key = ?")
       .run(JSON.stringify(result), generation, Date.now(), key);
+    this.#send(key, { atMs: Date.now(), type: "ended", name: "succeeded", message: "" });
   }
 
   fail(key: string, state: "failed" | "cancelled", error: WireError, generation: number): void {
     this.#database
       .prepare("UPDATE operations SET state = ?, error = ?, generation = ?, ended_ms = ? WHERE key = ?")
       .run(state, JSON.stringify(error), generation, Date.now(), key);
+    this.#send(key, { atMs: Date.now(), type: "ended", name: state, message: `${error.code}: ${error.message}` });
   }
 
   find(key: string): JournalEntry | undefined {
@@ -82,6 +89,14 @@ export class Journal {
 
   /** Enters an event under the operation's next number, and gives it with that. */
   addEvent(key: string, event: Omit<OperationEvent, "seq">): OperationEvent {
+    if (this.#outbox === undefined) return this.#addEvent(key, event);
+    return transaction(this.#database, () => {
+      this.#send(key, event);
+      return this.#addEvent(key, event);
+    });
+  }
+
+  #addEvent(key: string, event: Omit<OperationEvent, "seq">): OperationEvent {
     const found = this.#database.prepare("SELECT COALESCE(MAX(seq), 0) + 1 AS seq FROM events WHERE key = ?").get(key);
     const numbered = { ...z.object({ seq: z.number() }).parse(found), ...event };
     this.#database
@@ -96,6 +111,13 @@ export class Journal {
       .all(key, after);
     // The driver's rows have no prototype, which a strict schema takes for no object of its own.
     return rows.map((each) => operationEvent.parse({ ...each }));
+  }
+
+  #send(key: string, event: Pick<HostEvent, "atMs" | "type" | "name" | "message">): void {
+    const entry = this.#outbox === undefined ? undefined : this.find(key);
+    if (entry === undefined) return;
+    const { kind, app, by } = entry;
+    this.#outbox?.add({ operation: key, kind, app, by, ...event });
   }
 
   /** Makes all entries that `action` makes one: after a crash either each is there or none. */

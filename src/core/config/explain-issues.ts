@@ -7,13 +7,31 @@ export interface Explained {
 }
 
 /** A zod error for people: an unknown key is named by its own path, with the known key that is nearest to it. */
-export function explainIssues(schema: z.ZodType, error: z.ZodError): Explained[] {
+export function explainIssues(schema: z.ZodType, error: Pick<z.ZodError, "issues">): Explained[] {
   return error.issues.flatMap((issue): Explained[] => {
     const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
+    if (issue.code === "invalid_union") {
+      const meant = meantOption(typeAt(schema, path), issue.errors);
+      if (meant !== undefined)
+        return explainIssues(meant.option, meant).map((each) => ({ ...each, path: [...path, ...each.path] }));
+    }
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
     const known = keysAt(schema, path);
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKeyMessage(key, known) }));
   });
+}
+
+/** Of several shapes of an object the one that a value is nearest to, with what is wrong with it as that. */
+function meantOption(
+  union: z.ZodType | undefined,
+  failures: readonly z.core.$ZodIssue[][],
+): { option: z.ZodType; issues: z.core.$ZodIssue[] } | undefined {
+  if (!(union instanceof z.ZodUnion) || !union.options.every((each) => each instanceof z.ZodObject)) return undefined;
+  const weight = (issues: readonly z.core.$ZodIssue[]): number =>
+    issues.reduce((sum, issue) => sum + (issue.code === "unrecognized_keys" ? issue.keys.length : 1), 0);
+  const ranked = failures.map((issues, index) => ({ option: asType(union.options[index]), issues }));
+  const [first] = ranked.sort((a, b) => weight(a.issues) - weight(b.issues));
+  return first?.option === undefined ? undefined : { option: first.option, issues: first.issues };
 }
 
 function unknownKeyMessage(key: string, known: readonly string[]): string {
@@ -48,9 +66,13 @@ function editDistance(from: string, to: string): number {
 
 /** The keys that an object schema inside `schema` knows. */
 function keysAt(schema: z.ZodType, path: readonly (string | number)[]): string[] {
-  const target = path.reduce<z.ZodType | undefined>((current, step) => childOf(unwrapped(current), step), schema);
-  const object = unwrapped(target);
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : [];
+  const found = typeAt(schema, path);
+  const shapes = found instanceof z.ZodUnion ? found.options : [found];
+  return shapes.flatMap((shape) => (shape instanceof z.ZodObject ? Object.keys(shape.shape) : []));
+}
+
+function typeAt(schema: z.ZodType, path: readonly (string | number)[]): z.ZodType | undefined {
+  return unwrapped(path.reduce<z.ZodType | undefined>((current, step) => childOf(unwrapped(current), step), schema));
 }
 
 function childOf(schema: z.ZodType | undefined, step: string | number): z.ZodType | undefined {

@@ -102,3 +102,38 @@ test("what prepares a host is apart from what is set up there, and only where th
   );
   expect(of([{ ...step, name: "a/b" }])).toThrow("ikoma:setup.vps1.prepare.0.name: lower-case letters");
 });
+
+test("a host is reached over SSH, through the API, or by the agent's socket", () => {
+  const hosts = {
+    vps1: host,
+    vps2: { api: "https://bridge.example" },
+    here: { socket: "/var/lib/ikoma/run/agent.sock" },
+  };
+  expect(loadEnvironmentConfig(raw({ "ikoma:hosts": hosts })).hosts).toEqual({
+    ...hosts,
+    vps1: { ...host, port: 22, user: "root" },
+  });
+});
+
+test.each([
+  [
+    "through the API with a typing error",
+    { api: "https://b.example", caCrt: "x" },
+    '.caCrt: unknown setting; did you mean "caCert"?',
+  ],
+  ["through the API in plain text", { api: "http://bridge.example" }, ".api: plain HTTP only on this machine"],
+  [
+    "through the API with a login",
+    { api: "https://me:pw@bridge.example" },
+    ".api: an address without user, query or fragment",
+  ],
+  ["with a certificate that is none", { api: "https://b.example", caCert: "x" }, ".caCert: a certificate as PEM text"],
+  ["by a socket of nowhere", { socket: "agent.sock" }, ".socket: an absolute path"],
+  [
+    "over SSH without its key",
+    { address: "203.0.113.1" },
+    ".hostKey: Invalid input: expected string, received undefined",
+  ],
+])("a way that is wrong is named as what it is nearest to: %s", (_what, way, message) => {
+  expect(problemsOf({ "ikoma:hosts": { vps1: way } })).toMatchObject({ message: `ikoma:hosts.vps1${message}` });
+});

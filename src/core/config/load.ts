@@ -10,7 +10,7 @@ import {
   setupConfig,
   stackSettings,
   type AppConfig,
-  type HostConfig,
+  type HostWay,
   type HostSetup,
   type PrepareStep,
 } from "./schema.ts";
@@ -20,7 +20,7 @@ export type RawConfig = Readonly<Record<string, string>>;
 
 /** What an environment is made of. */
 export interface EnvironmentConfig {
-  hosts: Readonly<Record<string, HostConfig>>;
+  hosts: Readonly<Record<string, HostWay>>;
   apps: Readonly<Record<string, AppConfig>>;
   /** Secret variables by app. */
   secrets: Readonly<Record<string, Readonly<Record<string, SecretSource>>>>;
@@ -30,7 +30,7 @@ export interface EnvironmentConfig {
 
 /** What the stack `hosts` sets up. */
 export interface HostsConfig {
-  hosts: Readonly<Record<string, HostConfig>>;
+  hosts: Readonly<Record<string, HostWay>>;
   setup: Readonly<Record<string, HostSetup>>;
   /** What is done to a host before, by name; not there for one that needs nothing. */
   prepare: Readonly<Record<string, readonly PrepareStep[]>>;

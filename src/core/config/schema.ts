@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
 import { backupPolicy } from "../backup/backup-policy.ts";
+import { isLoopback } from "../link/loopback.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
   appName,
@@ -14,7 +15,7 @@ import { signaturePolicy } from "../signing/signature-policy.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
-/** How to reach a host. */
+/** How to reach a host over SSH. */
 export const hostConfig = z.strictObject({
   address: z.string().min(1).describe("Name or address that SSH connects to."),
   port: z.number().int().min(1).max(65535).default(22).describe("Port of its SSH server."),
@@ -29,6 +30,33 @@ export const hostConfig = z.strictObject({
     .describe("Private key file; without it the SSH agent and the usual files of `~/.ssh` are tried."),
 });
 export type HostConfig = z.infer<typeof hostConfig>;
+
+const apiAddress = z
+  .url({ protocol: /^https?$/, error: "an https:// address" })
+  .refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname), "plain HTTP only on this machine")
+  .refine((url) => !/[@?#]/.test(url), "an address without user, query or fragment");
+const pemCertificate = z.string().regex(/^-----BEGIN CERTIFICATE-----/, "a certificate as PEM text");
+const caCert = pemCertificate
+  .optional()
+  .describe("Certificate (PEM) of the only authority that the API's may be from; without it the usual ones.");
+
+/** How to reach a host through the Bridge's API, which its agent dials out to. */
+export const apiWay = z.strictObject({
+  api: apiAddress.describe("Address of the Bridge's API; the host is known there by the name that it has here."),
+  caCert,
+});
+export type ApiWay = z.infer<typeof apiWay>;
+
+/** How to reach the host that this runs on. */
+export const socketWay = z.strictObject({
+  socket: z.string().regex(/^\//, "an absolute path").describe("Socket of the agent on this very machine."),
+});
+
+/** The three ways to a host. */
+export const hostWay = z.union([hostConfig, apiWay, socketWay]);
+export type HostWay = z.infer<typeof hostWay>;
+/** Names of all settings of all three. */
+export const wayKeys: readonly string[] = hostWay.options.flatMap((way) => Object.keys(way.shape));
 
 /** What is set up on a host by the stack `hosts`. */
 export const hostSetup = z.strictObject({
@@ -54,6 +82,12 @@ export const hostSetup = z.strictObject({
   signatures: signaturePolicy
     .optional()
     .describe("Whose signatures a bundle must have to run on this host. Without it none is asked for."),
+  api: z
+    .strictObject({ url: apiAddress.describe("Address of the API."), caCert })
+    .optional()
+    .describe(
+      "The Bridge's API that the agent dials out to, so that the host needs no inbound SSH. Its token: `host bootstrap --api-token-file`.",
+    ),
 });
 export type HostSetup = z.infer<typeof hostSetup>;
 
@@ -170,8 +204,10 @@ export type AppConfig = z.infer<typeof appConfig>;
 
 /** `ikoma:hosts` */
 export const hostsConfig = z
-  .record(z.string(), hostConfig)
-  .describe("How hosts are reached, by name. Written by `ikoma host trust`.");
+  .record(z.string(), hostWay)
+  .describe(
+    "How hosts are reached, by name: over SSH (written by `ikoma host trust`), through the Bridge's API, or by the agent's socket on the machine itself.",
+  );
 /** `ikoma:setup`, only in the stack `hosts` */
 export const setupConfig = z
   .record(

@@ -11,7 +11,7 @@ import type { AppEdit } from "../project/deploy-stack-file.ts";
 export interface DeployListener {
   onEvent(event: EngineEvent): void;
   onProviderEvent(urn: string, event: OperationEvent): void;
-  /** What was put right of a run that was killed. */
+  /** What was put right of a run that was killed, and what is waited for. */
   onRepair(message: string): void;
   /** A resource is about to be changed, and how. */
   onPlanned(entry: DeployPlanEntry): void;
@@ -34,6 +34,8 @@ export interface DeployRun {
   readonly message?: string;
   /** How long to wait for another run, in ms; 0 does not wait. */
   readonly waitForLockMs: number;
+  /** How long to wait for a host that is away, in ms; 0 does not wait. */
+  readonly waitForHostMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly listener: DeployListener;
 }
@@ -90,6 +92,10 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
       listener.onProviderEvent(urn, event);
     },
     onRepair: (text) => {
+      listener.onRepair(text);
+    },
+    waitForHostMs: run.waitForHostMs,
+    onQueued: (text) => {
       listener.onRepair(text);
     },
     ...(onlyApp !== undefined && { env: targeted(onlyApp) }),

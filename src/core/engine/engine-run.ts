@@ -28,8 +28,12 @@ export interface EngineRun {
   stackName: string;
   operation: StackOperation;
   program: ProgramLoader;
-  /** The ways to hosts; by default SSH. */
+  /** The ways to hosts; by default the real ones. */
   access?: HostAccess;
+  /** How long a host that is away is waited for, where it is reached through the API, in ms. @default 0 */
+  waitForHostMs?: number | undefined;
+  /** What is waited for. */
+  onQueued?: ((message: string) => void) | undefined;
   /** For a refresh: let go of everything on this host, without dialling any. */
   forgetHost?: string;
   /** Added to this process's environment for the engine. */
@@ -73,7 +77,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
   const observed = new Observation(run);
   const { addProvider, createEngineServer, listen } = await import("../../provider/server.ts");
   const server = createEngineServer();
-  const access = run.access ?? lazyHostAccess;
+  const access = run.access ?? lazyHostAccess(run);
   const fail = observed.fail.bind(observed);
   const session = addProvider(server, {
     access,
@@ -121,21 +125,24 @@ async function currentConfig(run: EngineRun): Promise<CurrentConfig> {
   return { ...reach, offline, forgetHost: run.forgetHost };
 }
 
-/** Real hosts; SSH is loaded when the first is needed. */
-const lazyHostAccess: HostAccess = {
-  prewarm: (host) => {
-    realAccess().then(
-      (access) => access.prewarm?.(host),
-      () => undefined,
-    );
-  },
-  openAgent: async (host) => (await realAccess()).openAgent(host),
-  installAgent: async (host, setup, onStep) => (await realAccess()).installAgent(host, setup, onStep),
-  removeAgent: async (host) => (await realAccess()).removeAgent(host),
-};
-
-async function realAccess(): Promise<HostAccess> {
-  return (await import("../../provider/hosts/host-access.ts")).hostAccess();
+/** Real hosts; the ways to them are loaded when the first is needed. */
+function lazyHostAccess({ waitForHostMs, onQueued, signal }: EngineRun): HostAccess {
+  let loaded: Promise<HostAccess> | undefined;
+  const real = (): Promise<HostAccess> =>
+    (loaded ??= import("../../provider/hosts/host-access.ts").then(({ hostAccess }) =>
+      hostAccess({ waitForHostMs, onQueued, signal }),
+    ));
+  return {
+    prewarm: (host) => {
+      real().then(
+        (access) => access.prewarm?.(host),
+        () => undefined,
+      );
+    },
+    openAgent: async (host, name) => (await real()).openAgent(host, name),
+    installAgent: async (host, setup, onStep, name) => (await real()).installAgent(host, setup, onStep, name),
+    removeAgent: async (host, name) => (await real()).removeAgent(host, name),
+  };
 }
 
 function needsProgram(operation: StackOperation): boolean {
@@ -169,6 +176,8 @@ function engineEnvironment(run: EngineRun, port: number): NodeJS.ProcessEnv {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     ...run.env,
+    // Hosts are dialled from here.
+    IKOMA_API_TOKEN: undefined,
     PULUMI_AUTOMATION_API: "true",
     // `--event-log` exists only with this.
     PULUMI_DEBUG_COMMANDS: "true",

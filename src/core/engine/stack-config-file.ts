@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import * as z from "zod";
-import { hostsConfig, type HostConfig } from "../config/schema.ts";
+import { hostsConfig, type HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { keptPolicy, type Policy } from "../policies/policy-config.ts";
 import { processExists } from "./process-exists.ts";
@@ -23,7 +23,7 @@ const policyFile = z.looseObject({ config: z.looseObject({ "ikoma:policy": z.unk
 
 /** What the stack's file says of the ways to its hosts. */
 export interface HostReach {
-  hosts: Readonly<Record<string, HostConfig>>;
+  hosts: Readonly<Record<string, HostWay>>;
   /** Nobody dials them. */
   offline: boolean;
   /** What changes have to keep to. */

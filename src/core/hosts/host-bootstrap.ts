@@ -1,7 +1,9 @@
 import type { Handshake } from "../../agent/protocol.ts";
-import type { HostConfig, HostSetup } from "../config/schema.ts";
-import { connectHost, openAgent } from "../transport/host-connections.ts";
+import type { HostSetup, HostWay } from "../config/schema.ts";
+import { openHostAgent, wayLabel } from "../transport/host-agent.ts";
+import { openShell } from "../transport/host-shell.ts";
 import type { SshConnection } from "../transport/ssh-connection.ts";
+import { keepApiToken, requireApiToken } from "./host-api-token.ts";
 import { checkHost, faultOf } from "./host-checks.ts";
 import { installCompose, installEngine } from "./host-engine.ts";
 import { readHostFacts, type HostFacts } from "./host-facts.ts";
@@ -26,13 +28,15 @@ export interface BootstrapReporter {
 /** What a host is to be made ready with. */
 export interface BootstrapRequest {
   readonly name: string;
-  readonly host: HostConfig;
+  readonly way: HostWay;
   readonly setup: HostSetup;
   /** Version of agent and edge. */
   readonly version: string;
   /** Whether missing software may be installed. */
   readonly install: boolean;
   readonly login?: RegistryLogin;
+  /** What its agent proves itself to the API with; without it the one stays that it has. */
+  readonly apiToken?: string;
   /** Runs the steps that the stack `hosts` has for it before anything is asked of it; tells which. */
   readonly prepare?: (onStep: (message: string) => void) => Promise<void>;
   /** Puts agent and edge in place as the stack `hosts` says; tells what it changes. */
@@ -43,18 +47,20 @@ export interface BootstrapRequest {
  * Makes a server ready for apps. Each step looks first and changes only what is not yet as it should be, so it can be
  * repeated at any time; a second run changes nothing.
  *
- * @throws HOST_UNSUPPORTED, DISK_FULL with everything that stands in the way; what single steps throw
+ * @throws HOST_SHELL_NEEDED, HOST_UNSUPPORTED, DISK_FULL with everything that stands in the way; what single steps throw
  */
 export async function bootstrapHost(request: BootstrapRequest, reporter: BootstrapReporter): Promise<Handshake> {
-  const { name, host, setup, version, login } = request;
-  await reporter.step(`connect to ${name}`, async () => unchanged(await connectHost(host), host.address));
+  const { name, way, setup, version, login } = request;
+  const connect = (): Promise<SshConnection> => openShell({ name, way }, "the bootstrap of");
+  await reporter.step(`connect to ${name}`, async () => unchanged(await connect(), wayLabel(way)));
   if (request.prepare !== undefined) await prepareHost(request.prepare, reporter);
   // A step may have restarted sshd.
-  const connection = await connectHost(host);
+  const connection = await connect();
   const facts = await prepareEngine(connection, request, reporter);
   const image = imagesOf(setup, version).agent;
   if (login !== undefined) await keepLogin(connection, image, login, reporter);
-  const agent = openAgent(host);
+  await prepareApi(connection, image, request, reporter);
+  const agent = await openHostAgent({ name, way });
   try {
     const handshake = await reporter.step("set up agent and edge", async (note) => {
       let isChanged = false;
@@ -132,6 +138,20 @@ function keepLogin(
     changed: await loginToRegistry(connection, image, login),
     text: `as ${login.user}`,
   }));
+}
+
+async function prepareApi(
+  connection: SshConnection,
+  image: string,
+  { name, setup, apiToken }: BootstrapRequest,
+  reporter: BootstrapReporter,
+): Promise<void> {
+  if (apiToken !== undefined) {
+    await reporter.step("keep the token for the API", async () => ({
+      value: undefined,
+      changed: await keepApiToken(connection, image, apiToken),
+    }));
+  } else if (setup.api !== undefined) await requireApiToken(connection, image, name);
 }
 
 function addCompose(connection: SshConnection, image: string, reporter: BootstrapReporter): Promise<void> {

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument, type Document } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { hostSetup, hostsConfig, type HostConfig, type HostSetup } from "../config/schema.ts";
+import { hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 
 /** The stack that sets hosts up. */
@@ -13,7 +13,7 @@ export const hostsStack = "hosts";
 export interface HostFile {
   readonly path: string;
   readonly stack: string;
-  readonly hosts: Readonly<Record<string, HostConfig>>;
+  readonly hosts: Readonly<Record<string, HostWay>>;
   readonly setup: Readonly<Record<string, HostSetup>>;
   /** Hosts that are prepared before the agent is put there. */
   readonly preparedHosts: readonly string[];
@@ -82,7 +82,7 @@ async function readHostFile(path: string, stack: string): Promise<HostFile> {
 
 /** A host as the stacks' files say. */
 export interface FoundHost {
-  readonly host: HostConfig;
+  readonly host: HostWay;
   /** Defaults where none is given. */
   readonly setup: HostSetup;
   readonly isPrepared: boolean;
@@ -118,7 +118,7 @@ export function editHostEntry(text: string, name: string, entry: HostEntry): str
   }
   if (!isMap(document.getIn(path))) document.setIn(path, document.createNode({}));
   const wanted: Record<string, unknown> = entry;
-  for (const key of Object.keys(hostsConfig.valueType.shape)) {
+  for (const key of wayKeys) {
     if (wanted[key] === undefined) document.deleteIn([...path, key]);
     else if (document.getIn([...path, key]) !== wanted[key]) document.setIn([...path, key], wanted[key]);
   }

@@ -38,15 +38,9 @@ export async function installAgent(
     { reference: images.edge, pull: setup.edgeImage !== undefined },
   ];
   await bringImages(connection, wanted, onStep);
-  const { httpPort, httpsPort, networkPool, imageBudgetGb, signatures } = setup;
-  const settings = JSON.stringify({
-    httpPort,
-    httpsPort,
-    networkPool,
-    imageBudgetGb,
-    edgeImage: images.edge,
-    signatures,
-  });
+  const { httpPort, httpsPort, networkPool, imageBudgetGb, signatures, api } = setup;
+  const edgeImage = images.edge;
+  const settings = JSON.stringify({ httpPort, httpsPort, networkPool, imageBudgetGb, edgeImage, signatures, api });
   const found = await lookAtHost(connection, images);
   requireTakeOver(found, images.agent);
   const label = labelOf(found.agentImageId, version, settings);

@@ -1,16 +1,16 @@
 import type { Handshake, Result } from "../../agent/protocol.ts";
-import type { HostConfig } from "../config/schema.ts";
+import type { HostWay } from "../config/schema.ts";
 import { toIkomaError } from "../errors.ts";
-import { openAgent } from "../transport/host-connections.ts";
+import { openHostAgent, wayLabel } from "../transport/host-agent.ts";
 import { fingerprint } from "../transport/host-key.ts";
-import { hostLabel } from "../transport/ssh-errors.ts";
 
 /** A host as its agent tells it; `error` instead where it did not answer. */
 export interface HostStatus {
   readonly name: string;
-  /** `root@203.0.113.7` */
+  /** `root@203.0.113.7`, or the API or the socket that it is reached through. */
   readonly address: string;
-  readonly hostKey: string;
+  /** Where it is reached over SSH. */
+  readonly hostKey?: string;
   readonly agent?: Handshake & {
     /** The host's clock minus ours, in ms. */
     readonly clockSkewMs: number;
@@ -26,9 +26,9 @@ export interface HostStatus {
 }
 
 /** Asks a host's agent how things are. Does not throw: what went wrong is the status. */
-export async function readHostStatus(name: string, host: HostConfig): Promise<HostStatus> {
-  const base = { name, address: hostLabel(host), hostKey: fingerprint(host.hostKey) };
-  const agent = openAgent(host);
+export async function readHostStatus(name: string, way: HostWay): Promise<HostStatus> {
+  const base = { name, address: wayLabel(way), ...("hostKey" in way && { hostKey: fingerprint(way.hostKey) }) };
+  const agent = await openHostAgent({ name, way });
   try {
     const startedMs = performance.now();
     const { apps, repairs } = await agent.call("app.status", {});

@@ -82,6 +82,16 @@ test("a host is written to the stack hosts, to the named stack and to those that
   });
 });
 
+test("a stack that reaches the host through the API goes on doing so, unless it was named", async () => {
+  const through = "config:\n  ikoma:hosts:\n    vps1:\n      api: https://bridge.example\n";
+  await writeFile(stackFile("prod"), through);
+  expect((await writeTrust(folder, host, ed25519, [])).map(({ stack }) => stack)).toEqual(["hosts"]);
+  expect(await readFile(stackFile("prod"), "utf8")).toBe(through);
+  await writeTrust(folder, host, ed25519, ["prod"]);
+  const prod = (await readHostFiles(folder)).find(({ stack }) => stack === "prod");
+  expect(prod?.hosts["vps1"]).toEqual({ address: "192.0.2.1", hostKey: ed25519, port: 22, user: "root" });
+});
+
 test("an edit keeps comments, other hosts and other settings, and takes out what is the default again", () => {
   const text = `config:
   ikoma:hosts:

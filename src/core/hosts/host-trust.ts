@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { HostConfig } from "../config/schema.ts";
+import type { HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { fingerprint } from "../transport/host-key.ts";
 import {
@@ -46,7 +46,7 @@ export interface TrustQuestion {
  * @throws HOST_KEY_UNKNOWN where none has the named fingerprint, HOST_KEY_CHANGED where another key is trusted
  */
 export function decideTrust({ host, keys, expected, replace, files }: TrustQuestion): TrustDecision {
-  const trusted = files.flatMap((file) => file.hosts[host.name]?.hostKey ?? []);
+  const trusted = files.flatMap((file) => keyOf(file.hosts[host.name]));
   const known = keys.find((key) => trusted.includes(key));
   const hostKey = expected === undefined ? (known ?? keys[0] ?? "") : keyWith(keys, expected, host);
   const shown = fingerprint(hostKey);
@@ -63,6 +63,16 @@ export function decideTrust({ host, keys, expected, replace, files }: TrustQuest
   }
   const state = expected !== undefined ? "proved" : known !== undefined ? "trusted" : "ask";
   return { hostKey, fingerprint: shown, state };
+}
+
+/** A stack that reaches the host another way goes on doing so. */
+function usesSsh({ hosts, usedHosts }: HostFile, name: string): boolean {
+  const way = hosts[name];
+  return way === undefined ? usedHosts.includes(name) : "hostKey" in way;
+}
+
+function keyOf(way: HostWay | undefined): string[] {
+  return way !== undefined && "hostKey" in way ? [way.hostKey] : [];
 }
 
 function keyWith(keys: readonly string[], expected: string, host: HostAddress): string {
@@ -97,7 +107,7 @@ export async function writeTrust(
   named: readonly string[],
 ): Promise<TrustedFile[]> {
   const files = await readHostFiles(folder);
-  const using = files.filter((file) => file.hosts[host.name] !== undefined || file.usedHosts.includes(host.name));
+  const using = files.filter((file) => usesSsh(file, host.name));
   const stacks = [...new Set([hostsStack, ...named, ...using.map((file) => file.stack)])];
   return Promise.all(
     stacks.map(async (stack) => {
@@ -110,7 +120,7 @@ export async function writeTrust(
   );
 }
 
-function isSameHost(before: HostConfig | undefined, host: HostAddress, hostKey: string): boolean {
+function isSameHost(before: HostWay | undefined, host: HostAddress, hostKey: string): boolean {
   const { address, port, user, identityFile } = host;
   const wanted = { address, port, user, hostKey, ...(identityFile !== undefined && { identityFile }) };
   return isDeepStrictEqual(before, wanted);

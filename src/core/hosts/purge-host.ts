@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { HostConfig } from "../config/schema.ts";
+import type { HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { findHost, readHostFiles } from "./host-files.ts";
 
@@ -13,7 +13,7 @@ export async function findPurgeHost(
   stack: string | undefined,
   app: string,
   named: string | undefined,
-): Promise<{ name: string; host: HostConfig }> {
+): Promise<{ name: string; host: HostWay }> {
   const all = await readHostFiles(folder);
   const files = stack === undefined ? all : all.filter((file) => file.stack === stack);
   const known = [...new Set(files.flatMap((file) => Object.keys(file.hosts)))];

@@ -109,7 +109,10 @@ test("an app that the file does not have cannot be edited", () => {
 test("reading gives hosts and apps with their defaults", async () => {
   const settings = await inFile(text, readStackSettings);
   expect(settings.apps.shop).toMatchObject({ host: "vps1", keep: 5, env: { LOG_LEVEL: "debug" } });
-  expect(hostOf(settings, "shop")).toMatchObject({ address: "192.0.2.1", port: 22, user: "root" });
+  expect(hostOf(settings, "shop")).toMatchObject({
+    name: "vps1",
+    way: { address: "192.0.2.1", port: 22, user: "root" },
+  });
 });
 
 test("an unknown setting is named with its path and the nearest known one", async () => {

@@ -3,13 +3,14 @@ import { isDeepStrictEqual } from "node:util";
 import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { appsConfig, hostsConfig, type AppConfig, type HostConfig } from "../config/schema.ts";
+import { appsConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
+import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
 import { policyConfig, type Policy } from "../policies/policy-config.ts";
 
 /** What a stack's file says of its hosts and apps. Secrets are not in it: they stay encrypted in the file. */
 export interface StackSettings {
-  readonly hosts: Readonly<Record<string, HostConfig>>;
+  readonly hosts: Readonly<Record<string, HostWay>>;
   readonly apps: Readonly<Record<string, AppConfig>>;
   /** What changes have to keep to; undefined where the file says nothing of it. */
   readonly policy?: Policy | undefined;
@@ -99,11 +100,11 @@ export function requireBundles(
   });
 }
 
-/** How to reach the host of an app. */
-export function hostOf(settings: Pick<StackSettings, "apps" | "hosts">, app: string): HostConfig {
+/** The host of an app, and how to reach it. */
+export function hostOf(settings: Pick<StackSettings, "apps" | "hosts">, app: string): NamedHost {
   const name = settings.apps[app]?.host ?? "";
-  const host = settings.hosts[name];
-  if (host !== undefined) return host;
+  const way = settings.hosts[name];
+  if (way !== undefined) return { name, way };
   const hint = `Run \`ikoma host trust ${name} ADDRESS\`.`;
   throw new IkomaError(
     "CONFIG_MISSING",

@@ -277,6 +277,19 @@ describe("cancelling an operation", () => {
     expect(agent.calls("operation.cancel")).toHaveLength(1);
   });
 
+  test("while the host is still waited for: nothing is begun when it comes", async () => {
+    const controller = new AbortController();
+    const open: typeof agent.open = () => {
+      controller.abort();
+      return agent.open();
+    };
+    const waiting = new AgentClient(open);
+    const request = { key, input: { app: "shop" }, expectedGeneration: 3, signal: controller.signal };
+    await expect(waiting.runOperation("site.remove", request)).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(agent.calls("operation.start")).toEqual([]);
+    await waiting.close();
+  });
+
   test("is repeated after a reconnect: the request may have been lost", async () => {
     const controller = new AbortController();
     agent.script["operation.attach"] = (_params, reply, { connection }) => {

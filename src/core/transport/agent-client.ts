@@ -104,10 +104,13 @@ export class AgentClient {
    */
   async runOperation<K extends OperationKind>(kind: K, request: OperationRequest<K>): Promise<OperationOutcome<K>> {
     const { key, signal, expectedGeneration, onEvent } = request;
-    if (signal?.aborted === true) throw new IkomaError("CANCELLED", "The operation was cancelled before it began.");
+    const isCancelled = (): boolean => signal?.aborted === true;
+    if (isCancelled()) throw cancelledBefore();
     const input = operations[kind].input.parse(request.input);
     // Whoever is not there to begin with is not waited for.
     await this.#connectedInGrace();
+    // It may have been waited for.
+    if (isCancelled()) throw cancelledBefore();
     const persistence = new Persistence({ forMs: this.#reconnectMs });
     let seen = 0;
     this.#listeners.set(key, (event) => {
@@ -127,7 +130,7 @@ export class AgentClient {
       );
       const ended = await this.#persistently(persistence, async (channel) => {
         // Also after a reconnect: a cancellation that was lost on the way must not be forgotten.
-        if (signal?.aborted === true) cancel();
+        if (isCancelled()) cancel();
         return untilEnded(channel, key, () => seen);
       });
       return outcome(kind, ended);
@@ -213,6 +216,10 @@ function outcome<K extends OperationKind>(kind: K, view: OperationView): Operati
     return { result: result.data as OperationResult<K>, generation: view.generation };
   }
   throw new IkomaError("AGENT_PROTOCOL", `The agent's result of ${kind} cannot be read.`, { cause: result.error });
+}
+
+function cancelledBefore(): IkomaError {
+  return new IkomaError("CANCELLED", "The operation was cancelled before it began.");
 }
 
 function isLost(error: unknown): boolean {

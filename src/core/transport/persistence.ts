@@ -11,7 +11,15 @@ export interface PersistenceOptions {
 
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
-const hostIsAway: readonly ErrorCode[] = ["AGENT_CONNECTION_LOST", "AGENT_MISSING", "HOST_UNREACHABLE"];
+const hostIsAway: readonly ErrorCode[] = [
+  "AGENT_CONNECTION_LOST",
+  "AGENT_MISSING",
+  "HOST_UNREACHABLE",
+  "HOST_AWAY",
+  "API_UNREACHABLE",
+];
+/** Told only after it was waited for already. */
+const waitedFor: readonly ErrorCode[] = ["HOST_AWAY", "API_UNREACHABLE"];
 
 /** Repeats what can be repeated through losses of the connection, with growing pauses, as long as it moves on now and then. */
 export class Persistence {
@@ -39,16 +47,17 @@ export class Persistence {
         return await attempt();
       } catch (error) {
         if (!(error instanceof IkomaError) || !this.#passing.includes(error.code)) throw error;
+        const isWaitedFor = waitedFor.includes(error.code);
         // An attempt that held for long was a connection that worked.
-        if (Date.now() - startedMs > this.#forMs) this.progress();
-        await this.#pauseAfter(error);
+        if (!isWaitedFor && Date.now() - startedMs > this.#forMs) this.progress();
+        this.#lostSinceMs ??= isWaitedFor ? startedMs : Date.now();
+        await this.#pauseAfter(error, this.#lostSinceMs);
       }
     }
   }
 
-  async #pauseAfter(error: IkomaError): Promise<void> {
-    this.#lostSinceMs ??= Date.now();
-    const waitedMs = Date.now() - this.#lostSinceMs;
+  async #pauseAfter(error: IkomaError, sinceMs: number): Promise<void> {
+    const waitedMs = Date.now() - sinceMs;
     if (waitedMs + this.#pauseMs > this.#forMs) {
       const message = `The agent cannot be reached any more, tried for ${Math.round(this.#forMs / 1000)} s: ${error.message}`;
       throw new IkomaError("AGENT_CONNECTION_LOST", message, { cause: error });

@@ -28,7 +28,7 @@ export interface ExecOptions {
 
 /** One SSH connection to a host. */
 export interface SshConnection {
-  readonly host: HostConfig;
+  readonly host: Pick<HostConfig, "address" | "port" | "user">;
   /**
    * Runs a command line in the user's shell.
    *

@@ -1,5 +1,5 @@
 import type { Method, OperationKind, Params, Result } from "../../agent/protocol.ts";
-import type { HostConfig, HostSetup } from "../../core/config/schema.ts";
+import type { HostWay, HostSetup } from "../../core/config/schema.ts";
 import type { OperationOutcome, OperationRequest } from "../../core/transport/agent-client.ts";
 
 /** The agent of one host, as far as the provider needs it. Failures are thrown as `IkomaError`. */
@@ -12,9 +12,10 @@ export interface AgentAccess {
 /** The ways from the provider to hosts; tests put a scripted agent here. */
 export interface HostAccess {
   /** Starts to connect, ahead of the first need; a failure shows then. */
-  prewarm?(host: HostConfig): void;
-  openAgent(host: HostConfig): Promise<AgentAccess>;
-  installAgent(host: HostConfig, setup: HostSetup, onStep: (message: string) => void): Promise<void>;
+  prewarm?(host: HostWay): void;
+  /** `name` is the host's in `ikoma:hosts`. */
+  openAgent(host: HostWay, name: string): Promise<AgentAccess>;
+  installAgent(host: HostWay, setup: HostSetup, onStep: (message: string) => void, name: string): Promise<void>;
   /** Stops and removes the agent and the edge; data stays. */
-  removeAgent(host: HostConfig): Promise<void>;
+  removeAgent(host: HostWay, name: string): Promise<void>;
 }

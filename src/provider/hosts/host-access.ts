@@ -1,19 +1,23 @@
-import type { HostConfig, HostSetup } from "../../core/config/schema.ts";
-import { installAgent, removeAgent } from "../../core/hosts/host-install.ts";
-import { connectHost, openAgent, prewarmHost } from "../../core/transport/host-connections.ts";
+import { openHostAgent, prewarm, type AwayOptions } from "../../core/transport/host-agent.ts";
+import { openShell } from "../../core/transport/host-shell.ts";
 import type { HostAccess } from "./agent-access.ts";
 import { providerVersion } from "../version.ts";
 
-/** The ways to real hosts, over SSH. */
-export function hostAccess(): HostAccess {
+/** The ways to real hosts. `away` says what is done about one that is away. */
+export function hostAccess(away: AwayOptions = {}): HostAccess {
   return {
-    prewarm: prewarmHost,
-    openAgent: (host) => Promise.resolve(openAgent(host)),
-    async installAgent(host: HostConfig, setup: HostSetup, onStep) {
-      await installAgent(await connectHost(host), openAgent(host), { setup, version: providerVersion }, onStep);
+    prewarm: (way) => void prewarm(way),
+    openAgent: (way, name) => openHostAgent({ name, way }, away),
+    async installAgent(way, setup, onStep, name) {
+      const shell = await openShell({ name, way }, "setting up the agent of");
+      const { installAgent } = await import("../../core/hosts/host-install.ts");
+      const agent = await openHostAgent({ name, way });
+      await installAgent(shell, agent, { setup, version: providerVersion }, onStep);
     },
-    async removeAgent(host) {
-      await removeAgent(await connectHost(host));
+    async removeAgent(way, name) {
+      const shell = await openShell({ name, way }, "removing the agent of");
+      const { removeAgent } = await import("../../core/hosts/host-install.ts");
+      await removeAgent(shell);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { HostConfig, HostSetup } from "../../core/config/schema.ts";
+import type { HostWay, HostSetup } from "../../core/config/schema.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { AgentAccess, HostAccess } from "./agent-access.ts";
 import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
@@ -9,7 +9,7 @@ export class HostInstance {
   readonly offline: boolean;
   /** What is on it is to be forgotten, unseen. */
   readonly isForgotten: boolean;
-  readonly #host: HostConfig;
+  readonly #host: HostWay;
   readonly #access: HostAccess;
   #agent: Promise<AgentAccess> | undefined;
 
@@ -26,7 +26,7 @@ export class HostInstance {
   /** The agent; several calls share one connection, and a failed attempt is not kept. */
   agent(): Promise<AgentAccess> {
     this.refuseOffline();
-    this.#agent ??= this.#access.openAgent(this.#host).catch((error: unknown) => {
+    this.#agent ??= this.#access.openAgent(this.#host, this.name).catch((error: unknown) => {
       this.#agent = undefined;
       throw error;
     });
@@ -36,13 +36,13 @@ export class HostInstance {
   async installAgent(setup: HostSetup, onStep: (message: string) => void): Promise<void> {
     this.refuseOffline();
     await this.close();
-    await this.#access.installAgent(this.#host, setup, onStep);
+    await this.#access.installAgent(this.#host, setup, onStep, this.name);
   }
 
   async removeAgent(): Promise<void> {
     this.refuseOffline();
     await this.close();
-    await this.#access.removeAgent(this.#host);
+    await this.#access.removeAgent(this.#host, this.name);
   }
 
   async close(): Promise<void> {

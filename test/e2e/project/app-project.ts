@@ -3,7 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseDocument, stringify } from "yaml";
 import * as z from "zod";
-import type { HostConfig } from "../../../src/core/config/schema.ts";
+import type { HostWay } from "../../../src/core/config/schema.ts";
 import { runChecked } from "../../lab/run-command.ts";
 import type { TinyWebImage } from "../fixture/index.ts";
 import { readApplied, readDrift, readFailure, readPlanned, readRolledBack } from "./command-results.ts";
@@ -29,7 +29,7 @@ export interface ProjectOptions {
   /** Folder that it is made in. */
   readonly parent: string;
   readonly commands: InstalledCommands;
-  readonly host: HostConfig;
+  readonly host: HostWay;
   readonly compose: string;
   /** More settings of the app in the stack's file. */
   readonly settings?: Readonly<Record<string, unknown>>;
@@ -179,6 +179,13 @@ export class AppProject {
     const full = ["config", "ikoma:apps", this.name, ...path];
     if (value === undefined) document.deleteIn(full);
     else document.setIn(full, document.createNode(value));
+    await writeFile(this.stackFile, document.toString());
+  }
+
+  /** From now on the app's host is reached in this way. */
+  async reachHost(way: HostWay): Promise<void> {
+    const document = parseDocument(await this.stackText());
+    document.setIn(["config", "ikoma:hosts", hostName], document.createNode(way));
     await writeFile(this.stackFile, document.toString());
   }
 

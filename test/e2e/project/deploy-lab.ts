@@ -9,6 +9,10 @@ import { installCommands } from "./installed-commands.ts";
 /** A server with agent and edge, and a developer's machine with the commands. */
 export interface DeployLab extends AsyncDisposable {
   readonly host: AgentHost;
+  /** The installed `ikoma`. */
+  readonly command: string;
+  /** Temporary, removed with the lab. */
+  readonly folder: string;
   /**
    * A project of its own, and the app that it will be on the server. Names must not begin with one another.
    *
@@ -29,6 +33,8 @@ export async function startDeployLab(name: string): Promise<DeployLab> {
   const [host, commands] = await Promise.all([startAgentHost(name), installCommands(folder)]);
   return {
     host,
+    folder,
+    command: join(commands.cli, "ikoma"),
     addProject: async (options) => {
       const project = await AppProject.create({ parent: folder, commands, host: host.config, ...options });
       return { project, app: new AppOnServer(host, options.name) };

@@ -41,8 +41,8 @@ async function purge(argv: PurgeArguments): Promise<void> {
       import("../../output/envelope.ts"),
     ]);
   const { app } = argv;
-  const { name, host } = await findPurgeHost(argv.cwd, argv.stack, app, argv.host);
-  await withAgent(host, async (agent) => {
+  const { name, host: way } = await findPurgeHost(argv.cwd, argv.stack, app, argv.host);
+  await withAgent({ name, way }, async (agent) => {
     const left = await agent.call("app.leftovers", { app }, { timeoutMs: 300_000 });
     refuseStanding(app, name, left);
     const volumes = deletable(left);

@@ -4,9 +4,10 @@ import { oneText, type GlobalArguments } from "../../global-options.ts";
 /** What the commands that run the engine understand. */
 export interface EngineArguments extends GlobalArguments {
   readonly "wait-for-lock": number;
+  readonly "wait-for-host": number;
 }
 
-/** Time that CI waits for another deploy of the stack, in seconds; on a terminal a person decides. */
+/** Time that CI waits for another deploy of the stack, or for a host, in seconds; on a terminal a person decides. */
 const ciPatienceSeconds = 600;
 
 /** Declares `--app`. */
@@ -20,13 +21,21 @@ export function withBundleOption<T>(parser: Argv<T>): Argv<T & { bundle: string 
   return parser.option("bundle", { ...oneText, alias: "b", describe });
 }
 
-/** Declares `--wait-for-lock`. */
-export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock": number }> {
-  return parser.option("wait-for-lock", {
+/** Declares `--wait-for-lock` and `--wait-for-host`. */
+export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock": number; "wait-for-host": number }> {
+  const patience = {
     type: "number",
     requiresArg: true,
     default: process.env.CI === undefined || process.env.CI === "" ? 0 : ciPatienceSeconds,
     defaultDescription: `${ciPatienceSeconds} in CI, else 0`,
-    describe: "Seconds to wait for another run of the stack, or deploy of the app",
-  });
+  } as const;
+  return parser
+    .option("wait-for-lock", {
+      ...patience,
+      describe: "Seconds to wait for another run of the stack, or deploy of the app",
+    })
+    .option("wait-for-host", {
+      ...patience,
+      describe: "Seconds to wait for a host that is away, where it is reached through the API",
+    });
 }

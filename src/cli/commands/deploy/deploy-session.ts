@@ -26,6 +26,8 @@ export interface DeploySession {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly waitForLockMs: number;
+  /** For a host that is away, where it is reached through the API. */
+  readonly waitForHostMs: number;
 }
 
 /** One run of the engine, as a command asks for it. */
@@ -46,7 +48,7 @@ export interface ShownRun {
 
 /** Opens project, progress and Ctrl-C for a command, and closes them whatever happens. */
 export async function inDeploySession(
-  argv: GlobalArguments & { readonly "wait-for-lock"?: number },
+  argv: GlobalArguments & { readonly "wait-for-lock"?: number; readonly "wait-for-host"?: number },
   work: (session: DeploySession) => Promise<void>,
 ): Promise<void> {
   const project = await findDeployProject(argv.cwd, argv.stack);
@@ -64,7 +66,8 @@ export async function inDeploySession(
   process.chdir(project.folder);
   try {
     const waitForLockMs = (argv["wait-for-lock"] ?? 0) * 1000;
-    await work({ project, settings, progress, signal: interrupt.signal, waitForLockMs });
+    const waitForHostMs = (argv["wait-for-host"] ?? 0) * 1000;
+    await work({ project, settings, progress, signal: interrupt.signal, waitForLockMs, waitForHostMs });
   } finally {
     progress.close();
   }
@@ -88,6 +91,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
       program: environmentProgram(run.notes ?? {}),
       edit: run.edit,
       waitForLockMs: session.waitForLockMs,
+      waitForHostMs: session.waitForHostMs,
       signal: session.signal,
       ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
       ...(run.clearance !== undefined && { clearance: run.clearance }),
@@ -141,12 +145,12 @@ function hasOthers({ settings, project }: DeploySession, app: string): boolean {
 
 /** Logging in to a host takes longer than anything else in here; so it begins before the engine is even loaded. */
 export async function connectEarly({ settings }: Pick<DeploySession, "settings">, onlyApp?: string): Promise<void> {
-  const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
+  const { prewarm } = await import("../../../core/transport/host-agent.ts");
   const apps = Object.entries(settings.apps).filter(([name]) => onlyApp === undefined || name === onlyApp);
   const used = new Set(apps.map(([, app]) => app.host));
   for (const name of used) {
     const host = settings.hosts[name];
-    if (host !== undefined) prewarmHost(host);
+    if (host !== undefined) await prewarm(host);
   }
 }
 

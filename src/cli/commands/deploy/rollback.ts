@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import type { Deployment } from "../../../agent/protocol.ts";
+import type { AgentClient } from "../../../core/transport/agent-client.ts";
 import type { KeptSecrets, RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
 import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
@@ -62,7 +63,8 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
   });
 }
 
-async function findTarget({ project, settings, progress }: DeploySession, argv: RollbackArguments): Promise<Rollback> {
+async function findTarget(session: DeploySession, argv: RollbackArguments): Promise<Rollback> {
+  const { project, settings, progress, signal, waitForHostMs } = session;
   const [{ chooseApp, hostOf }, { chooseRollbackTarget, keptSecrets, migrationsSince, rollbackEdit }, { withAgent }] =
     await Promise.all([
       import("../../../core/project/deploy-stack-file.ts"),
@@ -74,7 +76,11 @@ async function findTarget({ project, settings, progress }: DeploySession, argv: 
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
   const hasAccessories = await bundleHasAccessories(current.accessoriesBundle ?? current.bundle);
   progress.begin({ id: "ledger", title: `read the ledger of ${app} on ${current.host}` });
-  return withAgent(hostOf(settings, app), async (agent) => {
+  const onQueued = (message: string): void => {
+    progress.message(message, "warning");
+  };
+  const away = { signal, waitForHostMs, onQueued };
+  const read = async (agent: AgentClient): Promise<Rollback> => {
     const { deployments } = await agent.call("app.history", { app, limit: 500 });
     const target = chooseRollbackTarget(deployments, argv.to);
     const { number } = target;
@@ -86,7 +92,8 @@ async function findTarget({ project, settings, progress }: DeploySession, argv: 
     progress.end("ledger", "done", nameOf(target));
     const edit = rollbackEdit(app, current, source, { hasAccessories, secrets });
     return { app, target, secrets, secretsBefore: current.secretsOf?.deployment, migrations, ...edit };
-  });
+  };
+  return withAgent(hostOf(settings, app), read, away);
 }
 
 /** A bundle that cannot be read now may have some: pinned it stays as it is in any case. */

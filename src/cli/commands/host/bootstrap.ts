@@ -9,6 +9,7 @@ import { readLogin, type LoginArguments } from "./registry-login.ts";
 interface BootstrapArguments extends GlobalArguments, LoginArguments {
   readonly name: string;
   readonly install: boolean;
+  readonly "api-token-file": string | undefined;
 }
 
 const lockPatienceMs = 60_000;
@@ -32,6 +33,10 @@ const command: CommandModule<GlobalArguments, BootstrapArguments> = {
         default: false,
         describe: "Read the password or token from stdin",
       })
+      .option("api-token-file", {
+        ...oneText,
+        describe: "File with the token that its agent proves itself to the Bridge's API with",
+      })
       .example("$0 host bootstrap vps1 --install", "A fresh Debian or Ubuntu server")
       .example("$0 host bootstrap vps1", "Again: upgrades the agent to this version, or changes nothing"),
   handler: bootstrap,
@@ -45,11 +50,12 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
     import("../../../core/hosts/host-files.ts"),
     import("../../../core/project/deploy-project.ts"),
   ]);
-  const { host, setup, isPrepared } = findHost(await readHostFiles(argv.cwd), argv.name);
-  const { prewarmHost } = await import("../../../core/transport/host-connections.ts");
-  prewarmHost(host);
+  const { host: way, setup, isPrepared } = findHost(await readHostFiles(argv.cwd), argv.name);
+  const { prewarm } = await import("../../../core/transport/host-agent.ts");
+  await prewarm(way);
   await findDeployProject(argv.cwd, hostsStack);
   const login = await readLogin(argv);
+  const apiToken = await readTokenOption(argv["api-token-file"]);
   const [{ bootstrapHost }, { runHostsStack }, { createProgress }, { printResult }, { formatDuration }] =
     await Promise.all([
       import("../../../core/hosts/host-bootstrap.ts"),
@@ -70,7 +76,8 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
     const run = { folder: argv.cwd, host: argv.name, program: hostsProgram, waitForLockMs: lockPatienceMs, signal };
     const request = {
       name: argv.name,
-      host,
+      way,
+      ...(apiToken !== undefined && { apiToken }),
       setup,
       version: cliVersion,
       install: argv.install,
@@ -89,6 +96,12 @@ async function bootstrap(argv: BootstrapArguments): Promise<void> {
   } finally {
     progress.close();
   }
+}
+
+async function readTokenOption(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const { readAgentToken } = await import("../../../core/transport/api-token-source.ts");
+  return readAgentToken(file);
 }
 
 /** The program of the stack hosts; it and the SDK are loaded when the engine has been started. */

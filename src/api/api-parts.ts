@@ -1,0 +1,10 @@
+import type { EventFeed } from "./event-feed.ts";
+import type { HostLinks } from "./links/host-links.ts";
+import type { ApiStore } from "./store/api-store.ts";
+
+/** What the routes work with. */
+export interface ApiParts {
+  readonly store: ApiStore;
+  readonly links: HostLinks;
+  readonly feed: EventFeed;
+}
