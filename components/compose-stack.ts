@@ -11,7 +11,7 @@ import {
   type ReleaseSettings,
   type Seal,
 } from "../src/core/release/resolve-release.ts";
-import type { BackupPolicy } from "../src/core/backup/backup-policy.ts";
+import { reaches, type BackupPolicy } from "../src/core/backup/backup-policy.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { IkomaError } from "../src/core/errors.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
@@ -137,7 +137,16 @@ function backupBefore(
   const { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf } = releaseArgs(args);
   const release = { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf };
   const offsiteSecret = policy.offsite === undefined ? undefined : requiredSecret(args, policy.offsite.secret);
-  return new DatabaseBackup(name, { provider, app, policy, release, offsiteSecret }, options);
+  const isRollback = args.rollbackTo !== undefined;
+  const asked = { provider, app, policy: freshEnough(policy, args), release, isRollback, offsiteSecret };
+  return new DatabaseBackup(name, asked, options);
+}
+
+/** What migrations need a backup for is not less because the settings of backups say so. */
+function freshEnough(policy: BackupPolicy, { bundle, migrationPolicy }: ComposeStackArgs): BackupPolicy {
+  const needed = migrationPolicy?.backupMinutes;
+  if (bundle.manifest.migrations === undefined || needed === undefined) return policy;
+  return { ...policy, maxAgeMinutes: Math.min(policy.maxAgeMinutes, needed) };
 }
 
 function requiredSecret({ app, secrets = {} }: ComposeStackArgs, name: string): pulumi.Input<string> {
@@ -170,11 +179,15 @@ function migrationOf(
   args: ComposeStackArgs,
   options: pulumi.ComponentResourceOptions,
 ): DatabaseMigration | undefined {
-  const { provider, app, bundle, migrationPolicy: policy } = args;
+  const { provider, app, bundle, migrationPolicy: policy, backup } = args;
   const { migrations, migrationCommand } = bundle.manifest;
   if (migrations === undefined && migrationCommand === undefined) return undefined;
   const command = migrationCommand && { ...migrationCommand, ...serviceAsRun(args, migrationCommand.service) };
-  return new DatabaseMigration(name, { provider, app, migrations, command, bundle, policy }, options);
+  const isBackedUp =
+    backup !== undefined &&
+    reaches(backup.level, "restore") &&
+    (backup.database ?? migrations?.database) === migrations?.database;
+  return new DatabaseMigration(name, { provider, app, migrations, command, bundle, policy, isBackedUp }, options);
 }
 
 /** A service of the release with the secrets as they are now, also where the release has those of an earlier one. */
@@ -182,7 +195,9 @@ function serviceAsRun(args: ComposeStackArgs, service: string) {
   const settings = settingsOf(args);
   const { services, volumes } = resolveRelease(args.bundle.manifest, settings, sealWith(args.secrets ?? {}));
   const secrets = secretValues(args, secretsUsedBy(args.bundle.manifest, "release", settings));
-  return { definition: services[service], volumes, secrets };
+  const { signed } = args.bundle;
+  const isSigned = signed !== undefined && signed.signatures.length > 0;
+  return { definition: services[service], volumes, secrets, ...(isSigned && { env: args.env ?? {} }) };
 }
 
 function accessoriesBundle(args: ComposeStackArgs): BundleInput {

@@ -14,6 +14,11 @@ export interface DatabaseBackupArgs {
   policy: BackupPolicy;
   /** Everything that the release to come is. A change of any of it asks for a young backup first. */
   release: Record<string, unknown>;
+  /**
+   * It is gone back to: that changes no data, and waits for no backup.
+   * @default false
+   */
+  isRollback?: boolean | undefined;
   /** Secret of the access key for copies elsewhere, where the policy asks for them. */
   offsiteSecret?: pulumi.Input<string> | undefined;
 }
@@ -27,10 +32,11 @@ export class DatabaseBackup extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseBackupArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:DatabaseBackup", name, {}, options);
-    const { app, policy, provider } = args;
+    const { app, policy, provider, isRollback } = args;
     const child = { parent: this, provider, ...(options.dependsOn !== undefined && { dependsOn: options.dependsOn }) };
     const offsiteSecret = args.offsiteSecret === undefined ? undefined : pulumi.secret(args.offsiteSecret);
-    this.backup = new Backup(name, { app, release: digestOf(args.release), offsiteSecret, ...policy }, child);
+    const release = digestOf(args.release);
+    this.backup = new Backup(name, { app, release, isRollback, offsiteSecret, ...policy }, child);
     this.registerOutputs({ newest: this.backup.newest });
   }
 }

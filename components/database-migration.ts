@@ -8,7 +8,7 @@ import { MigrationCommand, type MigrationCommandArgs } from "./resources/migrati
 
 /** A program of a bundle that migrates, and the service that it is run with. */
 type RunnableCommand = NonNullable<BundleManifest["migrationCommand"]> &
-  Pick<MigrationCommandArgs, "definition" | "volumes" | "secrets">;
+  Pick<MigrationCommandArgs, "definition" | "volumes" | "secrets" | "env">;
 
 export interface DatabaseMigrationArgs {
   /** The host that the app runs on. */

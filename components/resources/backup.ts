@@ -6,6 +6,8 @@ export interface BackupArgs {
   app: pulumi.Input<string>;
   /** Changes with what is to be deployed; each change asks for a backup that is young enough. */
   release: pulumi.Input<string>;
+  /** No backup is waited for: what is gone back to changes no data. */
+  isRollback?: pulumi.Input<boolean> | undefined;
   /** Service of the database; without it the only PostgreSQL among the accessories. */
   database?: pulumi.Input<string> | undefined;
   /** Largest age of the backup that a deploy goes on with, in minutes. */

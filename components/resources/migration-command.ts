@@ -17,6 +17,8 @@ export interface MigrationCommandArgs {
   volumes?: pulumi.Input<Record<string, unknown>> | undefined;
   /** Values of the secrets that it uses, by name; secrets themselves. They are masked in what it prints. */
   secrets?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /** Of a signed bundle, the values of its other variables: the host fills them in itself, and compares. */
+  env?: pulumi.Input<Record<string, string>> | undefined;
 }
 
 /** A program of the app's own image that migrates its database, run once for each bundle. Deleting it undoes nothing. */

@@ -183,7 +183,7 @@ const stageInput = z.strictObject({
   requireSignature: signatureDemand.optional(),
 });
 
-/** Where accessories are from, for a host that checks signatures: their bundle, and the values that it was filled with. */
+/** Where something is from that is no release, for a host that checks signatures: their bundle, and the values that it was filled with. */
 const origin = z.strictObject({ bundle: digest, env: z.record(z.string(), z.string()), secrets }).optional();
 /** A backup, as far as it is told outside the host. */
 export const backupView = z.strictObject({
@@ -283,7 +283,7 @@ export const operations = {
   },
   /** Runs a program that migrates, unless it has been run. */
   "migration.command": {
-    input: z.strictObject({ spec: migrationCommandSpec, redact }),
+    input: z.strictObject({ spec: migrationCommandSpec, redact, origin }),
     result: z.strictObject({ ran: z.boolean() }),
   },
   /** Nothing of the database changes. */
@@ -293,8 +293,16 @@ export const operations = {
   "site.remove": { input: z.strictObject({ app: appName }), result: none },
   /** Goes on only with a proven backup that is young enough, and puts the policy into force. */
   "backup.ensure": {
-    input: z.strictObject({ app: appName, policy: backupPolicy, offsiteSecret: z.string().optional(), redact }),
-    result: backupResult.extend({ isNew: z.boolean() }),
+    input: z.strictObject({
+      app: appName,
+      policy: backupPolicy,
+      offsiteSecret: z.string().optional(),
+      /** Puts the policy into force, and goes on with whatever backup there is. */
+      isRollback: z.boolean().default(false),
+      redact,
+    }),
+    /** The backup that was gone on with: undefined where none is proven, and none was waited for. */
+    result: z.strictObject({ backup: backupView.optional(), isNew: z.boolean() }),
   },
   /** Ends the policy; the backups stay. */
   "backup.remove": { input: z.strictObject({ app: appName }), result: none },

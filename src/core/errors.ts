@@ -301,7 +301,7 @@ export const errorTable = {
   MIGRATION_BACKUP_MISSING: {
     exitCode: 4,
     meaning: "A migration takes away what cannot be brought back, and there is no fresh backup that was verified.",
-    hint: 'Make a backup first, or write into the file why none is needed: `-- ikoma:allow no-backup reason="…"`.',
+    hint: 'Take one (`ikoma backup create`), or write into the file why none is needed: `-- ikoma:allow no-backup reason="…"`.',
   },
   MIGRATION_CHANGED: {
     exitCode: 4,

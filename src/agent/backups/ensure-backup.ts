@@ -3,7 +3,7 @@ import { findAccessoryDatabase } from "../database/accessory-database.ts";
 import type { Host, OperationContext } from "../host.ts";
 import type { OperationInput, OperationResult } from "../protocol.ts";
 import { accept, acceptedOf, settleBackups } from "./accepted-backup.ts";
-import { isProven } from "./backup-manifest.ts";
+import { isProven, newestProven } from "./backup-manifest.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
 import type { BackupTask } from "./backup-task.ts";
 import { viewOf } from "./backup-view.ts";
@@ -12,23 +12,27 @@ import { verifyBackup } from "./verify-backup.ts";
 
 /**
  * Resolves only with a proven backup that is young enough: one that is there, its files read again, or a new one. Then
- * the policy is in force. Whatever keeps it from being proven fails the operation, and with it the deploy.
+ * the policy is in force. Whatever keeps it from being proven fails the operation, and with it the deploy. A rollback
+ * changes no data and has to be quick: it goes on with what there is.
  */
 export async function ensureBackup(
   host: Host,
-  { app, policy, offsiteSecret }: OperationInput<"backup.ensure">,
+  { app, policy, offsiteSecret, isRollback }: OperationInput<"backup.ensure">,
   op: OperationContext,
 ): Promise<OperationResult<"backup.ensure">> {
   const { service } = await findAccessoryDatabase(host, app, policy.database);
   await markDamaged(host, app);
-  const young = await youngBackup(host, { app, service, maxAgeMs: policy.maxAgeMinutes * 60_000, level: policy.level });
-  const backup =
-    young ?? (await provenBackup(host, { app, service, reason: `before a deploy, by ${op.by}` }, policy.level, op));
-  if (young !== undefined) op.step("backup", `${young.id} is proven and young enough`);
+  const found = isRollback
+    ? newestProven(await host.backups.list(app), policy.level, service)
+    : await youngBackup(host, { app, service, maxAgeMs: policy.maxAgeMinutes * 60_000, level: policy.level });
+  if (found !== undefined && !isRollback) op.step("backup", `${found.id} is proven and young enough`);
+  const isNew = found === undefined && !isRollback;
+  const wanted = { app, service, reason: `before a deploy, by ${op.by}` };
+  const backup = isNew ? await provenBackup(host, wanted, policy.level, op) : found;
   const sinceMs = acceptedOf(host, app)?.sinceMs ?? Date.now();
   accept(host, app, { policy, service, sinceMs, known: [], ...(offsiteSecret !== undefined && { offsiteSecret }) });
   await settleBackups(host, app);
-  return { backup: viewOf(backup), isNew: young === undefined };
+  return { ...(backup !== undefined && { backup: viewOf(backup) }), isNew };
 }
 
 /** Takes a backup and proves it. */

@@ -10,7 +10,7 @@ export interface VerifiedBackup {
   readonly level: BackupLevel;
 }
 
-/** The newest backup of an app's database that was verified, at whatever level, and whose files stand as they were written. */
+/** The newest backup of an app's database that was verified by a restore at least, and whose files stand as they were written. */
 export async function latestVerifiedBackup(
   host: Host,
   app: string,
@@ -18,7 +18,7 @@ export async function latestVerifiedBackup(
 ): Promise<VerifiedBackup | undefined> {
   let backups = await host.backups.list(app);
   for (;;) {
-    const newest = newestProven(backups, "checksum", service);
+    const newest = newestProven(backups, "restore", service);
     if (newest?.verified === undefined) return undefined;
     if ((await host.backups.fault(newest)) === undefined) {
       const { id, takenAtMs, verified } = newest;

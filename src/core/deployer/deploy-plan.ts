@@ -115,8 +115,6 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
   const part = partOfType(type);
   const app = inputs.new?.app ?? inputs.old?.app;
   const effects = serviceEffects(part, resource, inputs);
-  const { secretsOf, strategy } = inputs.new ?? {};
-  const backup = part === "backup" && operation !== "delete" ? plannedBackup(inputs) : undefined;
   return {
     urn,
     app: typeof app === "string" ? app : undefined,
@@ -126,20 +124,36 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     changes,
     drift,
     services: effects,
-    ...(typeof secretsOf === "number" && { secretsOf }),
-    ...(part === "release" && typeof strategy === "string" && { strategy }),
-    ...(backup !== undefined && { backup }),
     ...(driftUnknown !== undefined && { driftUnknown }),
-    ...(part === "bundle" && operation === "create" && inputs.new?.["proofs"] === undefined && { unsigned: true }),
-    ...(part === "migration" && { migrations: plannedMigrations(resource, inputs) }),
+    ...factsOfPart(part, resource, inputs),
   };
 }
 
-function plannedBackup({ new: inputs, outputs }: ResourceInputs): PlannedBackup | undefined {
+/** What is told of one kind of resource and of no other. */
+function factsOfPart(part: string, resource: PlannedResource, inputs: ResourceInputs): Partial<DeployPlanEntry> {
+  const { secretsOf, strategy, proofs } = inputs.new ?? {};
+  switch (part) {
+    case "bundle":
+      return resource.operation === "create" && proofs === undefined ? { unsigned: true } : {};
+    case "backup":
+      return resource.operation === "delete" ? {} : plannedBackup(inputs);
+    case "migration":
+      return { migrations: plannedMigrations(resource, inputs) };
+    case "release":
+      return {
+        ...(typeof secretsOf === "number" && { secretsOf }),
+        ...(typeof strategy === "string" && { strategy }),
+      };
+    default:
+      return {};
+  }
+}
+
+function plannedBackup({ new: inputs, outputs }: ResourceInputs): Pick<DeployPlanEntry, "backup"> {
   const asked = z.object({ maxAgeMinutes: z.number() }).safeParse(inputs);
   const newest = z.object({ takenAtMs: z.number() }).safeParse(outputs?.["newest"]);
-  if (!asked.success) return undefined;
-  return { takenAtMs: newest.data?.takenAtMs, maxAgeMinutes: asked.data.maxAgeMinutes };
+  if (!asked.success) return {};
+  return { backup: { takenAtMs: newest.data?.takenAtMs, maxAgeMinutes: asked.data.maxAgeMinutes } };
 }
 
 function serviceEffects(

@@ -94,16 +94,21 @@ function compare(a: string, b: string): number {
 
 const tellEdge = "tells the edge again; nothing restarts";
 
+/** What an apply does for the parts whose repair is the same whatever differs. */
+const repairsOfParts: ReadonlyMap<string, string> = new Map([
+  ["agent", "`ikoma host bootstrap` installs the agent again"],
+  ["bundle", "pulls the image again"],
+  ["migration-command", "runs it once"],
+  ["migration", "runs what the database does not have; a file that was changed is refused"],
+  ["backup", "takes a backup unless one is young enough, and puts the policy into force; nothing restarts"],
+  ["site", tellEdge],
+]);
+
 /** What an apply does about a drift, in a few words: by the part of the app and the property that differs. */
 export function likelyRepair(part: string, path: string): string {
-  if (part === "agent") return "`ikoma host bootstrap` installs the agent again";
-  if (path === "") return "makes it anew";
-  if (part === "bundle") return "pulls the image again";
-  if (part === "migration-command") return "runs it once";
-  if (part === "migration") return "runs what the database does not have; a file that was changed is refused";
-  if (part === "backup")
-    return "takes a backup unless one is young enough, and puts the policy into force; nothing restarts";
-  if (part === "site") return tellEdge;
+  const ofPart = repairsOfParts.get(part);
+  if (path === "" && part !== "agent") return "makes it anew";
+  if (ofPart !== undefined) return ofPart;
   const [field, name = "", setting] = path.split(".");
   if (field === "volumes")
     return `refuses: its data is gone; restore it, or give --recreate-volume ${name} for an empty one`;

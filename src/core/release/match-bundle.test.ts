@@ -1,8 +1,16 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { bundleManifest } from "../bundle/manifest.ts";
+import { migrationCommandSpec } from "../migrations/migration-command.ts";
+import { migrationSpec } from "../migrations/migration-spec.ts";
 import { keptSecretMarker } from "./kept-secrets.ts";
-import { accessoriesDifferences, releaseDifferences, type GivenValues } from "./match-bundle.ts";
+import {
+  accessoriesDifferences,
+  commandDifferences,
+  migrationDifferences,
+  releaseDifferences,
+  type GivenValues,
+} from "./match-bundle.ts";
 import { accessoriesSpec, releaseSpec, type AccessoriesSpec, type ReleaseSpec } from "./release-spec.ts";
 import { resolveAccessories, resolveRelease } from "./resolve-release.ts";
 
@@ -156,4 +164,49 @@ test("paths are told, never values: those may be secret", () => {
   const told = releaseDifferences(manifest, release(given), other);
   expect(told).toEqual(["services.web.environment.URL", "services.web.files./run/secrets/key.content"]);
   expect(JSON.stringify(told)).not.toMatch(/pa\$\$word|another/);
+});
+
+const file = {
+  version: "1",
+  name: "orders",
+  sha256: "a".repeat(64),
+  phase: "expand",
+  text: "CREATE TABLE orders ()",
+  statements: [{ line: 1, start: 0, end: 22 }],
+} as const;
+
+test("SQL that is run has to be that of the bundle, to the letter; what is not run is not asked for", () => {
+  const signed = bundleManifest.parse({
+    ...manifest,
+    migrations: { database: "db", files: [file, { ...file, version: "2", name: "users" }] },
+  });
+  const files = signed.migrations?.files ?? [];
+  const found = (given: object): string[] =>
+    migrationDifferences(signed, migrationSpec.parse({ app: "shop", bundle, database: "db", files, ...given }));
+  expect(found({})).toEqual([]);
+  expect(found({ files: files.slice(1) })).toEqual([]);
+  expect(found({ files: [{ ...file, text: "DROP TABLE orders" }] })).toEqual(["migrations.1_orders.text"]);
+  expect(found({ files: [{ ...file, version: "3" }] })).toEqual(["migrations.3_orders"]);
+  expect(found({ database: "other" })).toEqual(["migrations.database"]);
+  const spec = migrationSpec.parse({ app: "shop", bundle, database: "db", files });
+  expect(migrationDifferences(manifest, spec)).toEqual([
+    "migrations.database",
+    "migrations.1_orders",
+    "migrations.2_users",
+  ]);
+});
+
+test("a program that migrates is that of the bundle, run with the very service", () => {
+  const command = { service: "migrate", command: ["migrate", "deploy"], timeoutSeconds: 60 };
+  const signed = bundleManifest.parse({ ...manifest, migrationCommand: command });
+  const resolved = release(given);
+  const asked = migrationCommandSpec.parse({
+    ...command,
+    ...{ app: "shop", bundle, definition: resolved.services["migrate"], volumes: resolved.volumes },
+  });
+  expect(commandDifferences(signed, asked, given)).toEqual([]);
+  expect(commandDifferences(signed, { ...asked, command: ["sh"] }, given)).toEqual(["migrations.command"]);
+  const privileged = { ...asked, definition: { ...asked.definition, privileged: true } };
+  expect(commandDifferences(signed, privileged, given)).toEqual(["migrations.definition.privileged"]);
+  expect(commandDifferences(manifest, asked, given)).not.toEqual([]);
 });

@@ -1,6 +1,8 @@
 import type { BundleManifest } from "../bundle/manifest.ts";
 import { canonicalJson } from "../canonical-json.ts";
 import { toIkomaError } from "../errors.ts";
+import type { MigrationCommandSpec } from "../migrations/migration-command.ts";
+import { migrationKey, type MigrationSpec } from "../migrations/migration-spec.ts";
 import { keptSecretMarker, keptSecretNames } from "./kept-secrets.ts";
 import { accessoriesSpec, releaseSpec, type AccessoriesSpec, type ReleaseSpec } from "./release-spec.ts";
 import { resolveAccessories, resolveRelease, type ReleaseSettings, type Seal } from "./resolve-release.ts";
@@ -38,12 +40,43 @@ export function accessoriesDifferences(manifest: BundleManifest, asked: Accessor
   });
 }
 
+/** Where SQL files are not those of the bundle. One that is left out is no difference: only what is run has to be signed. */
+export function migrationDifferences(
+  { migrations }: Pick<BundleManifest, "migrations">,
+  { database, files }: Pick<MigrationSpec, "database" | "files">,
+): string[] {
+  const signed = new Map((migrations?.files ?? []).map((file) => [migrationKey(file), file]));
+  const found = files.flatMap((file) =>
+    differences(`migrations.${migrationKey(file)}`, signed.get(migrationKey(file)), file),
+  );
+  return [...differences("migrations.database", migrations?.database, database), ...found];
+}
+
+/** The same for a program that migrates, with the service that it is run with. */
+export function commandDifferences(
+  manifest: BundleManifest,
+  asked: MigrationCommandSpec,
+  given: GivenValues,
+): string[] {
+  return attempt(() => {
+    const { app, service, command, timeoutSeconds, definition, volumes } = asked;
+    const { settings, seal } = resolution({ app, services: { [service]: definition } }, given);
+    const resolved = resolveRelease(manifest, settings, seal);
+    const wanted = {
+      ...manifest.migrationCommand,
+      definition: releaseSpec.shape.services.parse(resolved.services)[manifest.migrationCommand?.service ?? ""],
+      volumes: releaseSpec.shape.volumes.parse(resolved.volumes),
+    };
+    return differences("migrations", wanted, { service, command, timeoutSeconds, definition, volumes });
+  });
+}
+
 function fixed({ services, volumes, routes, version }: ReleaseSpec): Record<string, unknown> {
   return { services, volumes, routes, version };
 }
 
 function resolution(
-  asked: ReleaseSpec | AccessoriesSpec,
+  asked: Pick<ReleaseSpec, "app" | "services">,
   { env, secrets: given }: GivenValues,
 ): { settings: ReleaseSettings; seal: Seal<string> } {
   const kept = keptSecretNames(asked.services).map((name) => [name, keptSecretMarker(name)] as const);

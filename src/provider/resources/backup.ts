@@ -8,6 +8,8 @@ const inputs = backupPolicy.extend({
   app: appName,
   /** Changes with what is to be deployed: the reason to look for a young backup (docs/adr/0016). */
   release: z.string(),
+  /** It is gone back to: no backup is waited for. */
+  isRollback: z.boolean().default(false),
   /** Secret of the access key for copies elsewhere. */
   offsiteSecret: z.string().optional(),
 });
@@ -21,15 +23,17 @@ export const backup = appPart({
   token: "ikoma:data:Backup",
   part: "backup",
   inputs,
+  silent: ["isRollback"],
   apply: "backup.ensure",
   remove: "backup.remove",
   app: ({ app }) => app,
   operation: (given, { redact }) => ({
     app: given.app,
     policy: policyOf(given),
+    isRollback: given.isRollback,
     redact,
     ...(given.offsiteSecret !== undefined && { offsiteSecret: given.offsiteSecret }),
   }),
   expected: policyOf,
-  computed: ({ backup: newest }) => ({ newest: newestBackup(newest) }),
+  computed: ({ backup: newest }) => (newest === undefined ? {} : { newest: newestBackup(newest) }),
 });

@@ -5,6 +5,8 @@ import { appPart } from "./app-part.ts";
 const inputs = migrationCommandSpec.extend({
   /** Values of the secrets that it uses, by name: to be masked in what it prints. */
   secrets: z.record(z.string(), z.string()).default({}),
+  /** Of a signed bundle, the values of its other variables: the host fills them in itself, and compares. */
+  env: z.record(z.string(), z.string()).optional(),
 });
 
 /** A program that migrates an app's database by itself: once for each bundle. */
@@ -13,10 +15,14 @@ export const migrationCommand = appPart({
   part: "migration",
   inputs,
   // How it is run is no reason to run it.
-  silent: ["timeoutSeconds", "definition", "volumes", "secrets"],
+  silent: ["timeoutSeconds", "definition", "volumes", "secrets", "env"],
   apply: "migration.command",
   remove: "migration.remove",
   app: ({ app }) => app,
-  operation: ({ secrets, ...spec }, { redact }) => ({ spec, redact: [...redact, ...Object.values(secrets)] }),
+  operation: ({ secrets, env, ...spec }, { redact }) => ({
+    spec,
+    redact: [...redact, ...Object.values(secrets)],
+    ...(env !== undefined && { origin: { bundle: spec.bundle, env, secrets } }),
+  }),
   expected: (given) => expectedCommand.strip().parse(given),
 });

@@ -6,6 +6,7 @@ import { DatabaseSession } from "../../database/database-session.ts";
 import { latestVerifiedBackup } from "../../database/latest-verified-backup.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { OperationInput, OperationResult } from "../../protocol.ts";
+import { admitMigrations } from "../signed/admission.ts";
 import { adopt, ensureHistory, readHistory } from "./migration-history.ts";
 import type { KnownMigration } from "./migration-history.ts";
 import { takeMigrationLock } from "./migration-lock.ts";
@@ -71,6 +72,7 @@ async function runPending(host: Host, spec: MigrationSpec, run: MigrationRun): P
   const refusal = refusalOf(spec.files, history, await guardOf(host, spec));
   if (refusal !== undefined) throw refusal;
   const pending = pendingOf(spec.files, history);
+  if (pending.length > 0) await admitMigrations(host, { ...spec, files: pending });
   // Until it is known better: a crash must not leave a release that cannot live with what was run.
   remember(host, spec.app, [...history, ...pending.map(asApplied)]);
   for (const file of pending) {

@@ -8,6 +8,7 @@ import type { Host, OperationContext } from "../../host.ts";
 import type { OperationInput, OperationResult } from "../../protocol.ts";
 import { accessoriesProject, migrationProject, renderMigration } from "../compose-project.ts";
 import { awaitJob, type JobFailure } from "../job-run.ts";
+import { admitCommand } from "../signed/admission.ts";
 import { hasRun, rememberRun } from "./remembered-migrations.ts";
 
 /**
@@ -18,11 +19,13 @@ import { hasRun, rememberRun } from "./remembered-migrations.ts";
  */
 export async function runMigrationCommand(
   host: Host,
-  { spec }: OperationInput<"migration.command">,
+  input: OperationInput<"migration.command">,
   op: OperationContext,
 ): Promise<OperationResult<"migration.command">> {
+  const { spec } = input;
   const key = commandKey(spec);
   if (hasRun(host, spec.app, key)) return { ran: false };
+  await admitCommand(host, input);
   await op.enter("migrating");
   op.step("migrate", spec.command.join(" "));
   await removeMigrationRun(host, spec.app);

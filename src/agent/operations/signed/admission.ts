@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { MigrationSpec } from "../../../core/migrations/migration-spec.ts";
 import { isSignatureRequired } from "../../../core/signing/signature-policy.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { ReleaseInput } from "../../ledger/deployments.ts";
@@ -68,6 +69,22 @@ export async function admitAccessories(host: Admitting, input: OperationInput<"a
   if (known !== undefined && host.vault.keyedDigest(known) === host.vault.keyedDigest(input.spec)) return;
   const { requireSignedAccessories } = await loadVerdict();
   requireSignedAccessories(host, staged, input);
+}
+
+/** Refuses to run SQL that is in no signed bundle, where signatures are asked for; `spec` has the files that are to be run. */
+export async function admitMigrations(host: Admitting, spec: MigrationSpec): Promise<void> {
+  const staged = stagedFor(host, spec.app);
+  if (!isSignatureRequired(host.settings.signatures, staged?.requireSignature)) return;
+  const { requireSignedMigrations } = await loadVerdict();
+  requireSignedMigrations(host, staged, spec);
+}
+
+/** The same for a program that migrates. */
+export async function admitCommand(host: Admitting, input: OperationInput<"migration.command">): Promise<void> {
+  const staged = stagedFor(host, input.spec.app);
+  if (!isSignatureRequired(host.settings.signatures, staged?.requireSignature)) return;
+  const { requireSignedCommand } = await loadVerdict();
+  requireSignedCommand(host, staged, input);
 }
 
 function stagedFor(host: Admitting, app: string): StageInput | undefined {

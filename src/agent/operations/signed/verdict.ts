@@ -1,7 +1,13 @@
 import type * as z from "zod";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
 import { IkomaError } from "../../../core/errors.ts";
-import { accessoriesDifferences, releaseDifferences } from "../../../core/release/match-bundle.ts";
+import type { MigrationSpec } from "../../../core/migrations/migration-spec.ts";
+import {
+  accessoriesDifferences,
+  commandDifferences,
+  migrationDifferences,
+  releaseDifferences,
+} from "../../../core/release/match-bundle.ts";
 import { imagesOf } from "../../../core/release/resolve-release.ts";
 import { openProof, signHint, type BundleProof } from "../../../core/signing/bundle-proof.ts";
 import { findSigners, type TrustedKeys } from "../../../core/signing/bundle-signature.ts";
@@ -59,6 +65,22 @@ export function requireSignedAccessories(
   if (origin === undefined) throw unsigned(`The long-lived services of ${spec.app} are of no signed bundle`, keys);
   const manifest = signedBundle(staged ?? { app: spec.app }, origin.bundle, keys);
   refuseDifferences(spec.app, origin.bundle, accessoriesDifferences(manifest, spec, origin));
+}
+
+/** See `admitMigrations`. */
+export function requireSignedMigrations(host: Judging, staged: StageInput | undefined, spec: MigrationSpec): void {
+  const manifest = signedBundle(staged ?? { app: spec.app }, spec.bundle, trustedKeys(host, spec.app));
+  refuseDifferences(spec.app, spec.bundle, migrationDifferences(manifest, spec));
+}
+
+/** See `admitCommand`. */
+export function requireSignedCommand(
+  host: Judging,
+  staged: StageInput | undefined,
+  { spec, origin }: OperationInput<"migration.command">,
+): void {
+  const manifest = signedBundle(staged ?? { app: spec.app }, spec.bundle, trustedKeys(host, spec.app));
+  refuseDifferences(spec.app, spec.bundle, commandDifferences(manifest, spec, origin ?? { env: {}, secrets: {} }));
 }
 
 /** Whether a signature that counts came along for the bundle. */
