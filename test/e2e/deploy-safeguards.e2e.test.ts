@@ -196,7 +196,8 @@ describe("an app that cannot be there twice", () => {
     expect(await solo.app.deployments()).toEqual(["#1 good", "#2 good", "#3 current"]);
 
     await solo.project.configure(["strategy"], "switch");
-    const beside = await solo.project.ikoma("deploy", "plan", "--bundle", second, "--redeploy");
+    await solo.project.configure(["env"], { GREETING: "hi" });
+    const beside = await solo.project.ikoma("deploy", "plan");
     expect(beside.stdout).not.toContain(away);
     expect(beside.stdout).toContain("no downtime");
   });

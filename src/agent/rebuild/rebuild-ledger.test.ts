@@ -85,11 +85,8 @@ async function aShop(): Promise<void> {
   await run(runner, "accessories.apply", someAccessories(on, { db: "db" }));
   await deploy("v1");
   await deploy("v2", { volumes: { data: {} } });
-  // With its network, which goes after its containers.
-  await waitUntil(
-    "the first is gone",
-    () => on.engine.named("shop-1-web-1") === undefined && on.host.retiring.size === 0,
-  );
+  // Its network goes after its container.
+  await waitUntil("the first is gone", () => !on.host.subnets.owners().includes("shop-1"));
 }
 
 describe("a ledger that was lost, whose records are there", () => {

@@ -76,7 +76,7 @@ export class SqliteStore implements ApiStore {
   }
 
   tokens(): Promise<TokenRecord[]> {
-    const rows = this.#database.prepare("SELECT * FROM tokens ORDER BY created_ms, id").all();
+    const rows = this.#database.prepare("SELECT * FROM tokens ORDER BY created_ms, rowid").all();
     return Promise.resolve(rows.map((row) => tokenRow.parse(row)));
   }
 
