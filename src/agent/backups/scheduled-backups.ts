@@ -11,7 +11,7 @@ import { provenBackup } from "./ensure-backup.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { copyWhatIsMissing } from "./offsite/offsite-copies.ts";
 
-const lookEveryMs = 15_000;
+const lookEveryMs = 10_000;
 
 /**
  * Looks now and then which app's backup is due, and takes it. A deploy comes first: none is begun while one is under

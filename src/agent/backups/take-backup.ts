@@ -5,6 +5,7 @@ import type { AccessoryDatabase } from "../database/accessory-database.ts";
 import {
   countStatements,
   factsStatement,
+  lockStatements,
   parseFacts,
   parseTables,
   tablesStatement,
@@ -58,6 +59,15 @@ export async function takeBackup(host: Host, wanted: BackupWanted, task: BackupT
   }
 }
 
+/** For as long as the largest dump takes, and with rows that a policy would hide refused, not left out. */
+const beginSnapshot = [
+  "SET row_security = off",
+  "SET statement_timeout = 0",
+  "SET idle_in_transaction_session_timeout = 0",
+  "SET lock_timeout = '60s'",
+  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+];
+
 interface DumpedContent {
   readonly facts: DatabaseFacts;
   readonly takenAtMs: number;
@@ -81,9 +91,11 @@ async function dumpAtOneMoment(
     const [line = ""] = await session.ask([factsStatement]);
     const facts = parseFacts(line);
     await requireRoomForDump(host, app, facts);
-    const begin = ["SET row_security = off", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"];
-    const [snapshot = ""] = await session.ask([...begin, "SELECT pg_export_snapshot()"]);
     const takenAtMs = Date.now();
+    const [snapshot = ""] = await session.ask([...beginSnapshot, "SELECT pg_export_snapshot()"]);
+    const tables = parseTables(await session.ask([tablesStatement]));
+    // Until the counts are taken: a table that is emptied or dropped meanwhile shows so in every snapshot.
+    await session.ask(lockStatements(tables));
     const path = host.backups.unfinishedPath(app, id, "dump");
     const command = [
       "pg_dump",
@@ -93,7 +105,6 @@ async function dumpAtOneMoment(
       `--snapshot=${snapshot}`,
     ];
     const dump = await writeOutput(host, databaseCommand(server, command), path, task.signal);
-    const tables = parseTables(await session.ask([tablesStatement]));
     const counts = withCounts(tables, await session.ask(countStatements(tables)));
     const head = await migrationHead((statements) => session.ask(statements));
     const roles = await dumpRoles(host, app, id, database, task);

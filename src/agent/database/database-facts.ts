@@ -74,6 +74,13 @@ export function countStatements(tables: readonly TableName[]): string[] {
   return tables.map(({ schema, name }) => `SELECT count(*) FROM ONLY ${identifier(schema)}.${identifier(name)}`);
 }
 
+/** Keeps tables from being emptied, changed or dropped while the transaction lasts; rows come and go as ever. */
+export function lockStatements(tables: readonly TableName[]): string[] {
+  return tables.map(
+    ({ schema, name }) => `LOCK TABLE ONLY ${identifier(schema)}.${identifier(name)} IN ACCESS SHARE MODE`,
+  );
+}
+
 export function withCounts(tables: readonly TableName[], lines: readonly string[]): TableRows[] {
   if (lines.length !== tables.length) throw new Error(`${lines.length} counts of ${tables.length} tables`);
   return tables.map((each, at) => ({ ...each, rows: z.coerce.number().int().parse(lines[at]) }));
