@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperationRunner } from "../../../src/agent/operations/operation-runner.ts";
 import { occasionalPhases, releasePhases } from "../../../src/agent/protocol.ts";
-import type { OperationInput, ReleasePhase } from "../../../src/agent/protocol.ts";
+import type { OperationInput, OperationKind, ReleasePhase } from "../../../src/agent/protocol.ts";
 import { recover } from "../../../src/agent/recovery.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import type { TestHost } from "./host.ts";
@@ -30,15 +30,16 @@ export class Crashes {
     return this.when(`it is in ${phase}`, release, (key) => this.#on.host.journal.find(key)?.phase === phase);
   }
 
-  /** An agent whose deploy has come so far; the next thing is to be its death. */
-  async when(
+  /** An agent whose operation (a deploy, where no other is named) has come so far; the next thing is to be its death. */
+  async when<K extends OperationKind = "release.apply">(
     what: string,
-    release: OperationInput<"release.apply">,
+    input: OperationInput<K>,
     isSoFar: (key: string) => boolean,
+    kind?: K,
   ): Promise<string> {
     const runner = new OperationRunner(this.#on.host);
     this.#running.push(runner);
-    const request = aRequest("release.apply", release);
+    const request = aRequest(kind ?? "release.apply", input);
     runner.start(request);
     await waitUntil(what, () => isSoFar(request.key));
     return request.key;

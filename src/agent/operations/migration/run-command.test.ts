@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { Crashes } from "../../../../test/doubles/host/crash.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, digestOf, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
 import type { Program } from "../../../../test/doubles/host/engine.ts";
-import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { readPart } from "../../reading/read-parts.ts";
-import { recover } from "../../recovery.ts";
 import { OperationRunner } from "../operation-runner.ts";
 
 let on: TestHost;
@@ -23,7 +22,7 @@ afterEach(async () => {
 /** A program in the image of the bundle with this digit. */
 function command(digit: string, program: Program, timeoutSeconds = 5) {
   on.engine.images.set(imageOf(digit), program);
-  const definition = { kind: "web", image: imageOf(digit), environment: { TOKEN: "hunter22" }, ports: [] };
+  const definition = { kind: "web" as const, image: imageOf(digit), environment: { TOKEN: "hunter22" }, ports: [] };
   const what = { app: "shop", bundle: digestOf(digit), service: "web", command: ["prisma", "migrate", "deploy"] };
   return { spec: { ...what, timeoutSeconds, definition, volumes: {} }, redact: ["hunter22"] };
 }
@@ -76,11 +75,9 @@ test("what the host does not know to have been run is drift", async () => {
 });
 
 test("one that a crash of the agent cut off is removed when it comes back", async () => {
-  const request = aRequest("migration.command", command("1", {}, 600));
-  runner.start(request);
-  await waitUntil("it runs", () => migrating().length === 1);
-  on.restart();
-  await recover(on.host);
+  const crashes = new Crashes(on);
+  await crashes.when("it runs", command("1", {}, 600), () => migrating().length === 1, "migration.command");
+  await crashes.restart();
   expect(migrating()).toEqual([]);
   runner = new OperationRunner(on.host);
   expect(await run(runner, "migration.command", command("1", well))).toMatchObject({ result: { ran: true } });
