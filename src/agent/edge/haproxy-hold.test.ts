@@ -1,4 +1,6 @@
 import { expect, test } from "@jest/globals";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { get, shop, useEdge } from "../../../test/rigs/haproxy.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
@@ -51,6 +53,24 @@ test("a reload for another app keeps them waiting, those of the worker before to
   const after = await appServer("after");
   await rig().edge.switchTo(shop([after.as("web")]));
   expect(await Promise.all([asked, later])).toMatchObject([{ body: "after /" }, { body: "after /later" }]);
+});
+
+test("an edge that an older agent has configured, which knows nothing of this, learns it by a reload", async () => {
+  const [before, after] = [await appServer("before"), await appServer("after")];
+  const view = rig().view(shop([before.as("web")]));
+  await rig().edge.persist(view);
+  const path = join(rig().directory, "haproxy.cfg");
+  const older = (await readFile(path, "utf8")).split("\n").filter((line) => !/lua|setenv/.test(line));
+  await writeFile(path, older.join("\n").replace(/description ikoma-\w+/, "description ikoma-0123456789abcdef"));
+  await rig().start();
+  await rig().edge.ensure(view);
+  expect(await rig().get("/", "shop.test")).toMatchObject({ body: "before /" });
+  await rig().edge.hold("shop");
+  await rig().edge.switchTo(shop([]));
+  const asked = rig().get("/", "shop.test");
+  expect(await answersIn(asked, 200)).toBe(false);
+  await rig().edge.switchTo(shop([after.as("web")]));
+  expect(await asked).toMatchObject({ body: "after /" });
 });
 
 test("one whose client has gone away is in nobody's way", async () => {
