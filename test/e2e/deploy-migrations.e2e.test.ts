@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import * as z from "zod";
 import { waitUntil } from "../lab/wait-until.ts";
 import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
 import { startDeployLab, webMigratedByCommand, webWithDatabase } from "./project/index.ts";
@@ -49,6 +50,12 @@ async function sql(text: string): Promise<string[]> {
 const history = (): Promise<string[]> => sql("SELECT version FROM supabase_migrations.schema_migrations ORDER BY 1");
 const indexes = (): Promise<string[]> =>
   sql("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('public.by_email')");
+
+/** How many the host has. */
+async function backups(): Promise<number> {
+  const { stdout } = await project.ikoma("backup", "list", "--json");
+  return z.object({ data: z.object({ backups: z.array(z.unknown()) }) }).parse(JSON.parse(stdout)).data.backups.length;
+}
 
 /** A session of the database that is in a transaction until it is ended. */
 async function holding(statement: string): Promise<{ end: () => Promise<void> }> {
@@ -181,6 +188,28 @@ test("an index that the agent's death cut off is made by the next deploy", async
   expect(await indexes()).toEqual(["t"]);
   expect(await sql("SELECT state FROM ikoma_bridge.migrations WHERE version = '20260106000000'")).toEqual(["applied"]);
   expect(await project.allState()).not.toContain("create unique index");
+});
+
+test("what takes data away goes on with the backup that the same deploy takes; a rollback waits for none", async () => {
+  const drop = "alter table public.users drop column email;\n";
+  await write("20260107000000_email", `-- ikoma:allow drop-column reason="never mailed"\n${drop}`);
+  const reference = await project.bundle(v1);
+  expect(await project.applyBadly("--redeploy", "--bundle", reference)).toMatchObject({
+    code: "MIGRATION_BACKUP_MISSING",
+  });
+  await project.configure(["backup"], {});
+  const { plan } = await project.apply("--redeploy", "--bundle", reference);
+  const done = plan.map(({ part, operation }) => `${part} ${operation}`);
+  expect(done).toEqual(expect.arrayContaining(["backup create", "migration update", "release update"]));
+  expect(await history()).toContain("20260107000000");
+  expect(await backups()).toBe(1);
+
+  await project.configure(["env"], { GREETING: "once more" });
+  await project.apply();
+  expect(await backups()).toBe(1);
+  await lab.host.vps.exec("rm -rf /var/lib/ikoma/backups/guild/2*");
+  await project.rollBack();
+  expect(await backups()).toBe(0);
 });
 
 test("a program of the app's own migrates where its database is, once for each bundle, before the web starts", async () => {
