@@ -24,10 +24,10 @@ export class Approvals {
     const folder = join(this.#folder, app);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const hash = createHash("sha256").update(approval.statement).update(approval.signature).digest("hex");
-    const stamp = String(Date.now()).padStart(15, "0");
     const names = await this.#names(app);
     if (names.some((name) => name.endsWith(`-${hash}.json`))) return;
-    await writeDurably(join(folder, `${stamp}-${hash}.json`), JSON.stringify(approval));
+    const number = Number(names.at(-1)?.split("-")[0] ?? 0) + 1;
+    await writeDurably(join(folder, `${String(number).padStart(15, "0")}-${hash}.json`), JSON.stringify(approval));
     const old = names.slice(0, Math.max(0, names.length + 1 - keptPerApp));
     await Promise.all(old.map((name) => rm(join(folder, name), { force: true })));
   }

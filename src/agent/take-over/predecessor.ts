@@ -68,6 +68,7 @@ export class Predecessor {
     const id = (this.#next += 1);
     const line = new Promise<string>((resolve, reject) => {
       const fail = (): void => {
+        clearTimeout(timer);
         reject(new Error(`the agent before did not answer ${method}`));
       };
       const timer = setTimeout(fail, answerDeadlineMs);
