@@ -40,7 +40,9 @@ export async function serveApi({ host, port, tls, state, version }: ServeOptions
   const store = SqliteStore.open(state);
   try {
     const api = await createApi({ store, log, version, tls: certificate });
-    await api.listen({ host, port }).catch((cause: unknown) => {
+    await api.listen({ host, port }).catch(async (cause: unknown) => {
+      // What it does now and then would keep the process from ending.
+      await api.close();
       throw new IkomaError("USAGE", `The API cannot listen on ${host}:${port}: ${String(cause)}`, { cause });
     });
     const close = async (): Promise<void> => {

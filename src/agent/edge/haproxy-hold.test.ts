@@ -39,6 +39,17 @@ test("requests that are held are answered by the next release as soon as it serv
   expect(await rig().get("/", "shop.test")).toMatchObject({ body: "after /" });
 });
 
+test("an app that is held is held again without a moment in which its requests are let go", async () => {
+  await goneAway();
+  const asked = Promise.race(Array.from({ length: 100 }, (_, each) => rig().get(`/${each}`, "shop.test")));
+  expect(await answersIn(asked, 300)).toBe(false);
+  for (let time = 0; time < 100; time += 1) await rig().edge.hold("shop");
+  expect(await answersIn(asked, 100)).toBe(false);
+  const after = await appServer("after");
+  await rig().edge.switchTo(shop([after.as("web")]));
+  expect(await asked).toMatchObject({ status: 200 });
+});
+
 test("a reload for another app keeps them waiting, those of the worker before too", async () => {
   await goneAway();
   const asked = rig().get("/", "shop.test");
