@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { serviceName } from "../release/release-spec.ts";
-import { cronOf, isTimeZone } from "./cron-expression.ts";
+import { timeZone } from "../config/time-zone.ts";
+import { cronOf } from "./cron-expression.ts";
 
 /** How far a backup was verified, each including those before it. */
 export const backupLevels = ["checksum", "list", "restore", "compare"] as const;
@@ -75,11 +76,7 @@ export const backupPolicy = z.strictObject({
     .describe(
       "When the host takes one by itself: `hourly`, `daily 03:00`, `weekly sunday 03:00`, or a cron expression of five fields. Without it only deploys and `ikoma backup create` take one.",
     ),
-  timeZone: z
-    .string()
-    .refine(isTimeZone, "a time zone such as Europe/Paris")
-    .default("UTC")
-    .describe("Time zone of `schedule`, and of the days that `keep` counts."),
+  timeZone: timeZone.default("UTC").describe("Time zone of `schedule`, and of the days that `keep` counts."),
   offsite: offsitePolicy
     .optional()
     .describe("Where the newest verified backup is copied to, encrypted; without it nowhere."),

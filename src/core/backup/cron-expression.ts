@@ -1,3 +1,5 @@
+import { weekdays } from "../config/time-zone.ts";
+
 interface Field {
   readonly from: number;
   readonly to: number;
@@ -5,7 +7,6 @@ interface Field {
 }
 
 const months = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /** Minute, hour, day of the month, month, day of the week. */
 const fields: readonly Field[] = [
   { from: 0, to: 59, names: [] },
@@ -24,22 +25,12 @@ export function cronOf(schedule: string): string | undefined {
   if (text === "hourly") return "0 * * * *";
   const [, weekday, hour, minute] = /^(?:daily|weekly ([a-z]{3})[a-z]*) ([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? [];
   if (hour !== undefined && minute !== undefined) {
-    const day = weekday === undefined ? "*" : weekdays.indexOf(weekday);
+    const day = weekday === undefined ? "*" : weekdays.findIndex((each) => each === weekday);
     return day === -1 ? undefined : `${Number(minute)} ${Number(hour)} * * ${day}`;
   }
   const given = text.split(/\s+/);
   const isCron = given.length === fields.length && fields.every((field, at) => isField(given[at] ?? "", field));
   return isCron ? given.join(" ") : undefined;
-}
-
-/** Whether the running Node knows the time zone. */
-export function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A comma-separated list of `*`, `n` or `n-m`, each with an optional step. */

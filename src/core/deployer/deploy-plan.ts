@@ -1,3 +1,4 @@
+import { isNotedOnly } from "../release/noted-fields.ts";
 import * as z from "zod";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import { plannedMigrations, type PlannedMigrations } from "./planned-migrations.ts";
@@ -58,18 +59,6 @@ export interface ResourceInputs {
 
 const ownTypes = /^ikoma:(?:vps|data):/;
 const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "migration-command", "release", "site"];
-/** Fields of a release that are only noted down: nothing is restarted for them. */
-const silentReleaseFields = new Set([
-  "source",
-  "note",
-  "redeploy",
-  "rollbackTo",
-  "keep",
-  "bake",
-  "strategy",
-  "secrets",
-  "migrations",
-]);
 /** One of which two must never run at once. */
 const aloneService = z.looseObject({ overlap: z.literal(false) });
 const services = z.record(z.string(), z.unknown()).catch({});
@@ -174,7 +163,7 @@ function serviceEffects(
 
 /** A release is made anew as a whole, whichever of its fields differs. */
 function releaseEffect(changes: readonly PlannedChange[], inputs: ResourceInputs): (name: string) => ServiceEffect {
-  if (changes.every(({ path }) => silentReleaseFields.has(firstStep(path)))) return () => "keeps-running";
+  if (changes.every(({ path }) => isNotedOnly(firstStep(path)))) return () => "keeps-running";
   const isReplaced = inputs.new?.["strategy"] === "replace";
   const isAlone = (name: string): boolean =>
     [inputs.old, inputs.new].some((each) => aloneService.safeParse(services.parse(each?.services)[name]).success);

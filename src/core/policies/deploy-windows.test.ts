@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { deployWindow, weekdays, type DeployWindow } from "./policy-config.ts";
+import { weekdays } from "../config/time-zone.ts";
+import { deployWindow, type DeployWindow } from "./policy-config.ts";
 import { describeMoment, windowState } from "./deploy-windows.ts";
 
 const at = (text: string): number => Date.parse(text);

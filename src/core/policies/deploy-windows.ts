@@ -1,4 +1,5 @@
-import { weekdays, type DeployWindow } from "./policy-config.ts";
+import { weekdays } from "../config/time-zone.ts";
+import type { DeployWindow } from "./policy-config.ts";
 
 /** Whether changes may be made at a moment. */
 export type WindowState =

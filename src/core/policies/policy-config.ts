@@ -1,22 +1,10 @@
 import * as z from "zod";
+import { timeZone, weekdays } from "../config/time-zone.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, "a time such as 09:30");
 const date = z.iso.date("a date such as 2026-12-24");
-
-const timeZone = z.string().refine(isTimeZone, "an IANA time zone such as Europe/Paris");
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }).format() !== "";
-  } catch {
-    return false;
-  }
-}
-
-/** Days of the week as the settings name them, in JavaScript's order. */
-export const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
 
 /** When changes may be made, or may not. After Argo CD's sync windows. */
 export const deployWindow = z

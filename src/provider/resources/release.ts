@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { migrationVersion } from "../../core/migrations/migration-spec.ts";
 import { releaseSource } from "../../agent/protocol.ts";
+import { isNotedOnly, notedReleaseFields } from "../../core/release/noted-fields.ts";
 import { bakePolicy, releaseSpec, releaseStrategy } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";
 
@@ -28,29 +29,12 @@ export const releaseInputs = releaseSpec.extend({
   migrations: z.array(migrationVersion).optional(),
 });
 
-/** Noted down with the release, and no reason for a deploy. Whatever secret differs shows where it is used. */
-const silent = [
-  "source",
-  "note",
-  "redeploy",
-  "rollbackTo",
-  "keep",
-  "bake",
-  "strategy",
-  "secrets",
-  "migrations",
-] as const;
-
-function isSilent(name: string): boolean {
-  return silent.some((each) => each === name);
-}
-
 /** What serves an app: created and updated by a cut-over that never leaves the app between two releases. */
 export const release = appPart({
   token: "ikoma:vps:Release",
   part: "release",
   inputs: releaseInputs,
-  silent,
+  silent: notedReleaseFields,
   apply: "release.apply",
   remove: "release.remove",
   app: (inputs) => inputs.app,
@@ -72,6 +56,6 @@ export const release = appPart({
     ...(migrations !== undefined && { migrations }),
     ...run,
   }),
-  expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isSilent(name))),
+  expected: (inputs) => Object.fromEntries(Object.entries(inputs).filter(([name]) => !isNotedOnly(name))),
   computed: ({ number, digest, services }) => ({ number, digest, status: services }),
 });

@@ -1,34 +1,14 @@
 import type { CommandModule } from "yargs";
 import type { GlobalArguments } from "../../global-options.ts";
-import { registryOptions, withRegistryArguments } from "./registry-arguments.ts";
-import type { RegistryArguments } from "./registry-arguments.ts";
+import { registryOptions, withSignedBundle, type SignedBundleArguments } from "./registry-arguments.ts";
 
-interface InspectArguments extends GlobalArguments, RegistryArguments {
-  readonly reference: string;
-  readonly key: string[];
-}
-
-const none: string[] = [];
+type InspectArguments = GlobalArguments & SignedBundleArguments;
 
 /** `ikoma bundle inspect`: what is in a bundle, and why each service is what it is. */
 const command: CommandModule<GlobalArguments, InspectArguments> = {
   command: "inspect <reference>",
   describe: "Show a bundle's services, images, routes, checks and variables, and who has signed it",
-  builder: (parser) =>
-    withRegistryArguments(parser)
-      .positional("reference", {
-        type: "string",
-        demandOption: true,
-        describe: "registry/name@sha256:…, registry/name:tag, or a file",
-      })
-      .option("key", {
-        type: "string",
-        array: true,
-        nargs: 1,
-        default: none,
-        defaultDescription: "those of the stack hosts",
-        describe: "File of a public key, to tell who has signed (can be repeated)",
-      }),
+  builder: (parser) => withSignedBundle(parser, ", to tell who has signed"),
   handler: inspect,
 };
 

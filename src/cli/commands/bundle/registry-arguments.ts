@@ -24,6 +24,32 @@ export function withRegistryArguments<T>(parser: Argv<T>): Argv<T & RegistryArgu
     });
 }
 
+/** A bundle, and the public keys that its signatures are held against. */
+export interface SignedBundleArguments extends RegistryArguments {
+  readonly reference: string;
+  readonly key: string[];
+}
+
+const none: string[] = [];
+
+/** Declares the arguments of {@link SignedBundleArguments}. */
+export function withSignedBundle<T>(parser: Argv<T>, keyFor: string): Argv<T & SignedBundleArguments> {
+  return withRegistryArguments(parser)
+    .positional("reference", {
+      type: "string",
+      demandOption: true,
+      describe: "registry/name@sha256:…, registry/name:tag, or a file",
+    })
+    .option("key", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      default: none,
+      defaultDescription: "those of the stack hosts",
+      describe: `File of a public key${keyFor} (can be repeated)`,
+    });
+}
+
 /** The arguments as the core takes them. */
 export async function registryOptions(argv: RegistryArguments): Promise<RegistryOptions> {
   const { parseMirrors } = await import("../../../core/adapters/registry/endpoint.ts");

@@ -1,34 +1,15 @@
 import type { CommandModule } from "yargs";
 import type { GlobalArguments } from "../../global-options.ts";
-import { registryOptions, withRegistryArguments, type RegistryArguments } from "./registry-arguments.ts";
+import { registryOptions, withSignedBundle, type SignedBundleArguments } from "./registry-arguments.ts";
 
-interface VerifyArguments extends GlobalArguments, RegistryArguments {
-  readonly reference: string;
-  readonly key: string[];
-}
-
-const none: string[] = [];
+type VerifyArguments = GlobalArguments & SignedBundleArguments;
 
 /** `ikoma bundle verify`: whether somebody who is trusted has signed a bundle; fails where nobody has. */
 const command: CommandModule<GlobalArguments, VerifyArguments> = {
   command: "verify <reference>",
   describe: "Check that a bundle is signed by a key that you trust",
   builder: (parser) =>
-    withRegistryArguments(parser)
-      .positional("reference", {
-        type: "string",
-        demandOption: true,
-        describe: "registry/name@sha256:…, registry/name:tag, or a file",
-      })
-      .option("key", {
-        type: "string",
-        array: true,
-        nargs: 1,
-        default: none,
-        defaultDescription: "those of the stack hosts",
-        describe: "File of a public key (can be repeated)",
-      })
-      .example("$0 bundle verify registry.example/shop-bundle@sha256:… --key ci.pub", ""),
+    withSignedBundle(parser, "").example("$0 bundle verify registry.example/shop-bundle@sha256:… --key ci.pub", ""),
   handler: verify,
 };
 
