@@ -17,6 +17,7 @@ test.each([
 
 test.each([
   "",
+  "5/10 * * * *",
   "daily",
   "daily 24:00",
   "daily 3:00",

@@ -41,6 +41,8 @@ function isField(text: string, field: Field): boolean {
     if (range === "*") return true;
     const ends = range.split("-").map((each) => valueOf(each, field));
     const [from = Number.NaN, to = from] = ends;
+    // `5/10` means one thing here and another there.
+    if (step !== undefined && ends.length === 1) return false;
     return ends.length <= 2 && !ends.includes(undefined) && from <= to;
   });
 }
