@@ -9,7 +9,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { build, type BuildOptions, type OutputFile } from "esbuild";
+import { build, type BuildOptions, type OutputFile, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -41,6 +41,22 @@ const shared: BuildOptions = {
   external: ["*.node", "cpu-features", "pg-native"],
 };
 
+/**
+ * Node's modules of the network are required where they are first used. An import loads them at the start and reads
+ * every export: of `node:http` also `WebSocket`, which brings a whole fetch client (5 MiB).
+ */
+const builtinsWhenUsed: Plugin = {
+  name: "builtins-when-used",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^node:(http|https|tls)$/ }, ({ path, namespace }) =>
+      namespace === "builtin" ? { path, external: true } : { path, namespace: "builtin" },
+    );
+    bundle.onLoad({ filter: /.*/, namespace: "builtin" }, ({ path }) => ({
+      contents: `module.exports = require(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
 /** One copy of the SDK and of gRPC, that of node_modules: the SDK reads files beside itself and compares classes. */
 const sdkPackages = ["@pulumi/*", "@grpc/grpc-js", "google-protobuf"];
 
@@ -54,7 +70,17 @@ interface Target {
 }
 
 const targets = {
-  agent: { options: { entryPoints: { agent: "src/agent/main.ts" } }, launchers: {} },
+  agent: {
+    options: {
+      entryPoints: { agent: "src/agent/main.ts" },
+      plugins: [builtinsWhenUsed],
+      // Node keeps the text in memory, and with one letter that is not ASCII in a comment, at twice its size.
+      minifyWhitespace: true,
+      // A stack trace quotes the whole line.
+      lineLimit: 160,
+    },
+    launchers: {},
+  },
   cli: {
     options: {
       entryPoints: { ikoma: "src/cli/entry.ts" },

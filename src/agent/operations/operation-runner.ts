@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
+import { IdleMemory } from "../idle-memory.ts";
 import type { Holder, OperationEvent, OperationKind, OperationView } from "../protocol.ts";
 import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
 import { retireOthers } from "./upkeep/converge.ts";
@@ -39,6 +40,7 @@ export class OperationRunner {
   readonly #host: Host;
   readonly #running = new Map<string, Running>();
   readonly #turns = new Map<string, Promise<void>>();
+  readonly #memory = new IdleMemory();
 
   constructor(host: Host) {
     this.#host = host;
@@ -146,6 +148,7 @@ export class OperationRunner {
     await this.#host.records.keep(app);
     this.#running.delete(request.key);
     this.leases.operationEnded(app, request.holder, part === "release");
+    this.#giveBackMemory();
     if (request.kind === "release.apply")
       void this.#cleanUp(app, this.#context(request, running, redact, new AbortController().signal));
   }
@@ -197,6 +200,11 @@ export class OperationRunner {
       const reason = context.redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.#host.log.error({ app, key: context.key, reason }, "clean-up failed; the sweep tries again");
     }
+    this.#giveBackMemory();
+  }
+
+  #giveBackMemory(): void {
+    this.#memory.endedOne(() => this.#running.size === 0);
   }
 
   #context(
