@@ -1,29 +1,25 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError } from "../../core/errors.ts";
-import { carryOver } from "./carry-over.ts";
-import type { LiveState } from "./carry-over.ts";
-import { ConfigFiles } from "./config-files.ts";
-import { backendName, belongsTo, candidateName, isCandidate, parseRouteEntry, routeEntries } from "./edge-names.ts";
-import { checkEdgeApp, checkEdgeView } from "./edge-view.ts";
-import { candidateEntries, haproxyPaths, renderConfig } from "./haproxy-config.ts";
-import type { HaproxyPlace, RenderedConfig } from "./haproxy-config.ts";
-import { setHeld } from "./held-requests.ts";
+import { belongsTo, isCandidate } from "./edge-names.ts";
+import { checkEdgeApp } from "./edge-view.ts";
+import { haproxyPaths } from "./haproxy-config.ts";
 import { withRuntime } from "./haproxy-sockets.ts";
 import type { RunCommand } from "./haproxy-sockets.ts";
 import { HaproxyWorkers } from "./haproxy-workers.ts";
 import type { StartupLog } from "./haproxy-workers.ts";
+import { LoadedConfig } from "./loaded-config.ts";
 import { Mutex } from "./mutex.ts";
 import { readConfig } from "./read-config.ts";
+import { removeCandidates, serveCandidates } from "./runtime-candidates.ts";
 import { readFingerprints } from "./runtime-certificates.ts";
 import { parseCounters } from "./runtime-counters.ts";
-import { replaceEntries } from "./runtime-map.ts";
-import { perform, publicServers, readServers, removeAll } from "./runtime-servers.ts";
-import { findMap, parseInfo, parseMap, serverCommands } from "./runtime-state.ts";
+import { readServed, sumOverWorkers } from "./runtime-served.ts";
+import { readServers, removeAll } from "./runtime-servers.ts";
+import { parseInfo, serverCommands } from "./runtime-state.ts";
 import type { RuntimeServer } from "./runtime-state.ts";
-import { planShare } from "./share-plan.ts";
-import { addServer, checkRoutesHaveServers, neededBackends, planSwitch, serverPath, setState } from "./switch-plan.ts";
+import { holdRequests, shareRequests, switchServers } from "./runtime-switch.ts";
+import { checkRoutesHaveServers } from "./switch-plan.ts";
 import type {
   Edge,
   EdgeApp,
@@ -47,132 +43,84 @@ export interface HaproxyEdgeOptions {
   deadlineMs?: number;
 }
 
-const pollMs = 20;
-
 /** An edge on HAProxy 2.6 or later, started as `haproxy -W -S <directory>/master.sock -f <directory>/haproxy.cfg`. */
 export function createHaproxyEdge(options: HaproxyEdgeOptions): Edge {
   return new HaproxyEdge(options);
 }
 
+/** What is asked of an edge, one change after another, each within its deadline. */
 class HaproxyEdge implements Edge {
   readonly #mutex = new Mutex();
-  readonly #place: HaproxyPlace;
-  readonly #files: ConfigFiles;
+  readonly #directory: string;
+  readonly #config: LoadedConfig;
   readonly #workers: HaproxyWorkers;
   readonly #runtimeSocket: string;
   readonly #deadlineMs: number;
 
   constructor({ directory, startupLog, user, deadlineMs = 5000 }: HaproxyEdgeOptions) {
     const account = user ?? (process.getuid?.() === 0 ? "haproxy" : undefined);
-    this.#place = {
-      directory,
-      ipv6: existsSync("/proc/net/if_inet6"),
-      ...(account === undefined ? {} : { user: account }),
-    };
-    this.#files = new ConfigFiles(directory);
+    this.#directory = directory;
     this.#workers = new HaproxyWorkers(directory, startupLog);
+    this.#config = new LoadedConfig(
+      { directory, ipv6: existsSync("/proc/net/if_inet6"), ...(account === undefined ? {} : { user: account }) },
+      this.#workers,
+    );
     this.#runtimeSocket = haproxyPaths(directory).runtimeSocket;
     this.#deadlineMs = deadlineMs;
   }
 
   persist(view: EdgeViewSource): Promise<void> {
-    return this.#mutex.run(() => this.#persist(resolve(view)));
+    return this.#mutex.run(() => this.#config.persist(resolve(view)));
   }
 
   ensure(view: EdgeViewSource): Promise<void> {
-    return this.#exclusive(async (signal) => {
-      const wanted = resolve(view);
-      const ledger = this.#render(wanted);
-      if (!(await this.#runs(ledger, signal))) await this.#reload(wanted, signal);
-      await this.#files.write(ledger);
-      await this.#files.prune(ledger);
-    });
+    return this.#exclusive((signal) => this.#config.ensure(resolve(view), signal));
   }
 
   certificates(app: string): Promise<string[]> {
-    const path = join(this.#place.directory, "certs", `${app}-`);
+    const path = join(this.#directory, "certs", `${app}-`);
     return this.#bounded((signal) => this.#runtime(signal, (run) => readFingerprints(run, path)));
   }
 
   configured(): Promise<EdgeApp[] | undefined> {
-    return this.#mutex.run(() => readConfig(this.#place.directory));
+    return this.#mutex.run(() => readConfig(this.#directory));
   }
 
   alteredFiles(): Promise<string[]> {
-    return this.#mutex.run(() => this.#files.altered());
+    return this.#mutex.run(() => this.#config.altered());
   }
 
   rewrite(view: EdgeViewSource): Promise<void> {
-    return this.#exclusive(async (signal) => {
-      const wanted = resolve(view);
-      const ledger = this.#render(wanted);
-      this.#files.distrust();
-      await this.#files.write(ledger);
-      await this.#reload(wanted, signal);
-      await this.#files.write(ledger);
-      await this.#files.prune(ledger);
-    });
+    return this.#exclusive((signal) => this.#config.rewrite(resolve(view), signal));
   }
 
   addCandidates(app: EdgeApp): Promise<void> {
     return this.#exclusive(async (signal) => {
       checkEdgeApp(app);
       checkRoutesHaveServers(app);
-      await this.#runtime(signal, async (run) => {
-        await this.#removeCandidates(run, app.app, signal);
-        for (const server of app.servers) {
-          const path = serverPath(app.app, server, candidateName);
-          await perform(run, [addServer(path, server, false), setState(path, "ready")]);
-        }
-        await replaceEntries(
-          run,
-          findMap(await run("show map"), "candidates"),
-          app.app,
-          new Map(candidateEntries(app)),
-        );
-      });
+      await this.#runtime(signal, (run) => serveCandidates(run, app, signal));
     });
   }
 
   removeCandidates(app: string): Promise<void> {
-    return this.#exclusive(async (signal) => {
-      await this.#runtime(signal, (run) => this.#removeCandidates(run, app, signal));
-    });
+    return this.#exclusive((signal) => this.#runtime(signal, (run) => removeCandidates(run, app, signal)));
   }
 
   switchTo(app: EdgeApp, committed?: () => EdgeView): Promise<void> {
     return this.#exclusive(async (signal) => {
       checkEdgeApp(app);
       checkRoutesHaveServers(app);
-      await this.#runtime(signal, async (run) => {
-        const plan = planSwitch(await publicServers(run, app.app), app);
-        await perform(run, [...plan.prepare, ...plan.activate]);
-        await this.#untilServed(run, app, signal);
-        const maps = await run("show map");
-        await replaceEntries(run, findMap(maps, "routes"), app.app, routeEntries(app));
-        if (app.servers.length > 0) await setHeld(run, findMap(maps, "held"), app.app, false);
-        await perform(run, plan.drain);
-      });
-      if (committed !== undefined) await this.#persist(committed());
+      await this.#runtime(signal, (run) => switchServers(run, app, signal));
+      if (committed !== undefined) await this.#config.persist(committed());
     });
   }
 
   share(app: string, newcomers: readonly EdgeServer[], percent: number): Promise<string[]> {
-    return this.#exclusive((signal) =>
-      this.#runtime(signal, async (run) => {
-        const { commands, sharing } = planShare(app, await publicServers(run, app), newcomers, percent);
-        await perform(run, commands);
-        return sharing;
-      }),
-    );
+    return this.#exclusive((signal) => this.#runtime(signal, (run) => shareRequests(run, app, newcomers, percent)));
   }
 
   hold(app: string): Promise<void> {
-    return this.#exclusive((signal) =>
-      this.#runtime(signal, async (run) => {
-        await setHeld(run, findMap(await run("show map"), "held"), app, true);
-      }),
-    );
+    return this.#exclusive((signal) => this.#runtime(signal, (run) => holdRequests(run, app)));
   }
 
   draining(app: string, keep: readonly string[]): Promise<EdgeServerState[]> {
@@ -209,18 +157,7 @@ class HaproxyEdge implements Edge {
   }
 
   served(app: string): Promise<EdgeServed> {
-    return this.#bounded((signal) =>
-      this.#runtime(signal, async (run) => {
-        const maps = await run("show map");
-        const routes = parseMap(await run(`show map ${findMap(maps, "routes")}`));
-        const hosts = parseMap(await run(`show map ${findMap(maps, "hosts")}`));
-        return {
-          routes: [...routes].flatMap(([key, backend]) => parseRouteEntry(app, key, backend) ?? []),
-          domains: [...hosts].flatMap(([host, owner]) => (owner === app && host !== "*" ? [host] : [])),
-          servers: sumOverWorkers(await publicServers(run, app)),
-        };
-      }),
-    );
+    return this.#bounded((signal) => this.#runtime(signal, (run) => readServed(run, app)));
   }
 
   counters(app: string, names: readonly string[]): Promise<EdgeCounters[]> {
@@ -245,88 +182,6 @@ class HaproxyEdge implements Edge {
     }
   }
 
-  #render(view: EdgeView): RenderedConfig {
-    checkEdgeView(view);
-    return renderConfig(view, [], this.#place);
-  }
-
-  async #persist(view: EdgeView): Promise<void> {
-    const rendered = this.#render(view);
-    await this.#files.write(rendered);
-    await this.#files.prune(rendered);
-  }
-
-  /** Loads a configuration in which everybody serves as before (see {@link carryOver}); what HAProxy refuses is taken back. */
-  async #reload(wanted: EdgeView, signal: AbortSignal): Promise<void> {
-    const live = await this.#live(signal);
-    const carried = live === undefined ? { view: wanted, candidates: [] } : carryOver(wanted, live);
-    const rendered = renderConfig(carried.view, carried.candidates, this.#place, live?.held);
-    const before = await this.#files.current();
-    await this.#files.write(rendered);
-    try {
-      await this.#workers.reload(rendered.base, signal);
-    } catch (error) {
-      await this.#files.restore(before);
-      throw error;
-    }
-  }
-
-  /** What the running process serves; undefined when it does not run a configuration of the agent's. */
-  async #live(signal: AbortSignal): Promise<LiveState | undefined> {
-    if ((await this.#workers.info(signal)).base === "") return undefined;
-    return this.#runtime(signal, async (run) => {
-      const maps = await run("show map");
-      const map = async (name: "routes" | "candidates" | "held") =>
-        parseMap(await run(`show map ${findMap(maps, name)}`));
-      return {
-        routes: await map("routes"),
-        candidateRoutes: await map("candidates"),
-        servers: await readServers(run),
-        // One that an older agent configured holds nothing.
-        held: maps.includes("/held-") ? [...(await map("held")).keys()] : [],
-      };
-    });
-  }
-
-  /** Whether the worker that serves can be brought to the configuration without a reload. */
-  async #runs(rendered: RenderedConfig, signal: AbortSignal): Promise<boolean> {
-    if ((await this.#workers.info(signal)).base !== rendered.base) return false;
-    // Backends too many do no harm, and taking them away can wait for the next reload.
-    const running = await this.#workers.backends(signal);
-    return rendered.backends.every((backend) => running.has(backend));
-  }
-
-  /** An added server is up at once; one that was already there may have to pass a check first. */
-  async #untilServed(run: RunCommand, app: EdgeApp, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const servers = await publicServers(run, app.app);
-      const isUp = (backend: string): boolean =>
-        app.servers.some(
-          (wanted) =>
-            backendName(app.app, wanted) === backend &&
-            servers.some((each) => each.backend === backend && each.name === wanted.name && each.state === "ready"),
-        );
-      const missing = neededBackends(app).filter((backend) => !isUp(backend));
-      if (missing.length === 0) return;
-      if (signal.aborted)
-        throw new IkomaError(
-          "EDGE_FAILED",
-          `HAProxy finds no server up for ${missing.join(", ")}; the ones before serve on.`,
-        );
-      await Promise.race([sleep(pollMs), aborted(signal)]);
-    }
-  }
-
-  async #removeCandidates(run: RunCommand, app: string, signal: AbortSignal): Promise<void> {
-    await replaceEntries(run, findMap(await run("show map"), "candidates"), app, new Map());
-    const servers = await readServers(run);
-    await removeAll(
-      run,
-      servers.filter((each) => belongsTo(app, each.backend) && isCandidate(each.backend)),
-      signal,
-    );
-  }
-
   #runtime<T>(signal: AbortSignal, use: (run: RunCommand) => Promise<T>): Promise<T> {
     return withRuntime(this.#runtimeSocket, signal, use);
   }
@@ -340,30 +195,6 @@ class HaproxyEdge implements Edge {
   }
 }
 
-/** One entry per server, with the connections of all workers; the state is that of the first that is given. */
-function sumOverWorkers(servers: readonly RuntimeServer[]): EdgeServerState[] {
-  const sums = new Map<string, EdgeServerState>();
-  for (const { name, backend, address, port, state, connections, weight } of servers) {
-    const key = `${backend}/${name}`;
-    const known = sums.get(key);
-    if (known === undefined) sums.set(key, { name, backend, address, port, state, connections, weight });
-    else known.connections += connections;
-  }
-  return [...sums.values()];
-}
-
 function resolve(view: EdgeViewSource): EdgeView {
   return typeof view === "function" ? view() : view;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    signal.addEventListener(
-      "abort",
-      () => {
-        done();
-      },
-      { once: true },
-    );
-  });
 }
