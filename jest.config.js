@@ -19,7 +19,7 @@ export default {
   projects: [
     project("unit", [
       "<rootDir>/{src,components,stacks,scripts}/**/*.test.ts",
-      "<rootDir>/test/{load,doubles,demo,bench}/**/*.test.ts",
+      "<rootDir>/test/{load,doubles,demo,bench,documents}/**/*.test.ts",
     ]),
     project("engine", ["<rootDir>/test/engine/**/*.engine.test.ts"]),
     project("e2e", ["<rootDir>/test/{e2e,lab}/**/*.e2e.test.ts"]),

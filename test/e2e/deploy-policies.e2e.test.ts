@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { parseDocument } from "yaml";
 import * as z from "zod";
+import { readCommands } from "../documents/read-commands.ts";
+import { shellBlocks } from "./documents/shell-blocks.ts";
 import { pushTinyWeb } from "./fixture/index.ts";
+import { readPlanned } from "./project/command-results.ts";
 import { startDeployLab, webAlone } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
@@ -45,6 +48,22 @@ async function setPolicy(policy: object | undefined): Promise<void> {
   await project.write(document.toString());
 }
 
+/** The words of the guide's command that has `part` in it, with what it leaves open filled in. */
+async function guide(part: string, filledIn: Readonly<Record<string, string>>): Promise<string[]> {
+  const blocks = await shellBlocks("docs/guides/policies.md");
+  const commands = (await Promise.all(blocks.map(({ text }) => readCommands(text)))).flat();
+  const words = commands.find((each) => each.includes(part));
+  if (words === undefined) throw new Error(`the guide has no command with ${part}`);
+  return words.map((word) => filledIn[word] ?? word);
+}
+
+/** A command that goes well; gives what it printed. */
+async function well(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await project.ikoma(...args);
+  if (code !== 0) throw new Error(`${args.join(" ")}: exit code ${code ?? "none"}\n${stdout}${stderr}`);
+  return stdout;
+}
+
 async function lastNote(): Promise<string | undefined> {
   const { stdout } = await project.ikoma("deploy", "history", "--json", "--limit", "1");
   return history.parse(JSON.parse(stdout)).data.deployments[0]?.note;
@@ -74,11 +93,9 @@ describe("outside the deploy windows", () => {
   });
 
   test("a reason lets it through and is in the history; going back needs none", async () => {
-    const reason = "the checkout is broken";
-    expect(await project.apply("--bundle", bundles.v2, "--outside-window", reason)).toMatchObject({
-      apps: { shop: { number: 2, version: "v2" } },
-    });
-    expect(await lastNote()).toBe(`outside the deploy windows: ${reason}`);
+    await well(...(await guide("--outside-window", { REF: bundles.v2 })), "--yes");
+    expect(await app.versions()).toEqual(["v2"]);
+    expect(await lastNote()).toBe("outside the deploy windows: checkout is broken, ticket 4711");
     expect(await project.rollBack()).toMatchObject({ apps: { shop: { version: "v1" } } });
   });
 });
@@ -87,7 +104,6 @@ describe("where a plan has to be approved", () => {
   const planDigest = async (): Promise<string> => (await project.plan("--bundle", bundles.v2, "--app", "shop")).digest;
   const approve = (plan: string, name: string) =>
     project.ikoma("deploy", "approve", "--yes", "--bundle", bundles.v2, "--plan", plan, "--identity", keyFile(name));
-  const applyV2 = (...more: string[]) => project.apply("--bundle", bundles.v2, "--redeploy", ...more);
   const applyV2Badly = () => project.applyBadly("--bundle", bundles.v2, "--redeploy");
 
   beforeAll(async () => {
@@ -121,15 +137,15 @@ describe("where a plan has to be approved", () => {
   });
 
   test("approved, exactly that is applied: other settings are refused again", async () => {
-    const plan = await planDigest();
-    expect(await approve(plan, "anna")).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining("1 of 1") as unknown,
-    });
+    const { digest: plan } = readPlanned(await project.ikoma(...(await guide("plan", { REF: bundles.v2 }))));
+    const approval = await guide("approve", { REF: bundles.v2 });
+    expect(await well(...approval, "--yes", "--identity", keyFile("anna"))).toContain("1 of 1");
     await project.configure(["keep"], 7);
     expect(await applyV2Badly()).toMatchObject({ code: "APPROVAL_MISSING" });
     await project.configure(["keep"], undefined);
-    expect(await applyV2("--plan", plan)).toMatchObject({ apps: { shop: { version: "v2" } } });
+    // It was rolled back from; somebody means it now.
+    await well(...(await guide("--plan", { REF: bundles.v2, DIGEST: plan })), "--redeploy");
+    expect(await app.versions()).toEqual(["v2"]);
     expect(await lastNote()).toBe("approved by anna");
   });
 

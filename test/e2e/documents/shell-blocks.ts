@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { checkout } from "../project/installed-commands.ts";
 
-/** A fenced block of shell commands in a document. */
-export interface ShellBlock {
+/** A fenced block of a document: commands, settings. */
+export interface FencedBlock {
+  /** `sh`, `yaml`… */
+  readonly language: string;
   /** The heading that it stands under. */
   readonly heading: string;
   readonly text: string;
@@ -13,10 +15,18 @@ export interface ShellBlock {
   readonly exitCode: number;
 }
 
+/** A fenced block of shell commands. */
+export type ShellBlock = FencedBlock;
+
 /** The shell blocks of a Markdown document, in order. `path` from the repository's folder. */
 export async function shellBlocks(path: string): Promise<ShellBlock[]> {
+  return (await fencedBlocks(path)).filter(({ language }) => language === "sh");
+}
+
+/** All fenced blocks of a Markdown document, in order. `path` from the repository's folder. */
+export async function fencedBlocks(path: string): Promise<FencedBlock[]> {
   const lines = (await readFile(join(checkout, path), "utf8")).split("\n");
-  const blocks: ShellBlock[] = [];
+  const blocks: FencedBlock[] = [];
   let heading = "";
   let open: { words: string[]; lines: string[] } | undefined;
   for (const line of lines) {
@@ -24,11 +34,10 @@ export async function shellBlocks(path: string): Promise<ShellBlock[]> {
       if (line.startsWith("#")) heading = line.replace(/^#+ /, "");
       if (line.startsWith("```")) open = { words: line.slice(3).split(" "), lines: [] };
     } else if (line === "```") {
-      const [language, ...words] = open.words;
+      const [language = "", ...words] = open.words;
       const exit = words.find((word) => word.startsWith("exit="));
       const exitCode = Number(exit?.slice("exit=".length) ?? 0);
-      if (language === "sh")
-        blocks.push({ heading, text: open.lines.join("\n"), isRun: words.includes("run"), exitCode });
+      blocks.push({ language, heading, text: open.lines.join("\n"), isRun: words.includes("run"), exitCode });
       open = undefined;
     } else {
       open.lines.push(line);
