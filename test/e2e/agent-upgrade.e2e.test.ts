@@ -66,7 +66,7 @@ beforeAll(async () => {
   // The first agent of this host is the older one.
   await host.agent.close();
   await removeAgent(await host.connection());
-  await onHost("rm -rf /var/lib/ikoma/*");
+  await host.run("rm -rf /var/lib/ikoma/*");
   await install("e2e-older").catch((error: unknown) => {
     // This program does not speak its protocol; it works all the same.
     expect(error).toMatchObject({ code: "AGENT_PROTOCOL" });
@@ -89,28 +89,22 @@ async function install(version: string, onStep: (message: string) => void = () =
   return steps;
 }
 
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.trim();
-}
-
 /** Name, image and id of agent and edge. */
 async function parts(): Promise<string[]> {
   const format = "{{.Names}} {{.Image}} {{.ID}}";
   return (
-    await onHost(`docker ps --all --filter label=dev.ikoma.part --format '${format}' | grep '^ikoma-' | sort`)
+    await host.run(`docker ps --all --filter label=dev.ikoma.part --format '${format}' | grep '^ikoma-' | sort`)
   ).split("\n");
 }
 
 /** Agent and edge are of that version and nothing else is there, once what an upgrade leaves to the background is done. */
 async function expectOnly(version: string): Promise<void> {
   const images = `docker image inspect --format '{{.Id}}' ikoma/agent:${version} ikoma/edge:${version}`;
-  const [agent = "", edge = ""] = (await onHost(images)).split("\n");
+  const [agent = "", edge = ""] = (await host.run(images)).split("\n");
   const only = `/ikoma-agent ${agent}\n/ikoma-edge ${edge}`;
   const all =
     "docker ps --all --quiet --filter name=^/ikoma- | xargs docker inspect --format '{{.Name}} {{.Image}}' | sort";
-  await until(`only ${version} is there`, async () => (await onHost(all)) === only, { deadlineMs: 45_000 });
+  await until(`only ${version} is there`, async () => (await host.run(all)) === only, { deadlineMs: 45_000 });
 }
 
 /** Identity and start of the app's containers: equal only if nothing was restarted. */
@@ -212,7 +206,7 @@ test.each(["e2e-broken", "e2e-falls"])(
     const to = (await app.ledger()).deployments.at(-1)?.version === "v2" ? v1 : v2;
     await app.deploy(app.release(to));
     expectFlawless(await load.stop());
-    expect(await onHost("ls /var/lib/ikoma/agent /var/lib/ikoma/edge")).not.toContain("before");
+    expect(await host.run("ls /var/lib/ikoma/agent /var/lib/ikoma/edge")).not.toContain("before");
   },
 );
 
@@ -238,13 +232,13 @@ test("with another edge, forth and back: visitors are lost to neither but for th
 });
 
 test("what an attempt of long ago has left is not put over the ledger of an agent that has worked since", async () => {
-  await onHost("cp /var/lib/ikoma/agent/ledger.db /var/lib/ikoma/agent/ledger-before.db");
+  await host.run("cp /var/lib/ikoma/agent/ledger.db /var/lib/ikoma/agent/ledger-before.db");
   const [version] = await app.versionsServed();
   const { number } = await app.deploy(app.release(version === "v1" ? v2 : v1));
   await install("e2e-falls-once");
   const { deployments } = await host.agent.call("app.history", { app: "shop" });
   expect(deployments[0]).toMatchObject({ number, status: "current" });
-  expect(await onHost("ls /var/lib/ikoma/agent")).not.toContain("before");
+  expect(await host.run("ls /var/lib/ikoma/agent")).not.toContain("before");
   await install("e2e-other-edge");
 });
 

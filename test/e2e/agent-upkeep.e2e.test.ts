@@ -30,12 +30,6 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
 }, 60_000);
 
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.trim();
-}
-
 async function containerOf(app: AppOnHost, name: string): Promise<ContainerSeen> {
   const found = (await app.world()).containers.find((each) => each.name === `${app.name}-${name}`);
   if (found === undefined) throw new Error(`there is no container ${app.name}-${name}`);
@@ -98,7 +92,7 @@ describe("accessories and data", () => {
     const app = await host.addApp("keeping");
     const release = (image: TinyWebImage) => app.release(image).keepingData("files", "/data");
     const inWeb = async (number: number, command: string): Promise<string> =>
-      onHost(`docker exec --user root keeping-${number}-web-1 sh -c '${command}'`);
+      host.run(`docker exec --user root keeping-${number}-web-1 sh -c '${command}'`);
     await app.deploy(release(v1));
     await inWeb(1, "echo kept > /data/note");
     await app.deploy(release(v2));
@@ -128,13 +122,13 @@ describe("what a hand changed of the release", () => {
   const damages: { what: string; damage: (number: number) => Promise<unknown>; path: string; message: RegExp }[] = [
     {
       what: "a container that was killed",
-      damage: (number) => onHost(`docker kill ${web(number)}`),
+      damage: (number) => host.run(`docker kill ${web(number)}`),
       path: "services.web.state",
       message: /the container is exited \(exit code 137\)/,
     },
     {
       what: "a container that was removed",
-      damage: (number) => onHost(`docker rm --force ${web(number)}`),
+      damage: (number) => host.run(`docker rm --force ${web(number)}`),
       path: "services.web",
       message: /1 of 1 containers missing/,
     },
@@ -217,13 +211,13 @@ describe("what a hand changed of the accessories", () => {
   const damages: { what: string; damage: () => Promise<unknown>; path: string; message: RegExp }[] = [
     {
       what: "a container that was killed",
-      damage: () => onHost(`docker kill ${container}`),
+      damage: () => host.run(`docker kill ${container}`),
       path: "services.db.state",
       message: /the container is exited \(exit code 137\)/,
     },
     {
       what: "a container that was removed",
-      damage: () => onHost(`docker rm --force ${container}`),
+      damage: () => host.run(`docker rm --force ${container}`),
       path: "services.db",
       message: /the container is missing/,
     },
@@ -235,7 +229,7 @@ describe("what a hand changed of the accessories", () => {
     },
     {
       what: "a container cut off from the release",
-      damage: () => onHost(`docker network disconnect lasting-1 ${container}`),
+      damage: () => host.run(`docker network disconnect lasting-1 ${container}`),
       path: "services.db.networks",
       message: /not attached to the release's network lasting-1/,
     },
@@ -335,6 +329,6 @@ describe("a ledger that was lost", () => {
     await settled(6, ["#4 good", "#5 failed", "#6 current"]);
     expectFlawless(await load.stop());
     expect(await app.versionsServed()).toEqual(["v1"]);
-    expect(await onHost(`ls ${agentFolder} | grep -c ledger.db.unreadable`)).toBe("1");
+    expect(await host.run(`ls ${agentFolder} | grep -c ledger.db.unreadable`)).toBe("1");
   }, 60_000);
 });

@@ -57,13 +57,6 @@ async function guide(part: string, filledIn: Readonly<Record<string, string>>): 
   return words.map((word) => filledIn[word] ?? word);
 }
 
-/** A command that goes well; gives what it printed. */
-async function well(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await project.ikoma(...args);
-  if (code !== 0) throw new Error(`${args.join(" ")}: exit code ${code ?? "none"}\n${stdout}${stderr}`);
-  return stdout;
-}
-
 async function lastNote(): Promise<string | undefined> {
   const { stdout } = await project.ikoma("deploy", "history", "--json", "--limit", "1");
   return history.parse(JSON.parse(stdout)).data.deployments[0]?.note;
@@ -93,7 +86,7 @@ describe("outside the deploy windows", () => {
   });
 
   test("a reason lets it through and is in the history; going back needs none", async () => {
-    await well(...(await guide("--outside-window", { REF: bundles.v2 })), "--yes");
+    await project.ikomaWell(...(await guide("--outside-window", { REF: bundles.v2 })), "--yes");
     expect(await app.versions()).toEqual(["v2"]);
     expect(await lastNote()).toBe("outside the deploy windows: checkout is broken, ticket 4711");
     expect(await project.rollBack()).toMatchObject({ apps: { shop: { version: "v1" } } });
@@ -139,12 +132,12 @@ describe("where a plan has to be approved", () => {
   test("approved, exactly that is applied: other settings are refused again", async () => {
     const { digest: plan } = readPlanned(await project.ikoma(...(await guide("plan", { REF: bundles.v2 }))));
     const approval = await guide("approve", { REF: bundles.v2 });
-    expect(await well(...approval, "--yes", "--identity", keyFile("anna"))).toContain("1 of 1");
+    expect(await project.ikomaWell(...approval, "--yes", "--identity", keyFile("anna"))).toContain("1 of 1");
     await project.configure(["keep"], 7);
     expect(await applyV2Badly()).toMatchObject({ code: "APPROVAL_MISSING" });
     await project.configure(["keep"], undefined);
     // It was rolled back from; somebody means it now.
-    await well(...(await guide("--plan", { REF: bundles.v2, DIGEST: plan })), "--redeploy");
+    await project.ikomaWell(...(await guide("--plan", { REF: bundles.v2, DIGEST: plan })), "--redeploy");
     expect(await app.versions()).toEqual(["v2"]);
     expect(await lastNote()).toBe("approved by anna");
   });

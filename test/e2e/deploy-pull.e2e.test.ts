@@ -75,22 +75,15 @@ async function dialOut(): Promise<void> {
   const setup = { vps1: { api: { url: api.url, caCert: api.caCert } } };
   const config = { "ikoma:hosts": { vps1: lab.host.config }, "ikoma:setup": setup };
   await writeFile(join(project.folder, "Pulumi.hosts.yaml"), stringify({ config }));
-  const { code, stderr } = await project.ikoma("host", "bootstrap", "vps1", "--api-token-file", agentToken.file);
-  if (code !== 0) throw new Error(`no bootstrap: ${stderr}`);
+  await project.ikomaWell("host", "bootstrap", "vps1", "--api-token-file", agentToken.file);
 }
 
 async function closeSsh(): Promise<void> {
-  await onHost("service ssh stop; pkill -9 sshd; ! pgrep sshd");
+  await lab.host.run("service ssh stop; pkill -9 sshd; ! pgrep sshd");
 }
 
 function throughApi(): HostWay {
   return { api: api.url, caCert: api.caCert };
-}
-
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await lab.host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: exit code ${code}\n${stderr}`);
-  return stdout;
 }
 
 async function deployments(): Promise<string[]> {
@@ -211,7 +204,7 @@ test("an API that is killed in the middle of a deploy and comes back has cost no
 test("a host that is away queues the deploy that waits, and never does what was cancelled or whose caller was killed", async () => {
   const before = await readLedger(lab.host.vps, "shop");
   const apply = (bundle: number) => project.startApply("--bundle", bundles[bundle] ?? "", "--wait-for-host", "60");
-  await onHost("docker stop --time 10 ikoma-agent");
+  await lab.host.run("docker stop --time 10 ikoma-agent");
   {
     await using cancelled = apply(0);
     await until("it is queued", saysOn(cancelled, "queued: vps1 was last seen"));
@@ -228,7 +221,7 @@ test("a host that is away queues the deploy that waits, and never does what was 
   await using waiting = apply(1);
   await until("it is queued", saysOn(waiting, "queued: vps1 was last seen"));
   expect(await liveStatus()).toMatchObject({ code: "HOST_AWAY", message: expect.stringContaining("was last seen") });
-  await onHost("docker start ikoma-agent");
+  await lab.host.run("docker start ikoma-agent");
   expect(readApplied(await waiting.ended)).toMatchObject({ apps: { shop: { version: "v2" } } });
   expect(await servedVariable("GREETING")).toBe("queued");
   const after = await readLedger(lab.host.vps, "shop");

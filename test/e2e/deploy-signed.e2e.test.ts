@@ -32,38 +32,29 @@ beforeAll(async () => {
     v2: await project.bundle(v2),
   };
   await guide("Make a pair of keys");
-  await well("bundle", "keygen", "stranger");
+  await project.ikomaWell("bundle", "keygen", "stranger");
   const config = { "ikoma:hosts": { vps1: lab.host.config } };
   await writeFile(join(project.folder, "Pulumi.hosts.yaml"), stringify({ config }));
-  await well("host", "bootstrap", "vps1");
+  await project.ikomaWell("host", "bootstrap", "vps1");
 }, 300_000);
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 }, 60_000);
 
-/** A command that goes well; gives what it printed. */
-async function well(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await project.ikoma(...args);
-  if (code !== 0) throw new Error(`${args.join(" ")}: exit code ${code ?? "none"}\n${stdout}${stderr}`);
-  return stdout;
-}
-
 /** Follows what the guide says under a heading; gives what the last block printed. */
 async function guide(heading: string, reference = ""): Promise<string> {
   const blocks = (await shellBlocks("docs/guides/signed-bundles.md")).filter((each) => each.heading === heading);
   let printed = "";
   for (const { text } of blocks.filter((each) => each.isRun)) {
-    const ended = await project.shell(`set -e\nexport HOST=vps1 REF='${reference}'\n${text}`);
-    if (ended.code !== 0) throw new Error(`${text}\n${ended.stdout}${ended.stderr}`);
-    printed = ended.stdout;
+    printed = await project.shellWell(`set -e\nexport HOST=vps1 REF='${reference}'\n${text}`);
   }
   expect(printed).not.toBe("");
   return printed;
 }
 
 function sign(reference: string, key: string): Promise<string> {
-  return well("bundle", "sign", reference, "--sign-key", `${key}.key`);
+  return project.ikomaWell("bundle", "sign", reference, "--sign-key", `${key}.key`);
 }
 
 /** What runs, once nothing of an earlier release is left. */
@@ -87,10 +78,12 @@ async function refused(...args: readonly string[]): Promise<Awaited<ReturnType<A
 const apply = (...args: readonly string[]) => project.apply("--stack", "prod", ...args);
 
 test("without keys on the host an unsigned bundle is deployed, and the first plan says quietly that it is not signed", async () => {
-  const plan = await well("deploy", "plan", "--stack", "prod", "--bundle", bundles.unsigned);
+  const plan = await project.ikomaWell("deploy", "plan", "--stack", "prod", "--bundle", bundles.unsigned);
   expect(plan).toContain("not signed (`ikoma bundle sign`");
   expect(await apply("--bundle", bundles.unsigned)).toMatchObject({ apps: { shop: { version: "v0", number: 1 } } });
-  expect(await well("deploy", "plan", "--stack", "prod", "--bundle", bundles.v2)).not.toContain("not signed");
+  expect(await project.ikomaWell("deploy", "plan", "--stack", "prod", "--bundle", bundles.v2)).not.toContain(
+    "not signed",
+  );
 });
 
 test("keys come to the host with its agent, and no app is restarted", async () => {
@@ -132,7 +125,7 @@ describe("once a host has keys", () => {
 
   test("and a file that was edited after it was signed", async () => {
     const file = join(project.folder, "shop.bundle.json");
-    await well(
+    await project.ikomaWell(
       ...["bundle", "create", "--app", "shop", "--version", "v2", "--image", `web=${v2.reference}`],
       ...["--sign-key", "ci.key", "--output", file],
     );
@@ -140,7 +133,7 @@ describe("once a host has keys", () => {
     await writeFile(file, text.replace('"GREETING":"${GREETING:-hello}"', '"GREETING":"${GREETING:-owned}"'));
     expect(await refused("--bundle", file)).toMatchObject({ code: "BUNDLE_SIGNATURE_INVALID" });
     await writeFile(file, text);
-    expect(await well("bundle", "verify", file, "--key", "ci.pub")).toContain("signed by ci");
+    expect(await project.ikomaWell("bundle", "verify", file, "--key", "ci.pub")).toContain("signed by ci");
   });
 
   test("one that is signed is deployed, and inspect tells by whom", async () => {

@@ -22,19 +22,13 @@ beforeAll(async () => {
   ({ project, app } = await lab.addProject({ name: "shop", compose: webWithDatabase, settings }));
   await project.setSecret("POSTGRES_PASSWORD", "pa$$w0rd-for-the-database");
   // What is looked at here is what an apply repairs: the agent's own look every 20 s would be there before it.
-  await onHost("mkdir -p /var/lib/ikoma/agent/hold && touch /var/lib/ikoma/agent/hold/sweep");
+  await lab.host.run("mkdir -p /var/lib/ikoma/agent/hold && touch /var/lib/ikoma/agent/hold/sweep");
   await project.apply("--bundle", await project.bundle(v1));
 }, 300_000);
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
 }, 60_000);
-
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await lab.host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.trim();
-}
 
 async function tellEdge(command: string): Promise<string> {
   return askEdge(await lab.host.connection(), command);
@@ -49,7 +43,7 @@ async function web(): Promise<{ container: string; server: string }> {
 /** Identity and start of everything that runs, by what it is: equal only if nothing was restarted. */
 async function lives(): Promise<Record<"web" | "db" | "edge", string>> {
   const [webNow, db] = await Promise.all(["web", "db"].map((service) => app.container(service)));
-  const edge = await onHost("docker inspect --format '{{.Id}} {{.State.StartedAt}}' ikoma-edge");
+  const edge = await lab.host.run("docker inspect --format '{{.Id}} {{.State.StartedAt}}' ikoma-edge");
   return { web: `${webNow?.id ?? ""} ${webNow?.startedAt ?? ""}`, db: `${db?.id ?? ""} ${db?.startedAt ?? ""}`, edge };
 }
 
@@ -97,7 +91,7 @@ interface Case {
 const cases: Case[] = [
   {
     what: "a container that was killed",
-    damage: async () => onHost(`docker kill ${(await web()).container}`),
+    damage: async () => lab.host.run(`docker kill ${(await web()).container}`),
     places: ["release services.web.state"],
     message: /^web: the container is exited \(exit code 137\)$/,
     restarts: "web",
@@ -105,7 +99,7 @@ const cases: Case[] = [
   },
   {
     what: "a container that was removed",
-    damage: async () => onHost(`docker rm --force ${(await web()).container}`),
+    damage: async () => lab.host.run(`docker rm --force ${(await web()).container}`),
     places: ["release services.web"],
     message: /^web: 1 of 1 containers missing$/,
     restarts: "web",
@@ -170,7 +164,7 @@ const cases: Case[] = [
   },
   {
     what: "the edge's configuration edited on disk",
-    damage: () => onHost(`sed -i 's/timeout client .*/timeout client 1ms/' ${edgeConfig}`),
+    damage: () => lab.host.run(`sed -i 's/timeout client .*/timeout client 1ms/' ${edgeConfig}`),
     places: ["site configuration"],
     message: /^haproxy\.cfg of the edge was altered on disk$/,
     restarts: "nothing",
@@ -179,7 +173,7 @@ const cases: Case[] = [
   {
     what: "a database taken off the release's network",
     damage: async () =>
-      onHost(`docker network disconnect ${(await web()).container.replace(/-web-1$/, "")} ${database}`),
+      lab.host.run(`docker network disconnect ${(await web()).container.replace(/-web-1$/, "")} ${database}`),
     places: ["accessories services.db.networks"],
     message: /^db: the container is not attached to the release's network shop-\d+$/,
     restarts: "nothing",
@@ -187,7 +181,7 @@ const cases: Case[] = [
   },
   {
     what: "a database taken off its own network",
-    damage: () => onHost(`docker network disconnect shop-accessories ${database}`),
+    damage: () => lab.host.run(`docker network disconnect shop-accessories ${database}`),
     places: ["accessories services.db.networks"],
     message: /^db: the container is not attached to its network shop-accessories$/,
     restarts: "nothing",
@@ -195,7 +189,7 @@ const cases: Case[] = [
   },
   {
     what: "a database that was paused",
-    damage: () => onHost(`docker pause ${database}`),
+    damage: () => lab.host.run(`docker pause ${database}`),
     places: ["accessories services.db.state"],
     message: /^db: the container is paused/,
     restarts: "nothing",
@@ -218,7 +212,7 @@ const cases: Case[] = [
 describe("made behind the agent's back: named, repaired with the least restart, and then gone", () => {
   test.each(cases)("$what", async ({ damage, places: expected, message, restarts, serves }) => {
     const before = await lives();
-    const config = await onHost(`cat ${edgeConfig}`);
+    const config = await lab.host.run(`cat ${edgeConfig}`);
     await damage();
 
     const found = await project.drift();
@@ -241,7 +235,7 @@ describe("made behind the agent's back: named, repaired with the least restart, 
       (key) => after[key as keyof typeof after] !== before[key as keyof typeof before],
     );
     expect(restarted).toEqual(restarts === "nothing" ? [] : [restarts]);
-    if (restarts === "nothing") expect(await onHost(`cat ${edgeConfig}`)).toBe(config);
+    if (restarts === "nothing") expect(await lab.host.run(`cat ${edgeConfig}`)).toBe(config);
     expect(await app.variable("GREETING")).toBe("welcome");
   });
 });
@@ -249,18 +243,18 @@ describe("made behind the agent's back: named, repaired with the least restart, 
 describe("a volume that is gone with its data", () => {
   const tables = async (): Promise<string> =>
     until("the database answers", async () =>
-      onHost(
+      lab.host.run(
         `docker exec ${database} psql -U shop -d shop -Atqc "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"`,
       ),
     );
 
   test("is named, and not made anew in silence", async () => {
     await until("the database answers", () =>
-      onHost(`docker exec ${database} psql -U shop -d shop -c 'CREATE TABLE orders (id int)'`),
+      lab.host.run(`docker exec ${database} psql -U shop -d shop -c 'CREATE TABLE orders (id int)'`),
     );
     const before = (await lives()).edge;
     const served = await app.container("web");
-    await onHost(`docker rm --force ${database} && docker volume rm ${volume}`);
+    await lab.host.run(`docker rm --force ${database} && docker volume rm ${volume}`);
     const found = await project.drift();
     expect(found).toMatchObject({ exitCode: 7, state: "drifted" });
     expect(places(found)).toEqual(["accessories services.db", "accessories volumes.db-data"]);

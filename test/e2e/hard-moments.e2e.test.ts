@@ -51,12 +51,6 @@ async function serving(name: string): Promise<AppOnHost> {
 
 const versionTwo = { serving: 2, deployments: ["#1 good", "#2 current"] };
 
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.trim();
-}
-
 test("a third deploy does not wait while two releases drain, whose long requests end well, under load", async () => {
   const app = await host.addApp("patient");
   await app.deploy(app.release(v1).drainingFor(60));
@@ -107,12 +101,12 @@ test("a dead replica of two is out in about a second, and in again when it is ba
   await until("both are up", async () => (await isUp("d1-web-1")) && (await isUp("d1-web-2")));
   const second = "paired-1-web-2-1";
   // Else the engine starts it again at once.
-  await onHost(`docker update --restart no ${second} && docker kill ${second}`);
+  await host.run(`docker update --restart no ${second} && docker kill ${second}`);
   const killedAtMs = Date.now();
   await until("it is out", async () => !(await isUp("d1-web-2")));
   const outMs = Date.now() - killedAtMs;
   expect(await app.versionsServed()).toEqual(["v1"]);
-  await onHost(`docker update --restart unless-stopped ${second} && docker start ${second}`);
+  await host.run(`docker update --restart unless-stopped ${second} && docker start ${second}`);
   const startedAtMs = Date.now();
   await until("it is in again", () => isUp("d1-web-2"));
   measured.push(`a dead replica was out ${outMs} ms after its end, in ${Date.now() - startedAtMs} ms after its start`);
@@ -129,19 +123,19 @@ describe("in the middle of a switch", () => {
 
   const killEdge = `kill -9 $(docker inspect --format '{{.State.Pid}}' ikoma-edge)`;
   const edgeIsBack = async (before: string): Promise<boolean> =>
-    (await onHost("docker inspect --format '{{.State.Running}} {{.State.StartedAt}}' ikoma-edge")) !== before &&
-    (await onHost("docker inspect --format '{{.State.Running}}' ikoma-edge")) === "true";
+    (await host.run("docker inspect --format '{{.State.Running}} {{.State.StartedAt}}' ikoma-edge")) !== before &&
+    (await host.run("docker inspect --format '{{.State.Running}}' ikoma-edge")) === "true";
 
   test.each(["switching", "switched"] as const)("the edge dies, in the phase %s", async (phase) => {
     const app = await serving(`edge-${phase}`);
     await host.agentProcess.hold(phase);
-    const before = await onHost("docker inspect --format '{{.State.Running}} {{.State.StartedAt}}' ikoma-edge");
+    const before = await host.run("docker inspect --format '{{.State.Running}} {{.State.StartedAt}}' ikoma-edge");
     let isDone = false;
     const deploying = app.deploy(app.release(v2)).finally(() => (isDone = true));
     await until(`it is ${phase}`, async () =>
       (await app.ledger()).operations.some((each) => each.state === "running" && each.phase === phase),
     );
-    await onHost(killEdge);
+    await host.run(killEdge);
     await until("Docker has started the edge again", () => edgeIsBack(before));
     // Whoever is asked for meanwhile is what the ledger has.
     const now = phase === "switched" ? "v2" : "v1";
@@ -157,7 +151,7 @@ describe("in the middle of a switch", () => {
   test("the engine is restarted: the release before serves", async () => {
     const app = await serving("engine-restarted");
     const doomed = await startHeldIn("switching", host, app, (options) => app.deploy(app.release(v2), options));
-    await onHost("service docker restart");
+    await host.run("service docker restart");
     await doomed.dropClient();
     await host.agentProcess.letGo();
     await until("the agent answers", () => host.agent.handshake());
@@ -168,7 +162,7 @@ describe("in the middle of a switch", () => {
   test("the host is rebooted after the ledger has the switch: the new release serves", async () => {
     const app = await serving("rebooted");
     const doomed = await startHeldIn("switched", host, app, (options) => app.deploy(app.release(v2), options));
-    await onHost("service docker stop");
+    await host.run("service docker stop");
     await host.vps.powerLoss();
     await doomed.dropClient();
     await host.vps.boot();
@@ -206,13 +200,13 @@ test("two apps with equal names of services and volumes see only their own, and 
     const volume = { volumes: [{ type: "volume", source: "data", target: "/data" }] };
     await app.deployAccessories({ db: { ...database, ...volume } }, ["data"]);
     await app.deploy(app.release(v1));
-    await onHost(`docker exec ${app.name}-accessories-db-1 sh -c 'echo ${app.name} >> /data/owner'`);
+    await host.run(`docker exec ${app.name}-accessories-db-1 sh -c 'echo ${app.name} >> /data/owner'`);
   }
   /** What answers the web of an app at these names and addresses. */
   const heardFromWeb = async (app: AppOnHost, ...places: string[]): Promise<string[]> => {
     const ask = `fetch('http://' + place + ':8080/', { signal: AbortSignal.timeout(1000) }).then((a) => a.text(), () => 'nobody')`;
     const script = `Promise.all(process.argv.slice(1).map((place) => ${ask})).then((all) => console.log(JSON.stringify(all)))`;
-    const said = await onHost(`docker exec ${app.name}-1-web-1 node -e "${script}" ${places.join(" ")}`);
+    const said = await host.run(`docker exec ${app.name}-1-web-1 node -e "${script}" ${places.join(" ")}`);
     return z.array(z.string()).parse(JSON.parse(said));
   };
   const [twin, double] = apps;
@@ -223,7 +217,8 @@ test("two apps with equal names of services and volumes see only their own, and 
     ...["nobody", "nobody"],
   ]);
   expect(await heardFromWeb(double, "db")).toEqual([expect.stringContaining("database of double")]);
-  for (const { name } of apps) expect(await onHost(`docker exec ${name}-accessories-db-1 cat /data/owner`)).toBe(name);
+  for (const { name } of apps)
+    expect(await host.run(`docker exec ${name}-accessories-db-1 cat /data/owner`)).toBe(name);
 
   await using load = await double.startLoad();
   const before = (await double.world()).containers.map(({ id, startedAt }) => `${id} ${startedAt}`);
@@ -231,7 +226,7 @@ test("two apps with equal names of services and volumes see only their own, and 
   await expectToSettle(twin, { serving: undefined, deployments: ["#1 pruned"] }, cleanUpMs);
   expect((await double.world()).containers.map(({ id, startedAt }) => `${id} ${startedAt}`)).toEqual(before);
   expect(await heardFromWeb(double, "db")).toEqual([expect.stringContaining("database of double")]);
-  expect(await onHost("docker volume ls --quiet | grep -E '^(twin|double)_' | sort")).toBe("double_data\ntwin_data");
+  expect(await host.run("docker volume ls --quiet | grep -E '^(twin|double)_' | sort")).toBe("double_data\ntwin_data");
   expectFlawless(await load.stop([{ version: "v1" }]));
 }, 60_000);
 

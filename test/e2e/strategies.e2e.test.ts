@@ -35,12 +35,6 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
 }, 60_000);
 
-async function onHost(command: string): Promise<string> {
-  const { code, stdout, stderr } = await host.vps.exec(command);
-  if (code !== 0) throw new Error(`${command}: ${stderr}`);
-  return stdout.trim();
-}
-
 /** Takes a lock of the kernel, notes its start and its end, and whether it was the second one. */
 const lockedWorker = `exec 9>/data/lock
 flock -n 9 || { echo "two at once: $APP_VERSION" >> /data/log; exit 9; }
@@ -73,7 +67,7 @@ describe("a worker of which there may be only one", () => {
   /** What the workers noted since the last look. */
   async function noted(): Promise<string[]> {
     const log = "/var/lib/docker/volumes/queued_queue/_data/log";
-    const lines = await onHost(`cat ${log} && : > ${log}`);
+    const lines = await host.run(`cat ${log} && : > ${log}`);
     return lines.split("\n").filter((line) => line !== "");
   }
 
@@ -159,7 +153,7 @@ describe("an app that cannot overlap at all", () => {
   }
 
   async function expectNeverTwo(): Promise<void> {
-    expect(await onHost("cat /var/lib/docker/volumes/sole_sole/_data/log || true")).toBe("");
+    expect(await host.run("cat /var/lib/docker/volumes/sole_sole/_data/log || true")).toBe("");
   }
 
   test("is replaced while requests wait at the edge: none fails, and no two run at once", async () => {
@@ -316,7 +310,7 @@ describe("an app of three replicas that there is no memory for twice", () => {
   async function mostSince(atMs: number): Promise<number> {
     const format = "{{.Action}} {{.Actor.Attributes.name}}";
     const filters = "--filter event=start --filter event=die";
-    const events = await onHost(
+    const events = await host.run(
       `docker events --since ${atMs / 1000} --until "$(date +%s.%N)" ${filters} --format '${format}'`,
     );
     let [running, most] = [3, 3];

@@ -74,9 +74,7 @@ export class AppProject {
   async bundle({ version, reference }: TinyWebImage): Promise<string> {
     const what = ["--app", this.name, "--version", version, "--image", `web=${reference}`];
     const where = ["--push", `${registry}/${this.name}-bundle`, "--registry-mirror", `docker.io=http://${registry}`];
-    const { code, stdout, stderr } = await this.ikoma("bundle", "create", ...what, ...where);
-    if (code !== 0) throw new Error(`no bundle of ${version}: exit code ${code ?? "none"}\n${stderr}`);
-    return stdout.trim();
+    return (await this.ikomaWell("bundle", "create", ...what, ...where)).trim();
   }
 
   /** `ikoma deploy apply --yes --json`, expected to go well. */
@@ -113,6 +111,11 @@ export class AppProject {
     return this.startIkoma(...args).ended;
   }
 
+  /** {@link ikoma}, expected to go well. Gives what it printed. */
+  async ikomaWell(...args: readonly string[]): Promise<string> {
+    return printedBy(`ikoma ${args.join(" ")}`, await this.ikoma(...args));
+  }
+
   startIkoma(...args: readonly string[]): RunningCommand {
     const file = join(this.#commands.cli, "ikoma");
     return new RunningCommand({ file, args, cwd: this.folder, env: this.environment(this.#commands.cli) });
@@ -120,9 +123,7 @@ export class AppProject {
 
   /** {@link pulumi}, expected to go well. Gives what it printed. */
   async pulumiWell(...args: readonly string[]): Promise<string> {
-    const ended = await this.pulumi(...args);
-    if (ended.code === 0) return ended.stdout;
-    throw new Error(`pulumi ${args.join(" ")}: exit code ${ended.code ?? "none"}\n${ended.stdout}${ended.stderr}`);
+    return printedBy(`pulumi ${args.join(" ")}`, await this.pulumi(...args));
   }
 
   /** {@link pulumi}, expected to fail. Gives what it printed, errors included. */
@@ -143,6 +144,11 @@ export class AppProject {
   shell(line: string): Promise<EndedCommand> {
     const env = this.environment(this.#commands.cli);
     return new RunningCommand({ file: "bash", args: ["-c", line], cwd: this.folder, env }).ended;
+  }
+
+  /** {@link shell}, expected to go well. Gives what it printed. */
+  async shellWell(text: string): Promise<string> {
+    return printedBy(text, await this.shell(text));
   }
 
   /** `pulumi stack init` and `pulumi config set --secret`. */
@@ -265,4 +271,10 @@ function valueAt(value: unknown, key: string): unknown {
   return typeof value === "object" && value !== null
     ? Object.entries(value).find(([name]) => name === key)?.[1]
     : undefined;
+}
+
+/** @throws Error with all that a command said, if it went badly */
+function printedBy(command: string, { code, stdout, stderr }: EndedCommand): string {
+  if (code === 0) return stdout;
+  throw new Error(`${command}: exit code ${code ?? "none"}\n${stdout}${stderr}`);
 }
