@@ -56,11 +56,10 @@ let v2: TinyWebImage;
 beforeAll(async () => {
   host = await startAgentHost("upgrade");
   current = await buildAgentImages();
-  const built = [];
-  for (const [name, altered] of Object.entries(versions)) {
-    built.push(...(await buildAlteredAgent(current, name, altered)));
-  }
-  await preloadImages(await host.connection(), built);
+  const built = await Promise.all(
+    Object.entries(versions).map(([name, altered]) => buildAlteredAgent(current, name, altered)),
+  );
+  await preloadImages(await host.connection(), built.flat());
   [v1, v2] = await Promise.all([pushTinyWeb("v1"), pushTinyWeb("v2")]);
   await host.pull(v1.reference, v2.reference);
   // The first agent of this host is the older one.
