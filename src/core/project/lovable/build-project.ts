@@ -4,6 +4,7 @@ import { collectBuildValues, type ValueSources } from "./build-values.ts";
 import { dockerfile, dockerignore } from "./dockerfile.ts";
 import type { LovableProject } from "./lovable-project.ts";
 import { supabaseHostsIn } from "./public-value.ts";
+import { isSupabaseClient } from "./source-scan.ts";
 
 /** What a project's image is made of besides the project. */
 export interface ProjectBuild {
@@ -74,7 +75,7 @@ export function refuseUnsupported({ pinnedPreset, hasBuild }: LovableProject): v
 
 /** Known before the build: Lovable's client is in every page. What the build made is looked at as well. */
 function refuseOtherBackends({ sourceHosts }: LovableProject, meant: readonly string[]): void {
-  const other = sourceHosts.find(({ host, file }) => /(^|\/)supabase\/client\./.test(file) && !meant.includes(host));
+  const other = sourceHosts.find(({ host, file }) => isSupabaseClient(file) && !meant.includes(host));
   if (other === undefined) return;
   throw new IkomaError("BUILD_REFUSED", `${other.file} has the backend ${other.host} written into it.`, {
     hint: `Have it read import.meta.env.VITE_SUPABASE_URL; or, to stay with that backend, add --backend ${other.host}.`,

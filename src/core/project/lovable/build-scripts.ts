@@ -27,41 +27,61 @@ for (const file of process.argv.slice(2).flatMap(files)) {
 for (const line of found) console.error("ikoma: " + line);
 process.exit(found.size > 0 ? 1 : 0);`;
 
-/** Puts what generation 2 has built under `/out`, with `start.mjs`, whichever of its forms it has; refuses the others. */
+/**
+ * Puts what generation 2 has built into one folder, with `start.mjs`, whichever of its forms it has; refuses the others.
+ * Arguments: that folder, and the one that holds srvx.
+ */
 export const placeScript = `const { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } = require("node:fs");
+const { isBuiltin } = require("node:module");
+const { dirname, join, relative, resolve } = require("node:path");
+const [out, srvx] = process.argv.slice(2).map((path) => resolve(path));
 const refuse = (why) => { console.error("ikoma: " + why); process.exit(1); };
-const preset = (path) => JSON.parse(readFileSync(path, "utf8")).preset;
-const other = [".vercel/output/nitro.json", ".netlify/nitro.json", "dist/nitro.json"].find((path) => existsSync(path));
-mkdirSync("/out", { recursive: true });
-if (existsSync(".output/nitro.json")) {
-  const made = preset(".output/nitro.json");
-  if (!/^node[-_]?(server)?$/.test(made)) refuse("Nitro built for " + made + ", not for node-server");
-  cpSync(".output", "/out", { recursive: true });
-  writeFileSync("/out/start.mjs", "import \\"./server/index.mjs\\";\\n");
-} else if (other) {
-  refuse("Nitro built for " + preset(other) + ", not for node-server: the Vite configuration pins it");
-} else {
-  const entry = ["dist/server/index.js", "dist/server/server.js", "dist/server/index.mjs", "dist/server/server.mjs"].find((path) => existsSync(path));
-  if (!entry) refuse("the build made neither .output nor dist/server");
-  const code = readdirSync("dist/server", { recursive: true }).filter((name) => /[.]m?js$/.test(name)).map((name) => readFileSync("dist/server/" + name, "utf8")).join("\\n");
-  if (/from *"cloudflare:|import *[(]? *"cloudflare:/.test(code)) refuse("the server code uses what only Cloudflare has (cloudflare:…)");
-  const isWhole = !/(?:from|import) *[(]? *"(?![.\\/]|node:)[@a-z][^":]*"/.test(code);
-  cpSync("dist", "/out/dist", { recursive: true });
-  if (!isWhole) cpSync("node_modules", "/out/node_modules", { recursive: true, verbatimSymlinks: true });
-  cpSync("/srvx/node_modules/srvx", "/out/node_modules/srvx", { recursive: true });
-  cpSync("/srvx/start.mjs", "/out/start.mjs");
-  writeFileSync("/out/entry.mjs", "export { default } from \\"./" + entry + "\\";\\n");
-}`;
-
-/** Serves an exported \`fetch\` and the files beside it; they have a hash in their name under /assets/. */
-export const adapterScript = `import { serve } from "srvx";
-import { serveStatic } from "srvx/static";
-import app from "./entry.mjs";
-const files = serveStatic({ dir: "dist/client" });
-const middleware = async (request, next) => {
-  const answer = await files(request, next);
-  if (answer.ok && new URL(request.url).pathname.startsWith("/assets/")) answer.headers.set("cache-control", "public, max-age=31536000, immutable");
-  return answer;
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const copy = (path) => cpSync(path, join(out, relative(".", path)), { recursive: true, verbatimSymlinks: true });
+const copied = new Set();
+const takePackage = (name, from) => {
+  for (let at = from; at.startsWith(process.cwd()); at = dirname(at)) {
+    const path = join(at, "node_modules", name);
+    if (!existsSync(join(path, "package.json"))) continue;
+    if (copied.has(path)) return;
+    copied.add(path);
+    copy(path);
+    const { dependencies, optionalDependencies, peerDependencies } = read(join(path, "package.json"));
+    for (const next of Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })) takePackage(next, path);
+    return;
+  }
 };
+const placeHandler = (entry) => {
+  if (!existsSync(srvx)) refuse("it was built without Nitro, which its configuration did not show: write a Dockerfile for it");
+  const files = readdirSync("dist/server", { recursive: true }).filter((name) => /[.]m?js$/.test(name));
+  const code = files.map((name) => readFileSync(join("dist/server", name), "utf8")).join("\\n");
+  const imported = [...code.matchAll(/\\b(?:from|import) *"([^".][^"]*)"|\\bimport\\("([^".][^"]*)"\\)/g)].map((match) => match[1] ?? match[2]);
+  if (imported.some((name) => name.startsWith("cloudflare:"))) refuse("the server code uses what only Cloudflare has (cloudflare:…)");
+  const packages = imported.filter((name) => !isBuiltin(name)).map((name) => /^(@[^/]+[/])?[^/]+/.exec(name)[0]);
+  copy("dist");
+  if (packages.length > 0 && existsSync("node_modules/.bun")) copy("node_modules");
+  else for (const name of packages) takePackage(name, process.cwd());
+  cpSync(join(srvx, "node_modules/srvx"), join(out, "node_modules/srvx"), { recursive: true });
+  cpSync(join(srvx, "start.mjs"), join(out, "start.mjs"));
+  writeFileSync(join(out, "entry.mjs"), "export { default } from \\"./" + entry + "\\";\\n");
+};
+const find = (paths) => paths.find((path) => existsSync(path));
+const made = find([".output/nitro.json", ".vercel/output/nitro.json", ".netlify/nitro.json", "dist/nitro.json"]);
+const entry = find(["dist/server/index.js", "dist/server/server.js", "dist/server/index.mjs", "dist/server/server.mjs"]);
+if (made && !/^node[-_]?(server)?$/.test(read(made).preset)) refuse("Nitro built for " + read(made).preset + ", not for node-server");
+if (!made && !entry) refuse("the build made neither .output nor dist/server");
+mkdirSync(out, { recursive: true });
+if (made) {
+  cpSync(dirname(made), out, { recursive: true, verbatimSymlinks: true });
+  writeFileSync(join(out, "start.mjs"), "import \\"./server/index.mjs\\";\\n");
+} else placeHandler(entry);`;
+
+/** Serves an exported `fetch` and the files beside it; they have a hash in their name under /assets/. */
+export const adapterScript = `import { serve } from "srvx";
+import { staticMiddleware } from "srvx/static";
+import app from "./entry.mjs";
+const files = staticMiddleware({ dir: "dist/client" });
+const hashed = staticMiddleware({ dir: "dist/client", maxAge: 31536000, immutable: true });
+const middleware = (request, next) => (new URL(request.url).pathname.startsWith("/assets/") ? hashed : files)(request, next);
 const context = { waitUntil: (work) => void Promise.resolve(work).catch(console.error), passThroughOnException: () => {} };
 serve({ port: process.env.PORT ?? 3000, middleware: [middleware], fetch: (request) => app.fetch(request, process.env, context) });`;

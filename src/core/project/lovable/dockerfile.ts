@@ -55,7 +55,7 @@ function serverStages(plan: ImagePlan): string[] {
     ...buildStage(plan, "NITRO_PRESET=node-server npm run build"),
     ...(plan.shape === "nitro" ? [] : adapterSteps()),
     ...script("/tmp/place.cjs", placeScript),
-    `RUN node /tmp/place.cjs`,
+    `RUN node /tmp/place.cjs /out /srvx`,
     ...script("/tmp/check.cjs", checkScript),
     `RUN if [ -d /out/dist ]; then node /tmp/check.cjs /out/dist; else node /tmp/check.cjs /out/public /out/server; fi`,
     ``,

@@ -53,10 +53,12 @@ function hostNotes({ sourceHosts }: Facts): ProjectNote[] {
 }
 
 function installNotes({ install: { isExact, reason, tool, ignored } }: Facts): ProjectNote[] {
-  const others: ProjectNote[] = ignored.map((each) => ({ level: "info", text: `Not used for the install: ${each}.` }));
+  const text = `Not used for the install: ${ignored.join(", ")}.`;
+  const others: ProjectNote[] = ignored.length === 0 ? [] : [{ level: "info", text }];
   if (isExact) return others;
-  const text = `${reason}: versions are resolved anew, and two builds may differ. \`${tool} install\` and a commit of its lock file ends that.`;
-  return [{ level: "warning", text }, ...others];
+  const next = `\`${tool} install\` and a commit of its lock file ends that.`;
+  const stale = `${reason}: versions are resolved anew, and two builds may differ. ${next}`;
+  return [{ level: "warning", text: stale }, ...others];
 }
 
 function supabaseNotes({ supabase: { functions, migrations } }: Facts): ProjectNote[] {

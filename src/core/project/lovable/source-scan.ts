@@ -18,6 +18,11 @@ const runRead = /process\.env(?:\.|\[["'`]|\?\.)([A-Za-z_][A-Za-z0-9_]*)(?:["'`]
 /** Given by the image, the engine or the build. */
 const alwaysThere = new Set(["NODE_ENV", "PORT", "HOST", "CI", "TZ", "PATH", "HOME", "NITRO_PRESET"]);
 
+/** Whether a file is the client that Lovable generates for Supabase. */
+export function isSupabaseClient(file: string): boolean {
+  return /[/\\]supabase[/\\]client\.[jt]sx?$/.test(file);
+}
+
 /**
  * Reads a project's own code (`src/`, and `index.html`, where Vite fills `%VITE_X%` in). Text is looked at, not run:
  * a name that is put together while it runs is not seen.
@@ -77,5 +82,11 @@ async function codeFiles(folder: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && codeEndings.has(extname(entry.name)))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => !notBuilt.test(relative(folder, path).split(sep).join("/")))
-    .sort();
+    .sort(clientFirst);
+}
+
+/** Lovable's Supabase client is in every page: what is found there is named by that file. */
+function clientFirst(a: string, b: string): number {
+  const rank = (path: string): number => (isSupabaseClient(path) ? 0 : 1);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
