@@ -76,10 +76,15 @@ if (made) {
   writeFileSync(join(out, "start.mjs"), "import \\"./server/index.mjs\\";\\n");
 } else placeHandler(entry);`;
 
-/** Serves an exported `fetch` and the files beside it; they have a hash in their name under /assets/. */
-export const adapterScript = `import { serve } from "srvx";
+/**
+ * Serves an exported `fetch` and the files beside it; they have a hash in their name under /assets/. A build for
+ * Cloudflare puts a `process` of its own in place of Node's, which hears no signal: it is put back.
+ */
+export const adapterScript = `import process from "node:process";
+import { serve } from "srvx";
 import { staticMiddleware } from "srvx/static";
 import app from "./entry.mjs";
+globalThis.process = process;
 const files = staticMiddleware({ dir: "dist/client" });
 const hashed = staticMiddleware({ dir: "dist/client", maxAge: 31536000, immutable: true });
 const middleware = (request, next) => (new URL(request.url).pathname.startsWith("/assets/") ? hashed : files)(request, next);

@@ -48,7 +48,12 @@ test("packages of the folder itself are there before the install", () => {
 });
 
 test("the compose file asks for what the server cannot do without", () => {
-  const text = projectCompose({ generation: 2, runVariables: [variable("API_KEY"), variable("FROM", true)] });
-  expect(text).toContain("      API_KEY: ${API_KEY?read by src/a.ts}\n      # FROM: ${FROM} # src/a.ts does without\n");
+  const text = projectCompose({
+    generation: 2,
+    runVariables: [{ ...variable("API_KEY"), file: "src/posts.{$id}.ts" }, variable("FROM", true)],
+  });
+  expect(text).toContain(
+    "      API_KEY: ${API_KEY?} # read by src/posts.{$id}.ts\n      # FROM: ${FROM} # src/a.ts does without\n",
+  );
   expect(projectCompose({ generation: 1, runVariables: [] })).not.toContain("environment");
 });

@@ -184,4 +184,7 @@ supabase/.temp
 Dockerfile*
 .dockerignore
 compose.yaml
+Pulumi.*
+.ikoma
+*.bundle.json
 `;

@@ -18,7 +18,7 @@ export function projectCompose({
     `    build: .`,
     `    ports: ["${port}:${port}"]`,
     ...(needed.length === 0 ? [] : [`    environment:`]),
-    ...needed.map(({ name, file }) => `      ${name}: \${${name}?read by ${file}}`),
+    ...needed.map(({ name, file }) => `      ${name}: \${${name}?} # read by ${file}`),
     ...optional.map(({ name, file }) => `      # ${name}: \${${name}} # ${file} does without`),
     `x-ikoma:`,
     `  # Until the page answers with 200-399, the release before it serves.`,
