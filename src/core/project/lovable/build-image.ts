@@ -58,7 +58,9 @@ async function run(build: ImageBuild, file: readonly string[], onStep: (step: st
   const lines: string[] = [];
   const code = await follow(args, { ...process.env, ...buildArgs }, (line) => {
     const step = /^#\d+ \[(?!internal)([^\]]+)\] (\S+ .*)$/.exec(line);
-    if (step !== null) onStep(`${step[1]?.trim()}: ${(step[2] ?? "").slice(0, 100)}`);
+    // Those that write a file say little in their first words.
+    if (step !== null && step[2]?.startsWith("RUN printf") !== true)
+      onStep(`${step[1]?.trim()}: ${(step[2] ?? "").slice(0, 100)}`);
     lines.push(line);
   });
   if (code !== 0) throw failure(lines);

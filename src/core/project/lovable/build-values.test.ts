@@ -57,7 +57,7 @@ test.each([
 });
 
 test("the anon key is public; a name that no build reads, or a file that is not there, is refused", async () => {
-  const given = { VITE_URL: "https://x.example", VITE_KEY: supabaseKey("anon") };
+  const given = { VITE_URL: "https://x.example", VITE_KEY: supabaseKey("anon"), VITE_LANGUAGE: "sk-SK" };
   expect(await collectBuildValues(variables, { given, file: undefined, env: {} })).toEqual(given);
   await expect(
     collectBuildValues([], { given: { DATABASE_URL: "x" }, file: undefined, env: {} }),
