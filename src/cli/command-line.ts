@@ -33,6 +33,15 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    name: "project",
+    describe: "Lovable projects: recognise one, build its image, write its files",
+    commands: [
+      () => import("./commands/project/inspect.ts"),
+      () => import("./commands/project/build.ts"),
+      () => import("./commands/project/write.ts"),
+    ],
+  },
+  {
     name: "bundle",
     describe: "Release bundles: make one from a compose file, look into one, sign it",
     commands: [

@@ -77,6 +77,36 @@ export const errorTable = {
     meaning: "Docker Compose v2 is not installed where the bundle is made.",
     hint: "Install Docker Compose v2, or run scripts/setup.",
   },
+  PROJECT_UNKNOWN: {
+    exitCode: 2,
+    meaning: "The folder has no compose file, and is no project of Lovable that is recognised.",
+    hint: "Run in the project's folder (or name it with --cwd), or write a compose.yaml for it.",
+  },
+  PROJECT_UNSUPPORTED: {
+    exitCode: 2,
+    meaning: "The project is recognised, but as it is it cannot be built for a server of one's own.",
+    hint: "Change what is named, or write a Dockerfile: `ikoma project build` then uses that.",
+  },
+  BUILD_VALUES_INVALID: {
+    exitCode: 2,
+    meaning: "A value that the build puts into what every visitor gets is missing, or is a secret.",
+    hint: "Give public values only: --value NAME=value, --values FILE, or the environment.",
+  },
+  BUILD_REFUSED: {
+    exitCode: 2,
+    meaning: "What was built must not be an image: it talks to another backend, holds a secret, or is not for Node.js.",
+    hint: "Correct what is named; to stay with a backend that the source names, add --backend HOST.",
+  },
+  BUILD_FAILED: {
+    exitCode: 1,
+    meaning: "The install or the build of a project's image failed.",
+    hint: "Read the log lines above; the same happens with the project's own `npm install` and `npm run build`.",
+  },
+  BUILDX_MISSING: {
+    exitCode: 1,
+    meaning: "Docker with its plugin buildx is not installed where the image is to be built.",
+    hint: "Install docker and docker-buildx-plugin, or run scripts/setup.",
+  },
   BUNDLE_NOT_FOUND: {
     exitCode: 1,
     meaning: "There is no bundle at that reference.",

@@ -489,7 +489,7 @@ test("what compose refuses is told in its words, and a missing file by its name"
   await expect(none).rejects.toMatchObject({ code: "COMPOSE_INVALID", message: expect.stringContaining("none.yaml") });
   const unnamed = createBundle({ app: "shop", version: "v1", projectDirectory: join(folder, "empty") });
   await expect(unnamed).rejects.toMatchObject({
-    code: "COMPOSE_INVALID",
+    code: "PROJECT_UNKNOWN",
     hint: expect.stringContaining("docker-compose.yml"),
   });
   const badName = make(shop({}), { app: "Shop!" });

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
+import { writeNew } from "./new-file.ts";
 import { linkFiles, programPath, projectFiles, type ProjectPlan } from "./project-files.ts";
 
 /** What was done to a folder. */
@@ -34,16 +35,6 @@ export async function initProject(folder: string, plan: ProjectPlan): Promise<In
   const isLinked = main === programPath;
   if (isLinked) await linkProgram(join(folder, dirname(programPath)));
   return { folder, written, kept, isLinked };
-}
-
-async function writeNew(path: string, text: string): Promise<boolean> {
-  try {
-    await writeFile(path, text, { flag: "wx" });
-    return true;
-  } catch (error) {
-    if (z.looseObject({ code: z.literal("EEXIST") }).safeParse(error).success) return false;
-    throw error;
-  }
 }
 
 /** Pulumi's language host looks for the SDK from the program's folder on, so the program's own one is linked there. */

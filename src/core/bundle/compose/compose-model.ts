@@ -75,7 +75,7 @@ const composeModel = z.looseObject({
 export type ComposeModel = z.infer<typeof composeModel>;
 
 /** Names that compose looks for, in its order. An override file (`compose.override.yaml`) is for development. */
-const usualNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+export const usualNames = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 
 /** Which compose files to read, absolute, and the folder that their paths start from. */
 export interface ComposeFiles {
@@ -86,7 +86,8 @@ export interface ComposeFiles {
 /**
  * Finds the files of a project.
  *
- * @throws IkomaError COMPOSE_INVALID when there is none.
+ * @returns no files where none is named, and none of the usual names is in the folder
+ * @throws IkomaError COMPOSE_INVALID when one that is named is not there.
  */
 export async function locateComposeFiles(
   files: readonly string[],
@@ -101,9 +102,7 @@ export async function locateComposeFiles(
   for (const name of usualNames) {
     if (await exists(join(base, name))) return { files: [join(base, name)], projectDirectory: base };
   }
-  throw new IkomaError("COMPOSE_INVALID", `There is no compose file in ${base}.`, {
-    hint: `Give its path with --file; looked for ${usualNames.join(", ")}.`,
-  });
+  return { files: [], projectDirectory: base };
 }
 
 /**
