@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { App } from "../components/app.ts";
 import type { BundleInput } from "../components/compose-stack.ts";
 import { HostProvider } from "../components/resources/host-provider.ts";
-import { readSecrets } from "../src/core/adapters/secrets/read-secrets.ts";
 import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
+import { readSecretValues } from "./secret-values.ts";
 
 /** What one run says besides the configuration. */
 export interface EnvironmentNotes {
@@ -25,9 +25,10 @@ export async function environment(notes: EnvironmentNotes = {}): Promise<Record<
   const offline = config.offline || isOffline(process.env);
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
+  const reading = readBundles(deployable.map(([, app]) => app));
   const [bundles, secrets] = await Promise.all([
-    readBundles(deployable.map(([, app]) => app)),
-    readAllSecrets({ ...config, offline }, deployable),
+    reading,
+    readSecretValues({ ...config, offline }, deployable, reading),
   ]);
   const providers = hostProviders(
     config,
@@ -84,15 +85,6 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     backup,
     ...notes,
   });
-}
-
-/** By app. */
-async function readAllSecrets(
-  { secrets, offline }: EnvironmentConfig,
-  apps: readonly (readonly [string, AppConfig])[],
-): Promise<Record<string, Record<string, string>>> {
-  const read = apps.map(async ([name]) => [name, await readSecrets(name, secrets[name] ?? {}, { offline })] as const);
-  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Every bundle that is named, read once. */
