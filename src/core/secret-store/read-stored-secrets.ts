@@ -39,7 +39,8 @@ export async function readStoredSecrets(
   env: NodeJS.ProcessEnv = process.env,
   options: SessionOptions = {},
 ): Promise<StoredValues> {
-  const [address, identities] = await Promise.all([storeAddress(config, env), readIdentities(env)]);
+  const address = await storeAddress(config, env);
+  const identities = await readIdentities(env);
   const found = await fetchOnce(await StoreSession.open(address, options), environment, wanted);
   const values: Record<string, Record<string, string>> = {};
   for (let next = 0; next < wanted.length; next += atOnce) {

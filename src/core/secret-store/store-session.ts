@@ -126,6 +126,10 @@ function storeError({ label, password }: StoreAddress, cause: unknown): unknown 
     return new IkomaError("STORE_AUTH", `The store ${label} does not allow this: ${said}.`, {
       hint: "The rights of the database's roles: `ikoma secrets init --reader ROLE --writer ROLE`, by the owner of the store.",
     });
+  if (password === undefined && /client password must be/.test(said))
+    return new IkomaError("STORE_AUTH", `The store ${label} asks for a password, and none was given.`, {
+      hint: "Put the whole address, with user and password, into a file that IKOMA_STORE_URL_FILE names.",
+    });
   if (state.startsWith("28")) return new IkomaError("STORE_AUTH", `The store ${label} refuses the login: ${said}.`);
   return new IkomaError("STORE_UNREACHABLE", `The secret store ${label} cannot be reached: ${said}.`, { cause });
 }
