@@ -205,7 +205,7 @@ export const errorTable = {
   STORE_TAMPERED: {
     exitCode: 4,
     meaning: "What is in the secret store is not what somebody who may write has put there.",
-    hint: "Find out who changed the database. Set the value again (`ikoma secrets set`); if a writer has left, that person's values need a new signature.",
+    hint: "Find out who changed the database, and set the value again (`ikoma secrets set`). Was a writer taken out of the settings by hand? Put them back, and use `ikoma secrets writers rm`.",
   },
   SECRET_NOT_FOUND: {
     exitCode: 2,

@@ -225,12 +225,15 @@ export const setupConfig = z
 /** `ikoma:apps` */
 export const appsConfig = z.record(appName, appConfig).describe("The apps of the environment, by name.");
 /** Where a secret is from: the value itself, encrypted by Pulumi, or where to look for it in each run. */
-const secretSource = z.union([
-  z.string(),
-  z.strictObject({ env: z.string().min(1) }),
-  z.strictObject({ command: z.array(z.string()).min(1) }),
-  storeSource,
-]);
+const secretSource = z.union(
+  [
+    z.string(),
+    z.strictObject({ env: z.string().min(1) }),
+    z.strictObject({ command: z.array(z.string()).min(1) }),
+    storeSource,
+  ],
+  "a value, {env: NAME}, {command: [PROGRAM, …]} or {store: true}, {store: NAME, version: N}",
+);
 export type SecretSource = z.infer<typeof secretSource>;
 /** `ikoma:secrets`: app, then variable. */
 export const secretsConfig = z

@@ -1,3 +1,4 @@
+import { IkomaError } from "../errors.ts";
 import { sameKey, type KeyHolder } from "../policies/approver-key.ts";
 import { auditEntry } from "./audit.ts";
 import { rewrapKey, statementText, type SecretKey } from "./sealed-version.ts";
@@ -8,15 +9,18 @@ import { signerOf, versionsOf, type StoredVersion } from "./stored-version.ts";
 export interface Rewrapped {
   /** Versions whose data key was wrapped anew. */
   readonly versions: number;
+  /** Older versions that stay as they are, because none of the identities opens them. */
+  readonly unreadable: number;
   /** Secrets with a version that somebody could read who cannot now: they may know it. */
   readonly exposed: readonly Pick<SecretKey, "app" | "name">[];
 }
 
 /**
  * Wraps the data keys of all versions of an environment for these recipients, all or none. Values stay as they are.
+ * An older version that cannot be read, as where an identity was lost, is left alone.
  *
- * @param identities of age that can read them
- * @throws STORE_IDENTITY, STORE_TAMPERED naming the version that does not open
+ * @param identities of age that can read them; only asked for where something is to be done
+ * @throws STORE_IDENTITY naming the newest version that does not open, STORE_TAMPERED naming any that is altered
  */
 export async function rewrapAll(
   session: StoreSession,
@@ -25,17 +29,20 @@ export async function rewrapAll(
   identities: () => Promise<readonly string[]>,
 ): Promise<Rewrapped> {
   return session.transaction(async () => {
-    const stale = (await lockedVersions(session, environment)).filter((each) => !isFor(each, recipients));
-    for (const each of stale) await rewrapOne(session, each, recipients, await identities());
-    if (stale.length > 0)
-      await auditEntry(session, {
-        action: "rewrap",
-        environment,
-        detail: `${stale.length} for ${recipients.join(" ")}`,
-      });
+    const versions = await lockedVersions(session, environment);
+    const newest = new Map(versions.map((each) => [`${each.app}/${each.name}`, each]));
+    const stale = versions.filter((each) => !isFor(each, recipients));
+    let unreadable = 0;
+    for (const each of stale) {
+      const canStay = newest.get(`${each.app}/${each.name}`) !== each;
+      if (!(await rewrapOne(session, each, recipients, await identities(), canStay))) unreadable += 1;
+    }
+    const done = stale.length - unreadable;
+    if (done > 0)
+      await auditEntry(session, { action: "rewrap", environment, detail: `${done} for ${recipients.join(" ")}` });
     const left = stale.filter((each) => each.recipients.some((key) => !recipients.includes(key)));
     const exposed = new Map(left.map(({ app, name }) => [`${app}/${name}`, { app, name }]));
-    return { versions: stale.length, exposed: [...exposed.values()] };
+    return { versions: done, unreadable, exposed: [...exposed.values()] };
   });
 }
 
@@ -76,16 +83,24 @@ async function lockedVersions(session: StoreSession, environment: string): Promi
   return versionsOf(rows);
 }
 
+/** Answers whether the version could be read; one that must be readable and is not is an error. */
 async function rewrapOne(
   session: StoreSession,
   stored: StoredVersion,
   recipients: readonly string[],
   identities: readonly string[],
-): Promise<void> {
+  canStay: boolean,
+): Promise<boolean> {
   const { content, wrappedKey } = stored;
-  if (content === null || wrappedKey === null) return;
-  const wrapped = await rewrapKey(stored, { content, wrappedKey }, identities, recipients);
-  await update(session, stored, "wrapped_key = $5, recipients = $6", [wrapped, recipients]);
+  if (content === null || wrappedKey === null) return true;
+  try {
+    const wrapped = await rewrapKey(stored, { content, wrappedKey }, identities, recipients);
+    await update(session, stored, "wrapped_key = $5, recipients = $6", [wrapped, recipients]);
+    return true;
+  } catch (error) {
+    if (canStay && error instanceof IkomaError && error.code === "STORE_IDENTITY") return false;
+    throw error;
+  }
 }
 
 function isFor({ recipients, content }: StoredVersion, wanted: readonly string[]): boolean {

@@ -270,16 +270,34 @@ describe("people", () => {
     await expect(rewrapAll(session, "prod", [anna, ben], () => identity("ben"))).rejects.toMatchObject({
       code: "STORE_IDENTITY",
     });
-    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toEqual({ versions: 2, exposed: [] });
+    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toMatchObject({
+      versions: 2,
+      exposed: [],
+    });
     expect(await asBen()).toEqual({ shop: { KEY: "first" } });
     expect(await rewrapAll(session, "prod", [anna], () => identity("anna"))).toEqual({
       versions: 2,
+      unreadable: 0,
       exposed: [{ app: "shop", name: "KEY" }],
     });
     await expect(asBen()).rejects.toMatchObject({ code: "STORE_IDENTITY" });
     // Nobody's identity is needed where nothing is to be done.
     const none = () => Promise.reject(new Error("asked"));
-    expect(await rewrapAll(session, "prod", [anna], none)).toEqual({ versions: 0, exposed: [] });
+    expect(await rewrapAll(session, "prod", [anna], none)).toMatchObject({ versions: 0, exposed: [] });
+  });
+
+  test("after an identity was lost, what was set anew can be given to others, and older versions are left alone", async () => {
+    await set("KEY", "first");
+    const { anna, ben } = rig.recipients;
+    await using session = await rig.open();
+    await expect(rewrapAll(session, "prod", [ben], () => identity("ben"))).rejects.toMatchObject({
+      code: "STORE_IDENTITY",
+    });
+    const second = { key: keyOf("KEY"), value: "second", seen: 1 };
+    await writeVersion(session, { recipients: { ben } }, second, await rig.holder("anna"));
+    const given = await rewrapAll(session, "prod", [ben, anna], () => identity("ben"));
+    expect(given).toEqual({ versions: 1, unreadable: 1, exposed: [] });
+    expect(await read([want("KEY")])).toEqual({ shop: { KEY: "second" } });
   });
 
   test("who vouches for a writer that leaves signs only what that writer has signed", async () => {

@@ -54,4 +54,3 @@ export const storeSource = z.strictObject({
   store: z.union([z.literal(true), secretName]),
   version: z.number().int().positive().optional(),
 });
-export type StoreSource = z.infer<typeof storeSource>;

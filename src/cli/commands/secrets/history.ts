@@ -13,7 +13,13 @@ const command: CommandModule<GlobalArguments, SecretArguments> = {
 export default command;
 
 async function tellHistory(store: OpenStore, argv: SecretArguments): Promise<void> {
-  const [{ versionsOfSecret }, { readAudit }, view, { notFound }, { printResult }] = await Promise.all([
+  const [
+    { versionsOfSecret },
+    { readAudit },
+    { renderAudit, renderFlaws, renderSecrets, viewVersions },
+    { notFound },
+    { printResult },
+  ] = await Promise.all([
     import("../../../core/secret-store/stored-version.ts"),
     import("../../../core/secret-store/audit.ts"),
     import("./secrets-view.ts"),
@@ -21,10 +27,9 @@ async function tellHistory(store: OpenStore, argv: SecretArguments): Promise<voi
     import("../../output/envelope.ts"),
   ]);
   const key = await secretKey(store, argv);
-  const versions = await view.viewVersions(await versionsOfSecret(store.session, key), store.config);
+  const versions = await viewVersions(await versionsOfSecret(store.session, key), store.config);
   if (versions.length === 0) throw notFound(key, undefined);
   const audit = await readAudit(store.session, key);
-  const human = (): string =>
-    `${view.renderSecrets(versions)}${view.renderFlaws(versions)}\n${view.renderAudit(audit)}`;
+  const human = (): string => `${renderSecrets(versions)}${renderFlaws(versions)}\n${renderAudit(audit)}`;
   printResult({ kind: "SecretHistory", data: { ...key, versions, audit }, human }, argv);
 }

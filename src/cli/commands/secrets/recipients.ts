@@ -97,8 +97,9 @@ async function bringTo(
   printResult({ kind: "SecretRecipients", data, human: () => told(environment, Object.keys(recipients), done) }, argv);
 }
 
-function told(environment: string, names: readonly string[], { versions, exposed }: Rewrapped): string {
-  const read = `${environment} can be read by ${names.join(", ")}; ${versions} data keys were wrapped anew`;
+function told(environment: string, names: readonly string[], { versions, unreadable, exposed }: Rewrapped): string {
+  const left = unreadable === 0 ? "" : `; ${unreadable} older versions cannot be read here, and stay as they are`;
+  const read = `${environment} can be read by ${names.join(", ")}; ${versions} data keys were wrapped anew${left}`;
   if (exposed.length === 0) return read;
   const list = exposed.map(({ app, name }) => `  ikoma secrets set ${app} ${name}`);
   return [

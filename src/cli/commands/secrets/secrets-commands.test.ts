@@ -68,7 +68,7 @@ async function ikoma(words: readonly string[], stdin = ""): Promise<string> {
     printed += String(text);
     return true;
   });
-  jest.replaceProperty(process, "stdin", Readable.from([Buffer.from(stdin)]) as never);
+  jest.spyOn(process, "stdin", "get").mockReturnValue(Readable.from([Buffer.from(stdin)]) as never);
   const commands = [init, keygen, writers, recipients, set, list, history, get, rm, purge];
   try {
     await withGlobalOptions(yargs(["secrets", ...words, "--cwd", rig.folder]))
