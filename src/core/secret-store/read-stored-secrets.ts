@@ -1,6 +1,7 @@
 import { IkomaError } from "../errors.ts";
 import { readIdentities } from "./identity.ts";
 import { openValue, versionLabel, type SecretKey } from "./sealed-version.ts";
+import { mapSomeAtOnce } from "./some-at-once.ts";
 import { storeAddress } from "./store-address.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { StoreSession, type SessionOptions } from "./store-session.ts";
@@ -25,9 +26,6 @@ export interface WantedSecret {
 /** Values by app, then variable. */
 export type StoredValues = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
-/** Programs that check signatures at the same time. */
-const atOnce = 8;
-
 /**
  * The values of all secrets that a run takes from the store, with one connection and one query.
  *
@@ -42,16 +40,11 @@ export async function readStoredSecrets(
   const address = await storeAddress(config, env);
   const identities = await readIdentities(env);
   const found = await fetchOnce(await StoreSession.open(address, options), environment, wanted);
+  const opened = await mapSomeAtOnce(wanted, (each, index) =>
+    inSetting(each, () => openWanted(found[index], { ...each, environment }, config, identities)),
+  );
   const values: Record<string, Record<string, string>> = {};
-  for (let next = 0; next < wanted.length; next += atOnce) {
-    const some = wanted.slice(next, next + atOnce);
-    const opened = await Promise.all(
-      some.map((each, index) =>
-        inSetting(each, () => openWanted(found[next + index], { ...each, environment }, config, identities)),
-      ),
-    );
-    some.forEach(({ app, variable }, index) => ((values[app] ??= {})[variable] = opened[index] ?? ""));
-  }
+  wanted.forEach(({ app, variable }, index) => ((values[app] ??= {})[variable] = opened[index] ?? ""));
   return values;
 }
 

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
+import { promisify } from "node:util";
 import yargs from "yargs";
 import { LocalPostgres } from "../../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../../test/rigs/secret-store.ts";
@@ -159,6 +161,7 @@ test.each([
   ["a recipient who was none", ["recipients", "rm", "ben"], "USAGE"],
   ["the last recipient", ["recipients", "rm", "anna"], "USAGE"],
   ["a writer without a key", ["writers", "add", "ben", "anna.identity"], "USAGE"],
+  ["another key for a writer", ["writers", "add", "anna", "ben.pub"], "USAGE"],
   ["a writer who was none", ["writers", "rm", "ben"], "USAGE"],
   ["the last writer", ["writers", "rm", "anna"], "CONFIG_MISSING"],
   ["a role that the database has not", ["init", "--reader", "nobody_here"], "USAGE"],
@@ -250,8 +253,28 @@ test("without an identity, or with what is none, nothing is read", async () => {
   await expect(ikoma(["get", "shop", "KEY", "--reveal"])).rejects.toThrow("no identity of age");
   delete process.env.IKOMA_STORE_IDENTITY_FILE;
   await expect(ikoma(["get", "shop", "KEY", "--reveal"])).rejects.toMatchObject({ code: "STORE_IDENTITY" });
+  // Who only writes needs none.
+  await ikoma(["set", "shop", "OTHER", ...sign("anna")], "another");
   process.env.IKOMA_STORE_IDENTITY = await readFile(at("anna.identity"), "utf8");
   expect(await ikoma(["get", "shop", "KEY", "--reveal"])).toBe("one");
+});
+
+test("the guide's commands, as they stand there", async () => {
+  await mkdir(at("bin"));
+  const entry = join(import.meta.dirname, "../../entry.ts");
+  await writeFile(at("bin/ikoma"), `#!/bin/sh\nexec '${process.execPath}' '${entry}' "$@"\n`, { mode: 0o755 });
+  await mkdir(at(".ssh"));
+  for (const end of ["", ".pub"]) await rename(at(`anna${end}`), at(`.ssh/id_ed25519${end}`));
+  await writeFile(at("key.txt"), "the-value\n");
+  const guide = await readFile(join(import.meta.dirname, "../../../../docs/guides/secret-store.md"), "utf8");
+  const blocks = [...guide.matchAll(/^```sh run\n([^]*?)^```$/gm)].map(([, text = ""]) => text);
+  expect(blocks).toHaveLength(3);
+  const env = { ...shell, ...rig.env(), HOME: rig.folder, PATH: `${at("bin")}:${shell.PATH ?? ""}` };
+  const script = `set -e\n${blocks.join("")}ikoma secrets get shop STRIPE_KEY -s prod --reveal`;
+  const { stdout } = await promisify(execFile)("bash", ["-c", script], { cwd: rig.folder, env });
+  expect(stdout).toMatch(/^shop +STRIPE_KEY +1 +set +\S+ \S+ +anna +anna$/m);
+  expect(stdout).toMatch(/^prod can be read by anna, ci; 1 data keys/m);
+  expect(stdout).toMatch(/\nthe-value$/);
 });
 
 /** Somebody at a terminal who answers this. */

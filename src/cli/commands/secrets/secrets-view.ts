@@ -1,5 +1,6 @@
 import { IkomaError } from "../../../core/errors.ts";
 import type { AuditRecord } from "../../../core/secret-store/audit.ts";
+import { mapSomeAtOnce } from "../../../core/secret-store/some-at-once.ts";
 import type { StoreConfig } from "../../../core/secret-store/store-config.ts";
 import { signerOf, stateOf, type StoredVersion, type VersionState } from "../../../core/secret-store/stored-version.ts";
 import { renderTable } from "../../output/table.ts";
@@ -21,7 +22,7 @@ export interface SecretView {
 
 /** What is told of versions, each signature checked. */
 export function viewVersions(versions: readonly StoredVersion[], config: StoreConfig): Promise<SecretView[]> {
-  return Promise.all(versions.map((each) => viewOf(each, config)));
+  return mapSomeAtOnce(versions, (each) => viewOf(each, config));
 }
 
 async function viewOf(stored: StoredVersion, { recipients, writers }: StoreConfig): Promise<SecretView> {
