@@ -17,10 +17,12 @@ export interface EnvironmentNotes {
   readonly redeploy?: boolean;
   /** Number of the deployment that the app goes back to. */
   readonly rollbackTo?: number;
+  /** The run is for this app (`--target`): of the others the engine keeps what it has, whatever is said of them here. */
+  readonly onlyApp?: string;
 }
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
-export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
+export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
   const offline = config.offline || isOffline(process.env);
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
@@ -28,7 +30,7 @@ export async function environment(notes: EnvironmentNotes = {}): Promise<Record<
   const reading = readBundles(deployable.map(([, app]) => app));
   const [bundles, secrets] = await Promise.all([
     reading,
-    readSecretValues({ ...config, offline }, deployable, reading),
+    readSecretValues({ ...config, offline }, deployable, { bundles: reading, onlyApp }),
   ]);
   const providers = hostProviders(
     config,
@@ -53,7 +55,7 @@ interface Deployable {
   name: string;
   app: AppConfig;
   secrets: Readonly<Record<string, string>>;
-  notes: EnvironmentNotes;
+  notes: Omit<EnvironmentNotes, "onlyApp">;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
 }

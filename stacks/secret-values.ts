@@ -9,26 +9,46 @@ import type { StoredValues, WantedSecret } from "../src/core/secret-store/read-s
 
 type Apps = readonly (readonly [string, AppConfig])[];
 
+/** What decides which values a run needs. */
+interface SecretNeeds {
+  readonly bundles: Promise<ReadonlyMap<string, BundleInput>>;
+  /** The run is for this app alone; without it for all. */
+  readonly onlyApp: string | undefined;
+}
+
+/** Stands for the value of an app that the run is not for: the engine does not look at it. */
+const notRead = "(not read)";
+
 /**
  * The values of the apps' secrets, by app. Those that a release takes from an earlier deployment, and nothing else of
- * the app needs, are left out: going back to them works while the place that they are from does not.
+ * the app needs, are left out, and what is for apps that the run is not for is not looked up: going back works while
+ * the place that values are from does not.
  *
  * @throws what `readSecrets` and `readStoredSecrets` throw
  */
 export async function readSecretValues(
   { secrets, store, offline }: EnvironmentConfig,
   apps: Apps,
-  bundles: Promise<ReadonlyMap<string, BundleInput>>,
+  { bundles, onlyApp }: SecretNeeds,
 ): Promise<Record<string, Record<string, string>>> {
-  const needed = apps.map(
-    async ([name, app]) => [name, await neededSources(secrets[name] ?? {}, app, bundles)] as const,
-  );
+  const needed = apps.map(async ([name, app]) => {
+    const all = secrets[name] ?? {};
+    const isMeant = onlyApp === undefined || name === onlyApp;
+    return [name, isMeant ? await neededSources(all, app, bundles) : withoutLookups(all)] as const;
+  });
   const sources = await Promise.all(needed);
   const stored = offline ? {} : await readStored(store, sources);
   const read = sources.map(
     async ([name, each]) => [name, await readSecrets(name, each, { offline, stored: stored[name] })] as const,
   );
   return Object.fromEntries(await Promise.all(read));
+}
+
+function withoutLookups(sources: SecretSources): SecretSources {
+  const values = Object.entries(sources).map(
+    ([name, source]) => [name, typeof source === "string" ? source : notRead] as const,
+  );
+  return Object.fromEntries(values);
 }
 
 async function neededSources(

@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { targeted } from "../../src/core/deployer/deploy-run.ts";
 import type { StackResult } from "../../src/core/engine/engine-run.ts";
 import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { environment } from "../../stacks/environment.ts";
@@ -149,6 +150,35 @@ test("without the store nothing is planned, except a way back to secrets that th
   const kept = "secretsOf: { deployment: 1, names: [API_KEY, PINNED] }";
   await stack.changeConfig((text) => text.replace("      host: vps1", `      host: vps1\n      ${kept}`));
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { update: 1, same: 3 } });
+  await stack.changeConfig(() => before);
+});
+
+test("a run for one app of several asks for nothing of the others, and alters nothing of them", async () => {
+  Object.assign(process.env, rig.env());
+  const before = await stack.configText();
+  // The same app a second time, with a secret that cannot always be had.
+  const [shop = ""] = /^ {4}shop:\n(?: {6}.*\n)+/m.exec(before) ?? [];
+  const blog = shop.replace("shop:", "blog:").replace("host: vps1", "host: vps1\n      domains: [blog.example]");
+  const manifestOfBlog = await writeBundleFile({ ...manifest, app: "blog" }, join(stack.workDir, "blog.bundle.json"));
+  const secrets = "    blog: { API_KEY: { env: OF_BLOG }, PINNED: { env: OF_BLOG } }\n";
+  await stack.changeConfig((text) =>
+    text
+      .replace(shop, shop + blog.replace(/bundle: .*/, `bundle: ${manifestOfBlog}`))
+      .replace("  ikoma:store:", `${secrets}  ikoma:store:`),
+  );
+  process.env["OF_BLOG"] = "hunter2-blog";
+  await stack.up(environment);
+  delete process.env["OF_BLOG"];
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_MISSING" });
+
+  await set("API_KEY", "hunter2-for-one", 2);
+  const blogBefore = agent.part("blog", "release");
+  await stack.up(() => environment({ onlyApp: "shop" }), { env: { ...stack.env, ...targeted("shop") } });
+  expect(released()).toMatchObject({ secrets: { API_KEY: "hunter2-for-one" } });
+  expect(agent.part("blog", "release")).toEqual(blogBefore);
+  process.env["OF_BLOG"] = "hunter2-blog";
+  await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { create: 0, update: 0, delete: 0 } });
+  delete process.env["OF_BLOG"];
   await stack.changeConfig(() => before);
 });
 
