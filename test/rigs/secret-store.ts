@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { Client } from "pg";
 import { findKeyHolder, type KeyHolder } from "../../src/core/policies/approver-key.ts";
 import { createIdentity } from "../../src/core/secret-store/identity.ts";
 import { storeAddress, type StoreAddress } from "../../src/core/secret-store/store-address.ts";
@@ -23,6 +24,7 @@ export class SecretStoreRig implements AsyncDisposable {
   readonly config: StoreConfig;
   readonly recipients: Readonly<Record<Person, string>>;
   readonly writers: Readonly<Record<Person, string>>;
+  #client: Promise<Client> | undefined;
 
   private constructor(made: Pick<SecretStoreRig, "folder" | "server" | "database" | "recipients" | "writers">) {
     this.folder = made.folder;
@@ -82,7 +84,8 @@ export class SecretStoreRig implements AsyncDisposable {
 
   /** As whoever has the database itself. */
   async sql(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
-    const client = await this.server.connect(this.database);
+    this.#client ??= this.server.connect(this.database);
+    const client = await this.#client;
     const { rows } = await client.query<Record<string, unknown>>(text, [...values]);
     return rows;
   }
@@ -97,6 +100,7 @@ export class SecretStoreRig implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#client)?.end();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

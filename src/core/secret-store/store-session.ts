@@ -131,5 +131,7 @@ function storeError({ label, password }: StoreAddress, cause: unknown): unknown 
       hint: "Put the whole address, with user and password, into a file that IKOMA_STORE_URL_FILE names.",
     });
   if (state.startsWith("28")) return new IkomaError("STORE_AUTH", `The store ${label} refuses the login: ${said}.`);
-  return new IkomaError("STORE_UNREACHABLE", `The secret store ${label} cannot be reached: ${said}.`, { cause });
+  // An SQLSTATE is what the server itself says; names of system errors begin with E.
+  const what = /^(?!E)[0-9A-Z]{5}$/.test(state) ? "does not do what it should" : "cannot be reached";
+  return new IkomaError("STORE_UNREACHABLE", `The secret store ${label} ${what}: ${said}.`, { cause });
 }

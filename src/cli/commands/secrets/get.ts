@@ -1,7 +1,14 @@
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
 import type { GlobalArguments } from "../../global-options.ts";
-import { inStore, secretKey, withSecretArguments, type OpenStore, type SecretArguments } from "./store-session.ts";
+import {
+  inStore,
+  secretKey,
+  versionNumber,
+  withSecretArguments,
+  type OpenStore,
+  type SecretArguments,
+} from "./store-session.ts";
 
 interface GetArguments extends SecretArguments {
   readonly at: number | undefined;
@@ -14,7 +21,7 @@ const command: CommandModule<GlobalArguments, GetArguments> = {
   describe: "Print the value of one secret; the store notes that you did",
   builder: (parser) =>
     withSecretArguments(parser)
-      .option("at", { type: "number", requiresArg: true, describe: "This version (default: the newest)" })
+      .option("at", { ...versionNumber, describe: "This version (default: the newest)" })
       .option("reveal", { type: "boolean", default: false, describe: "Yes, print it, to wherever that goes" })
       .example("$0 secrets get shop STRIPE_KEY -s prod --reveal | wc -c", ""),
   handler: getOne,

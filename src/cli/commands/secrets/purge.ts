@@ -2,7 +2,14 @@ import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { listenForInterrupt } from "../../interrupt.ts";
-import { inStore, secretKey, withSecretArguments, type OpenStore, type SecretArguments } from "./store-session.ts";
+import {
+  inStore,
+  secretKey,
+  versionNumber,
+  withSecretArguments,
+  type OpenStore,
+  type SecretArguments,
+} from "./store-session.ts";
 
 interface PurgeArguments extends SecretArguments {
   readonly at: number | undefined;
@@ -15,7 +22,7 @@ const command: CommandModule<GlobalArguments, PurgeArguments> = {
   describe: "Delete the values of a removed secret for good, or one older version of any",
   builder: (parser) =>
     withSecretArguments(parser)
-      .option("at", { type: "number", requiresArg: true, describe: "Only this version, which must not be the newest" })
+      .option("at", { ...versionNumber, describe: "Only this version, which must not be the newest" })
       .option("confirm", { ...oneText, describe: "The secret's name again, instead of typing it; --yes does not do" })
       .example("$0 secrets purge shop OLD_KEY -s prod", "After `secrets rm`"),
   handler: purge,

@@ -5,6 +5,7 @@ import {
   inStore,
   secretKey,
   withSecretArguments,
+  versionNumber,
   withSignArguments,
   type OpenStore,
   type SecretArguments,
@@ -22,8 +23,7 @@ const command: CommandModule<GlobalArguments, SetArguments> = {
   builder: (parser) =>
     withSignArguments(withSecretArguments(parser))
       .option("expect", {
-        type: "number",
-        requiresArg: true,
+        ...versionNumber,
         describe: "Only if this is its newest version (0: it has none), for scripts",
       })
       .example("$0 secrets set shop STRIPE_KEY -s prod", "Asks for the value")
@@ -34,11 +34,14 @@ const command: CommandModule<GlobalArguments, SetArguments> = {
 export default command;
 
 async function setOne(store: OpenStore, argv: SetArguments): Promise<void> {
-  const [{ newestVersionOf, writeVersion, requireRecipients }, { givenValue }, { printResult }] = await Promise.all([
-    import("../../../core/secret-store/change-secret.ts"),
-    import("./given-value.ts"),
-    import("../../output/envelope.ts"),
-  ]);
+  const [{ chooseApp }, { newestVersionOf, writeVersion, requireRecipients }, { givenValue }, { printResult }] =
+    await Promise.all([
+      import("../../../core/project/deploy-stack-file.ts"),
+      import("../../../core/secret-store/change-secret.ts"),
+      import("./given-value.ts"),
+      import("../../output/envelope.ts"),
+    ]);
+  chooseApp(store.settings, argv.app, store.project.stackName);
   const key = await secretKey(store, argv);
   // All that can be refused is, before somebody types.
   const signer = await findWriter(store.config, argv);

@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { IkomaError } from "../../../core/errors.ts";
 import type { KeyHolder } from "../../../core/policies/approver-key.ts";
 import type { DeployProject } from "../../../core/project/deploy-project.ts";
 import type { StackSettings } from "../../../core/project/deploy-stack-file.ts";
@@ -35,6 +36,16 @@ export function withSecretArguments<T>(parser: Argv<T>) {
     .positional("name", { type: "string", demandOption: true, describe: "Name of the secret in the store" });
 }
 
+/** An option that takes the number of a version. */
+export const versionNumber = {
+  ...oneText,
+  coerce: (given: string | string[] | undefined): number | undefined => {
+    const text = oneText.coerce(given);
+    if (text === undefined || /^\d{1,9}$/.test(text)) return text === undefined ? undefined : Number(text);
+    throw new IkomaError("USAGE", `"${text}" is no number of a version.`);
+  },
+} as const;
+
 /** Declares the options of {@link SignArguments}. */
 export function withSignArguments<T>(parser: Argv<T>) {
   return parser.option("sign-key", {
@@ -67,20 +78,12 @@ export async function inStore(
 }
 
 /**
- * The secret that is meant.
+ * The secret that is meant; its app may have been taken out of the settings.
  *
- * @throws APP_UNKNOWN, USAGE for a name that none can have
+ * @throws USAGE for a name that none can have
  */
-export async function secretKey(
-  { settings, environment, project }: OpenStore,
-  { app, name }: SecretArguments,
-): Promise<SecretKey> {
-  const [{ chooseApp }, { secretName }, { IkomaError }] = await Promise.all([
-    import("../../../core/project/deploy-stack-file.ts"),
-    import("../../../core/secret-store/store-config.ts"),
-    import("../../../core/errors.ts"),
-  ]);
-  chooseApp(settings, app, project.stackName);
+export async function secretKey({ environment }: OpenStore, { app, name }: SecretArguments): Promise<SecretKey> {
+  const { secretName } = await import("../../../core/secret-store/store-config.ts");
   if (secretName.safeParse(name).success) return { environment, app, name };
   throw new IkomaError("USAGE", `"${name}" cannot be a secret's name.`, {
     hint: "Letters, digits, and . _ - only, a letter or _ first.",
@@ -93,10 +96,7 @@ export async function secretKey(
  * @throws HOST_AUTH where none is a writer's, CONFIG_MISSING where the settings name none
  */
 export async function findWriter({ writers }: StoreConfig, { "sign-key": key }: SignArguments): Promise<KeyHolder> {
-  const [{ findKeyHolder }, { IkomaError }] = await Promise.all([
-    import("../../../core/policies/approver-key.ts"),
-    import("../../../core/errors.ts"),
-  ]);
+  const { findKeyHolder } = await import("../../../core/policies/approver-key.ts");
   const names = Object.keys(writers);
   if (names.length === 0)
     throw new IkomaError("CONFIG_MISSING", "Nobody's values count yet: `ikoma:store.writers` is empty.", {
