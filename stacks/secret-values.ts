@@ -63,8 +63,14 @@ async function neededSources(
   const lasting = read.get(app.accessoriesBundle ?? "")?.manifest ?? release;
   // Migrations that a program of the release runs have its secrets as they are now.
   if (release === undefined || lasting === undefined || release.migrationCommand !== undefined) return sources;
-  const usedNow = [...secretsUsedBy(lasting, "accessories", { secretNames: kept }), app.backup?.offsite?.secret];
+  const usedNow = [...secretsUsedBy(lasting, "accessories", { secretNames: kept }), ...namedBySettings(kept, app)];
   return Object.fromEntries(Object.entries(sources).filter(([name]) => !kept.includes(name) || usedNow.includes(name)));
+}
+
+/** Secrets that other settings of the app speak of, such as those of a storage for backups: they have today's value. */
+function namedBySettings(names: readonly string[], app: AppConfig): string[] {
+  const text = JSON.stringify({ ...app, secretsOf: undefined, env: undefined });
+  return names.filter((name) => text.includes(JSON.stringify(name)));
 }
 
 /** The store, and what speaks with it, is only loaded where a secret is from there. */

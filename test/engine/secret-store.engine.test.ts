@@ -150,6 +150,10 @@ test("without the store nothing is planned, except a way back to secrets that th
   const kept = "secretsOf: { deployment: 1, names: [API_KEY, PINNED] }";
   await stack.changeConfig((text) => text.replace("      host: vps1", `      host: vps1\n      ${kept}`));
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { update: 1, same: 3 } });
+  // What copies of backups need is needed as it is now.
+  const storage = `{ endpoint: https://s3.example, bucket: b, accessKeyId: a, secret: PINNED, recipient: ${rig.recipients.anna} }`;
+  await stack.changeConfig((text) => text.replace(kept, `${kept}\n      backup: { offsite: ${storage} }`));
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "STORE_UNREACHABLE" });
   await stack.changeConfig(() => before);
 });
 
