@@ -2,12 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { App } from "../components/app.ts";
 import type { BundleInput } from "../components/compose-stack.ts";
 import { HostProvider } from "../components/resources/host-provider.ts";
-import { readSecrets } from "../src/core/adapters/secrets/read-secrets.ts";
 import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
+import { readSecretValues } from "./secret-values.ts";
 
 /** What one run says besides the configuration. */
 export interface EnvironmentNotes {
@@ -17,17 +17,20 @@ export interface EnvironmentNotes {
   readonly redeploy?: boolean;
   /** Number of the deployment that the app goes back to. */
   readonly rollbackTo?: number;
+  /** The run is for this app (`--target`): of the others the engine keeps what it has, whatever is said of them here. */
+  readonly onlyApp?: string;
 }
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
-export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
+export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
   const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
   const offline = config.offline || isOffline(process.env);
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
+  const reading = readBundles(deployable.map(([, app]) => app));
   const [bundles, secrets] = await Promise.all([
-    readBundles(deployable.map(([, app]) => app)),
-    readAllSecrets({ ...config, offline }, deployable),
+    reading,
+    readSecretValues({ ...config, offline }, deployable, { bundles: reading, onlyApp }),
   ]);
   const providers = hostProviders(
     config,
@@ -52,7 +55,7 @@ interface Deployable {
   name: string;
   app: AppConfig;
   secrets: Readonly<Record<string, string>>;
-  notes: EnvironmentNotes;
+  notes: Omit<EnvironmentNotes, "onlyApp">;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
 }
@@ -84,15 +87,6 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     backup,
     ...notes,
   });
-}
-
-/** By app. */
-async function readAllSecrets(
-  { secrets, offline }: EnvironmentConfig,
-  apps: readonly (readonly [string, AppConfig])[],
-): Promise<Record<string, Record<string, string>>> {
-  const read = apps.map(async ([name]) => [name, await readSecrets(name, secrets[name] ?? {}, { offline })] as const);
-  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Every bundle that is named, read once. */

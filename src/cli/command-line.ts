@@ -79,6 +79,22 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    name: "secrets",
+    describe: "The secret store: set values, see who set them, say who can read them",
+    commands: [
+      () => import("./commands/secrets/init.ts"),
+      () => import("./commands/secrets/keygen.ts"),
+      () => import("./commands/secrets/writers.ts"),
+      () => import("./commands/secrets/recipients.ts"),
+      () => import("./commands/secrets/set.ts"),
+      () => import("./commands/secrets/list.ts"),
+      () => import("./commands/secrets/history.ts"),
+      () => import("./commands/secrets/get.ts"),
+      () => import("./commands/secrets/rm.ts"),
+      () => import("./commands/secrets/purge.ts"),
+    ],
+  },
+  {
     name: "app",
     describe: "Apps: delete for good what a removed one has left",
     commands: [() => import("./commands/app/purge.ts")],

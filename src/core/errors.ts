@@ -207,6 +207,46 @@ export const errorTable = {
     meaning: "The Bridge's API wants a token, or refuses the one that it got.",
     hint: "Set IKOMA_API_TOKEN, or IKOMA_API_TOKEN_FILE, to a token that may reach the host: `ikoma api token create --caller`.",
   },
+  STORE_UNREACHABLE: {
+    exitCode: 4,
+    meaning: "The database of the secret store does not answer, or cannot prove who it is.",
+    hint: "Check its address and that it runs. To go back without it: `ikoma deploy rollback --with-secrets` takes the values that the host keeps.",
+  },
+  STORE_AUTH: {
+    exitCode: 3,
+    meaning: "The secret store refuses the login, or does not allow it what was asked.",
+    hint: "Check the login in IKOMA_STORE_URL_FILE (or IKOMA_STORE_URL).",
+  },
+  STORE_MISSING: {
+    exitCode: 2,
+    meaning: "The database has no secret store.",
+    hint: "Make one with `ikoma secrets init`, or correct the address.",
+  },
+  STORE_NEWER: {
+    exitCode: 4,
+    meaning: "The secret store was made by a newer version than the one that was started.",
+    hint: "Install the newer version of ikoma.",
+  },
+  STORE_IDENTITY: {
+    exitCode: 3,
+    meaning: "There is no identity to read the store's secrets with, or they are not sealed for it.",
+    hint: "Set IKOMA_STORE_IDENTITY_FILE to your identity's file; `ikoma secrets keygen FILE` makes one.",
+  },
+  STORE_TAMPERED: {
+    exitCode: 4,
+    meaning: "What is in the secret store is not what somebody who may write has put there.",
+    hint: "Find out who changed the database, and set the value again (`ikoma secrets set`). Was a writer taken out of the settings by hand? Put them back, and use `ikoma secrets writers rm`.",
+  },
+  SECRET_NOT_FOUND: {
+    exitCode: 2,
+    meaning: "The store has no such secret, or not that version of it, or it was removed.",
+    hint: "See `ikoma secrets list`; set it with `ikoma secrets set APP NAME`.",
+  },
+  SECRET_CHANGED: {
+    exitCode: 4,
+    meaning: "Somebody else changed the secret meanwhile; nothing was written.",
+    hint: "See `ikoma secrets history APP NAME`, then run the same command again if it is still right.",
+  },
   AGENT_MISSING: {
     exitCode: 4,
     meaning: "The server has no agent.",

@@ -21,14 +21,18 @@ import {
 } from "./canaries/index.ts";
 import type { RegistryDoor, Shell, Sighting } from "./canaries/index.ts";
 import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";
+import { LocalPostgres } from "../rigs/postgres.ts";
+import { SecretStoreRig } from "../rigs/secret-store.ts";
 import { startDeployLab } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 const all = Object.values(canaries);
-const { stack, part, file, renewed, builder, dotEnv, envFile, registry } = canaries;
+const { stack, part, file, renewed, builder, dotEnv, envFile, registry, stored } = canaries;
 
 let lab: DeployLab;
 let door: RegistryDoor;
+let database: LocalPostgres;
+let store: SecretStoreRig;
 let project: AppProject;
 let app: AppOnServer;
 let builderFolder: string;
@@ -48,7 +52,9 @@ beforeAll(async () => {
     images.set(version, { version, reference: reference.replace(registryAddress, door.address) });
   }
   const settings = { env: { FILE_TOKEN: "set-for-prod" } };
-  const shellVariables = { BUILD_TOKEN: builder.value };
+  database = await LocalPostgres.start();
+  store = await SecretStoreRig.create(database);
+  const shellVariables = { BUILD_TOKEN: builder.value, ...store.env() };
   ({ project, app } = await lab.addProject({ name: "vault", compose, settings, shellVariables }));
   builderFolder = dirname(project.folder);
   await writeFile(join(project.folder, ".env"), `DOT_TOKEN=${dotEnv.value}\nAPI_TOKEN=${dotEnv.value}\n`);
@@ -56,7 +62,20 @@ beforeAll(async () => {
   await project.setSecret("API_TOKEN", stack.value);
   await project.setSecret("DB_PASSWORD", part.value);
   await project.setSecret("KEY_FILE", file.value);
+  await storeSecret("STORED_TOKEN", stored.value);
 }, 300_000);
+
+/** As the guide has it: somebody who may write, somebody who may read, a value, and that the app takes it from there. */
+async function storeSecret(name: string, value: string): Promise<void> {
+  const [key, valueFile] = [store.keyFile("anna"), join(store.folder, "value")];
+  await toldWell("secrets", "writers", "add", "anna", `${key}.pub`);
+  await toldWell("secrets", "recipients", "add", "anna", store.recipients.anna);
+  await writeFile(valueFile, value);
+  const set = await watched(project.shell(`ikoma secrets set vault ${name} --sign-key ${key} <${valueFile}`));
+  if (set.code !== 0) throw new Error(set.stderr);
+  seen.push(...sightingsIn("output of ikoma secrets set", set.stdout + set.stderr, all));
+  await project.pulumiWell("config", "set", "--path", `ikoma:secrets.vault.${name}.store`, "true");
+}
 
 /** Without TLS, as the server's engine trusts the lab's registry. */
 async function trustDoor(): Promise<void> {
@@ -68,6 +87,8 @@ async function trustDoor(): Promise<void> {
 }
 
 afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+  await database[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
   await lab[Symbol.asyncDispose]();
 }, 60_000);
@@ -186,6 +207,7 @@ test("the container gets the secrets to the letter, by an image and a bundle tha
   expect(await app.variable("API_TOKEN")).toBe(stack.value);
   expect(await app.variable("DATABASE")).toBe(`host=db user=shop password=${part.value}`);
   expect(await app.variable("FILE_TOKEN")).toBe("set-for-prod");
+  expect(await app.variable("STORED_TOKEN")).toBe(stored.value);
 });
 
 test("a release that prints them and crashes does not bring them into the error", async () => {
@@ -208,12 +230,14 @@ test("a rollback keeps the current value of a secret", async () => {
 
 test("with --with-secrets it brings back the value that the deployment had, and says so by name", async () => {
   const text = await toldWell("deploy", "rollback", "--yes", "--with-secrets", "--to", "#1");
-  expect(text).toContain("secrets: as of #1: API_TOKEN (another value serves now); DB_PASSWORD, KEY_FILE (as now)");
+  expect(text).toContain(
+    "secrets: as of #1: API_TOKEN (another value serves now); DB_PASSWORD, KEY_FILE, STORED_TOKEN (as now)",
+  );
   expect(await app.versions()).toEqual(["v1"]);
   expect(await app.variable("API_TOKEN")).toBe(stack.value);
   expect(await project.setting("secretsOf")).toEqual({
     deployment: 1,
-    names: ["API_TOKEN", "DB_PASSWORD", "KEY_FILE"],
+    names: ["API_TOKEN", "DB_PASSWORD", "KEY_FILE", "STORED_TOKEN"],
   });
 });
 
@@ -232,6 +256,8 @@ test("what only looks prints none of them, for people or for programs", async ()
     ["status"],
     ["status", "--live"],
     ["config", "explain"],
+    ["secrets", "list"],
+    ["secrets", "history", "vault", "STORED_TOKEN"],
   ];
   const more = [
     ["bundle", "inspect", "v1.bundle.json"],
@@ -267,7 +293,8 @@ test("each is only where it must be", async () => {
     canary,
     where: named(where).replace(/(?<=^environment .*container )[0-9a-f]{64}$/, "gone"),
   }));
-  const found = distinct([...placed, ...(await searchEverywhere())]);
+  const inStore = sightingsIn("database of the store", await store.dump(), all);
+  const found = distinct([...placed, ...inStore, ...(await searchEverywhere())]);
   const isAllowed = ({ canary, where }: Sighting): boolean =>
     allowed.some(([name, place]) => name === canary && place.test(where));
   expect(found.filter((each) => !isAllowed(each))).toEqual([]);

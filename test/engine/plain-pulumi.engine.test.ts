@@ -16,8 +16,11 @@ import type { Program } from "../../src/core/engine/language-server.ts";
 import { runStack } from "../../src/core/engine/run-stack.ts";
 import { environment } from "../../stacks/environment.ts";
 import { hosts } from "../../stacks/hosts.ts";
+import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { fakeHosts } from "../doubles/agent.ts";
 import { CommandPlugin } from "../doubles/command-plugin/index.ts";
+import { LocalPostgres } from "../rigs/postgres.ts";
+import { SecretStoreRig } from "../rigs/secret-store.ts";
 import { startSshd } from "../rigs/sshd.ts";
 import { FileAgent } from "./file-agent.ts";
 import { digestOf, hostAddress } from "./programs.ts";
@@ -253,6 +256,29 @@ test("a plain preview tells what changes of which service, secrets as such, drif
   await expect(pulumi("prod", "up", "--yes", "--skip-preview")).rejects.toThrow(
     /AGENT_OFFLINE: Offline nothing is changed/,
   );
+}, 120_000);
+
+test("plain pulumi takes a secret from the store as the command does", async () => {
+  await using server = await LocalPostgres.start();
+  await using store = await SecretStoreRig.create(server);
+  {
+    await using session = await store.open();
+    const written = {
+      key: { environment: "prod", app: "shop", name: "DB_PASSWORD" },
+      value: "hunter2-stored",
+      seen: 0,
+    };
+    await writeVersion(session, store.config, written, await store.holder("anna"));
+  }
+  await configureProd();
+  await configure("prod", { "ikoma:secrets": { shop: { DB_PASSWORD: { store: true } } }, "ikoma:store": store.config });
+  const text = await pulumiWith(store.env(), "prod", "up", "--yes", "--skip-preview");
+  expect(text).not.toContain("hunter2");
+  const environmentOfWeb = { DATABASE_URL: "postgres://app:hunter2-stored@db/shop", NAME: "one" };
+  expect(agent().part("shop", "release")).toMatchObject({
+    input: { spec: { services: { web: { environment: environmentOfWeb } } } },
+  });
+  await expect(pulumi("prod", "preview")).rejects.toThrow(/CONFIG_MISSING: Nothing says where the secret store is/);
 }, 120_000);
 
 test("what pulumi stack output prints is the documented contract, and what `ikoma status` reads", async () => {

@@ -56,6 +56,7 @@ export class LocalPostgres implements AsyncDisposable {
     const name = `test_${this.#made}`;
     const client = await this.connect("postgres");
     await client.query(`CREATE DATABASE ${name}`);
+    await client.end();
     return name;
   }
 

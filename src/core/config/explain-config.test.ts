@@ -48,6 +48,16 @@ test("of secrets only that they are there, encrypted or not", () => {
   }
 });
 
+test("where a secret is from is shown, unless a command says it", () => {
+  const from = (source: string) => text.replace("{ secure: v1:xyz }", source);
+  const path = "ikoma:secrets.shop.PASSWORD";
+  expect(explained(`${path}.store`, from("{ store: OTHER, version: 3 }"))?.value).toBe("OTHER");
+  expect(explained(`${path}.version`, from("{ store: OTHER, version: 3 }"))?.value).toBe(3);
+  expect(explained(`${path}.store`, from("{ store: true }"))?.value).toBe(true);
+  expect(explained(`${path}.env`, from("{ env: CI_KEY }"))?.value).toBe("CI_KEY");
+  expect(explained(`${path}.command`, from("{ command: [tool, hunter22] }"))?.value).toEqual(["[secret]", "[secret]"]);
+});
+
 test("an encrypted input of a step is masked as well", () => {
   const step = "  ikoma:setup:\n    vps1: { prepare: [{ name: one, create: read key, stdin: { secure: v1:step } }] }\n";
   const prepare = explained("ikoma:setup.vps1.prepare", text + step);

@@ -2,6 +2,7 @@ import { isNode, isPair, LineCounter, parseDocument, visit, type Document } from
 import * as z from "zod";
 import { bakePolicy, releaseSpec } from "../release/release-spec.ts";
 import { IkomaError } from "../errors.ts";
+import { storeSource } from "../secret-store/store-config.ts";
 import { explainIssues } from "./explain-issues.ts";
 import { appConfig, stackSettings } from "./schema.ts";
 
@@ -61,9 +62,13 @@ function ownSettings(document: Document): Record<string, unknown> {
 
 const encrypted = z.strictObject({ secure: z.string() });
 
-/** Encrypted values, wherever they stand, and everything under `secrets`. */
+/** Where a secret is from, which is none itself. The arguments of a command may be anything. */
+const openSource = z.union([storeSource, z.strictObject({ env: z.string() })]);
+
+/** Encrypted values, wherever they stand, and everything under `secrets` but the names of sources. */
 function maskSecrets(value: unknown, isSecret = false): unknown {
   if (encrypted.safeParse(value).success) return mask;
+  if (isSecret && openSource.safeParse(value).success) return value;
   if (Array.isArray(value)) return value.map((each) => maskSecrets(each, isSecret));
   if (typeof value !== "object" || value === null) return isSecret ? mask : value;
   return Object.fromEntries(

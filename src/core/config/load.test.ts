@@ -71,6 +71,16 @@ test.each([
     },
     "ikoma:secrets.shop.PW: has a value in ikoma:apps.shop.env as well",
   ],
+  [
+    "a secret from nowhere",
+    { "ikoma:secrets": { shop: { PW: { stroe: true } } } },
+    "ikoma:secrets.shop.PW: a value, {env: NAME}, {command: [PROGRAM, …]} or {store: true}, {store: NAME, version: N}",
+  ],
+  [
+    "a password in the settings",
+    { "ikoma:store": { url: "postgres://anna:hunter2@db.example/secrets" } },
+    "ikoma:store.url: a password in it; the login comes from IKOMA_STORE_URL_FILE",
+  ],
 ])("%s is named by its path", (_what, values, message) => {
   expect(problemsOf(values)).toMatchObject({ code: "CONFIG_INVALID", message });
 });

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
 import { policyConfig } from "../policies/policy-config.ts";
+import { storeConfig, type StoreConfig } from "../secret-store/store-config.ts";
 import { explainIssues, nearestName } from "./explain-issues.ts";
 import {
   appsConfig,
@@ -24,6 +25,8 @@ export interface EnvironmentConfig {
   apps: Readonly<Record<string, AppConfig>>;
   /** Secret variables by app. */
   secrets: Readonly<Record<string, Readonly<Record<string, SecretSource>>>>;
+  /** Undefined where the settings name none. */
+  store: StoreConfig | undefined;
   /** Plan without looking at hosts. */
   offline: boolean;
 }
@@ -67,7 +70,8 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
       refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
   }
   checkPolicy(raw, Object.keys(apps));
-  return { hosts, apps, secrets, offline: setting(raw, "offline", stackSettings.shape.offline) ?? false };
+  const store = setting(raw, "store", storeConfig);
+  return { hosts, apps, secrets, store, offline: setting(raw, "offline", stackSettings.shape.offline) ?? false };
 }
 
 /**

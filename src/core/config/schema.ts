@@ -11,7 +11,9 @@ import {
   smokeCheck,
   strategyDescription,
 } from "../release/release-spec.ts";
+import { storeConfig, storeSource } from "../secret-store/store-config.ts";
 import { signaturePolicy } from "../signing/signature-policy.ts";
+import { pemCertificate } from "./pem-certificate.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
@@ -35,7 +37,6 @@ const apiAddress = z
   .url({ protocol: /^https?$/, error: "an https:// address" })
   .refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname), "plain HTTP only on this machine")
   .refine((url) => !/[@?#]/.test(url), "an address without user, query or fragment");
-const pemCertificate = z.string().regex(/^-----BEGIN CERTIFICATE-----/, "a certificate as PEM text");
 const caCert = pemCertificate
   .optional()
   .describe("Certificate (PEM) of the only authority that the API's may be from; without it the usual ones.");
@@ -224,17 +225,21 @@ export const setupConfig = z
 /** `ikoma:apps` */
 export const appsConfig = z.record(appName, appConfig).describe("The apps of the environment, by name.");
 /** Where a secret is from: the value itself, encrypted by Pulumi, or where to look for it in each run. */
-const secretSource = z.union([
-  z.string(),
-  z.strictObject({ env: z.string().min(1) }),
-  z.strictObject({ command: z.array(z.string()).min(1) }),
-]);
+const secretSource = z.union(
+  [
+    z.string(),
+    z.strictObject({ env: z.string().min(1) }),
+    z.strictObject({ command: z.array(z.string()).min(1) }),
+    storeSource,
+  ],
+  "a value, {env: NAME}, {command: [PROGRAM, …]} or {store: true}, {store: NAME, version: N}",
+);
 export type SecretSource = z.infer<typeof secretSource>;
 /** `ikoma:secrets`: app, then variable. */
 export const secretsConfig = z
   .record(appName, z.record(z.string(), secretSource))
   .describe(
-    'Secret values for the variables of the compose file: app, then variable. A value is encrypted by Pulumi; `{env: NAME}` takes it from the environment, `{command: [op, read, "op://…"]}` from what a command prints, in each run.',
+    'Secret values for the variables of the compose file: app, then variable. A value is encrypted by Pulumi; `{env: NAME}` takes it from the environment, `{command: [op, read, "op://…"]}` from what a command prints, `{store: true}` from the secret store, where it has the variable\'s name (else `{store: NAME}`; `version` for another than the newest), in each run.',
   );
 
 /** All settings of a stack, without the `ikoma:` in front of their names. */
@@ -244,6 +249,7 @@ export const stackSettings = z.strictObject({
   secrets: secretsConfig.optional(),
   setup: setupConfig.optional(),
   policy: policyConfig.optional(),
+  store: storeConfig.optional(),
   offline: z
     .boolean()
     .default(false)

@@ -59,7 +59,7 @@ async function approval({
   atMs = nowMs,
 }: Said = {}): Promise<SignedApproval> {
   const statement = approvalText({ ...thing, ...other }, approver, atMs);
-  return { statement, signature: await signWithSshKey(statement, keyOf(key)) };
+  return { statement, signature: await signWithSshKey(statement, keyOf(key), "ikoma-approval") };
 }
 
 const count = (...approvals: SignedApproval[]) => countApprovals(approvals, thing, policy, nowMs);

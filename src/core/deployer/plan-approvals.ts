@@ -80,7 +80,7 @@ async function whyForged(
   { approvers }: ApprovalPolicy,
 ): Promise<string | undefined> {
   const key = approvers[approver];
-  return key !== undefined && (await isSignedBy(key, text, signature))
+  return key !== undefined && (await isSignedBy(key, text, signature, "ikoma-approval"))
     ? undefined
     : "is not signed with that person's key";
 }

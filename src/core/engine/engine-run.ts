@@ -176,8 +176,10 @@ function engineEnvironment(run: EngineRun, port: number): NodeJS.ProcessEnv {
     PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     ...run.env,
-    // Hosts are dialled from here.
+    // Hosts are dialled and the store is read from here.
     IKOMA_API_TOKEN: undefined,
+    IKOMA_STORE_URL: undefined,
+    IKOMA_STORE_IDENTITY: undefined,
     PULUMI_AUTOMATION_API: "true",
     // `--event-log` exists only with this.
     PULUMI_DEBUG_COMMANDS: "true",

@@ -6,6 +6,13 @@ import { timeZone, weekdays } from "../config/time-zone.ts";
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, "a time such as 09:30");
 const date = z.iso.date("a date such as 2026-12-24");
 
+/** How people are named in settings. */
+export const personName = z.string().regex(/^[\w.@-]+$/, "letters, digits, and . _ @ - only");
+/** A person's public SSH key. */
+export const sshPublicKey = z
+  .string()
+  .regex(/^(ssh-ed25519|ecdsa-sha2-nistp\d+|sk-[\w.@-]+|ssh-rsa) [A-Za-z0-9+/=]+$/, "`type base64`, as in a .pub file");
+
 /** When changes may be made, or may not. After Argo CD's sync windows. */
 export const deployWindow = z
   .strictObject({
@@ -35,15 +42,7 @@ const approvals = z
   .strictObject({
     required: z.number().int().min(1).max(10).default(1).describe("How many different people have to approve a plan."),
     approvers: z
-      .record(
-        z.string().regex(/^[\w.@-]+$/, "letters, digits, and . _ @ - only"),
-        z
-          .string()
-          .regex(
-            /^(ssh-ed25519|ecdsa-sha2-nistp\d+|sk-[\w.@-]+|ssh-rsa) [A-Za-z0-9+/=]+$/,
-            "`type base64`, as in a .pub file",
-          ),
-      )
+      .record(personName, sshPublicKey)
       .describe("Who may approve: a name, and the person's public SSH key as `ssh-ed25519 AAAA…`."),
     validHours: z.number().positive().max(720).default(24).describe("How long an approval holds, in hours."),
     rollbacks: z

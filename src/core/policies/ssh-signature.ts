@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 import { errorCode } from "../system-error.ts";
 import { IkomaError } from "../errors.ts";
 
-/** Keeps a signature made for one purpose from counting for another (PROTOCOL.sshsig of OpenSSH). */
-const namespace = "ikoma-approval";
+/** Keeps a signature made for one purpose from counting for another: a namespace of OpenSSH's PROTOCOL.sshsig. */
+export type SignaturePurpose = "ikoma-approval" | "ikoma-secret";
 
 /**
  * Signs a text with an SSH key, as `ssh-keygen -Y sign` does: a private key file (asked for its passphrase on the
@@ -19,12 +19,12 @@ const namespace = "ikoma-approval";
  * @returns the signature in OpenSSH's armour
  * @throws HOST_AUTH where the key cannot be used, CONFIG_MISSING without ssh-keygen
  */
-export async function signWithSshKey(content: string, keyFile: string): Promise<string> {
-  const args = ["-q", "-Y", "sign", "-n", namespace, "-f", keyFile];
+export async function signWithSshKey(content: string, keyFile: string, purpose: SignaturePurpose): Promise<string> {
+  const args = ["-q", "-Y", "sign", "-n", purpose, "-f", keyFile];
   const { code, stdout, stderr } = await sshKeygen(args, content);
   if (code === 0) return stdout;
   throw new IkomaError("HOST_AUTH", `The key ${keyFile} did not sign: ${stderr.trim()}`, {
-    hint: "Name a key with --identity, or add it to the SSH agent (`ssh-add`).",
+    hint: "Name another key, or add this one to the SSH agent (`ssh-add`).",
   });
 }
 
@@ -33,14 +33,19 @@ export async function signWithSshKey(content: string, keyFile: string): Promise<
  *
  * @param publicKey as in a .pub file: `ssh-ed25519 AAAA…`
  */
-export async function isSignedBy(publicKey: string, content: string, signature: string): Promise<boolean> {
+export async function isSignedBy(
+  publicKey: string,
+  content: string,
+  signature: string,
+  purpose: SignaturePurpose,
+): Promise<boolean> {
   return inFolder(async (folder) => {
     const [allowed, signatureFile] = [join(folder, "allowed"), join(folder, "signature")];
     await Promise.all([
-      writeFile(allowed, `signer namespaces="${namespace}" ${publicKey}\n`),
+      writeFile(allowed, `signer namespaces="${purpose}" ${publicKey}\n`),
       writeFile(signatureFile, signature),
     ]);
-    const args = ["-Y", "verify", "-f", allowed, "-I", "signer", "-n", namespace, "-s", signatureFile];
+    const args = ["-Y", "verify", "-f", allowed, "-I", "signer", "-n", purpose, "-s", signatureFile];
     return (await sshKeygen(args, content)).code === 0;
   });
 }
@@ -61,7 +66,7 @@ export function withPublicKeyFile<T>(publicKey: string, use: (path: string) => P
 }
 
 async function inFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "ikoma-approval-"));
+  const folder = await mkdtemp(join(tmpdir(), "ikoma-ssh-signature-"));
   try {
     return await use(folder);
   } finally {
@@ -81,7 +86,7 @@ async function sshKeygen(
     ([code]: unknown[]) => (typeof code === "number" ? code : 1),
     (cause: unknown) => {
       if (errorCode(cause) !== "ENOENT") throw cause;
-      throw new IkomaError("CONFIG_MISSING", "There is no ssh-keygen here, which signs and checks approvals.", {
+      throw new IkomaError("CONFIG_MISSING", "There is no ssh-keygen here, which signs and checks signatures.", {
         hint: "Install OpenSSH's client (8.0 or newer).",
         cause,
       });

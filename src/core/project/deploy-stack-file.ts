@@ -7,6 +7,7 @@ import { appsConfig, hostsConfig, type AppConfig, type HostWay } from "../config
 import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
 import { policyConfig, type Policy } from "../policies/policy-config.ts";
+import { storeConfig, type StoreConfig } from "../secret-store/store-config.ts";
 
 /** What a stack's file says of its hosts and apps. Secrets are not in it: they stay encrypted in the file. */
 export interface StackSettings {
@@ -14,6 +15,8 @@ export interface StackSettings {
   readonly apps: Readonly<Record<string, AppConfig>>;
   /** What changes have to keep to; undefined where the file says nothing of it. */
   readonly policy?: Policy | undefined;
+  /** Where secrets may come from; undefined where the file says nothing of it. */
+  readonly store?: StoreConfig | undefined;
   /** Plans are made without looking at hosts. */
   readonly offline?: boolean | undefined;
 }
@@ -28,6 +31,7 @@ export interface AppEdit {
 const appsKey = "ikoma:apps";
 const hostsKey = "ikoma:hosts";
 const policyKey = "ikoma:policy";
+const storeKey = "ikoma:store";
 const offlineKey = "ikoma:offline";
 /** `pulumi config set` writes a text. */
 const offlineSetting = z.union([z.boolean(), z.stringbool()]).default(false);
@@ -45,6 +49,7 @@ export async function readStackSettings(path: string): Promise<StackSettings> {
     hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
     apps: checked(appsConfig, config[appsKey] ?? {}, appsKey, path),
     policy: checked(policyConfig.optional(), config[policyKey], policyKey, path),
+    store: checked(storeConfig.optional(), config[storeKey], storeKey, path),
     offline: checked(offlineSetting, config[offlineKey], offlineKey, path),
   };
 }

@@ -21,7 +21,12 @@ export async function writeKeyFiles(path: string, pair: KeyPair): Promise<{ priv
   return { privateFile, publicFile };
 }
 
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
+/**
+ * Writes a key's file, if there is none of that name.
+ *
+ * @throws IkomaError USAGE where there is one, or it cannot be written
+ */
+export async function writeNew(path: string, text: string, mode: number): Promise<void> {
   try {
     await using file = await open(path, "wx", mode);
     await file.writeFile(text);
@@ -29,7 +34,7 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
   } catch (cause) {
     if (errorCode(cause) === "EEXIST") {
       throw new IkomaError("USAGE", `${path} is there already, and keys are not written over.`, {
-        hint: "Give the new pair another name.",
+        hint: "Give the new key another name.",
       });
     }
     throw new IkomaError("USAGE", `${path} cannot be written: ${errorMessage(cause)}`, { cause });

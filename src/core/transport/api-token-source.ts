@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { IkomaError } from "../errors.ts";
 import { parseToken } from "../link/api-token.ts";
+import { readPrivateFile } from "../private-file.ts";
 
 /**
  * A caller's token for the API: IKOMA_API_TOKEN, or the file that IKOMA_API_TOKEN_FILE names. Never from a command
@@ -12,13 +12,13 @@ export async function readCallerToken(env: NodeJS.ProcessEnv = process.env): Pro
   const { IKOMA_API_TOKEN: given = "", IKOMA_API_TOKEN_FILE: file = "" } = env;
   if (given === "" && file === "")
     throw new IkomaError("API_AUTH", "This host is reached through the Bridge's API, and there is no token for it.");
-  const [text, from] = given === "" ? [await readPrivateFile(file), file] : [given, "IKOMA_API_TOKEN"];
+  const [text, from] = given === "" ? [await readTokenFile(file), file] : [given, "IKOMA_API_TOKEN"];
   return requireToken(text.trim(), "caller", from);
 }
 
 /** The token of an agent, from a file, for its host. */
 export async function readAgentToken(file: string): Promise<string> {
-  return requireToken((await readPrivateFile(file)).trim(), "agent", file);
+  return requireToken((await readTokenFile(file)).trim(), "agent", file);
 }
 
 function requireToken(text: string, kind: "agent" | "caller", from: string): string {
@@ -34,16 +34,6 @@ function requireToken(text: string, kind: "agent" | "caller", from: string): str
   });
 }
 
-async function readPrivateFile(path: string): Promise<string> {
-  try {
-    const { mode } = await stat(path);
-    if ((mode & 0o077) !== 0)
-      throw new IkomaError("CONFIG_INVALID", `Others can read the token in ${path}.`, {
-        hint: `Run \`chmod 600 ${path}\`.`,
-      });
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    if (cause instanceof IkomaError) throw cause;
-    throw new IkomaError("API_AUTH", `The token's file ${path} cannot be read.`, { cause });
-  }
+function readTokenFile(path: string): Promise<string> {
+  return readPrivateFile(path, "the token", "API_AUTH");
 }

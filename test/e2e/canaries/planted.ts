@@ -11,8 +11,9 @@ export const canaries = {
   dotEnv: plant(".env"),
   envFile: plant("env_file"),
   registry: plant("registry's password"),
+  stored: plant("secret of the store"),
 };
-const { stack, part, file, renewed, builder, dotEnv, envFile, registry } = canaries;
+const { stack, part, file, renewed, builder, dotEnv, envFile, registry, stored } = canaries;
 
 /** Everything that a compose file can take from where the bundle is made; the app prints what it knows. */
 export const compose = `services:
@@ -26,6 +27,7 @@ export const compose = `services:
     environment:
       API_TOKEN: \${API_TOKEN:-}
       DATABASE: host=db user=shop password=\${DB_PASSWORD:?choose one}
+      STORED_TOKEN: \${STORED_TOKEN:-}
       LOG_ENV: API_TOKEN
     secrets: [key-file]
     command:
@@ -52,7 +54,7 @@ export const allowed: readonly (readonly [canary: string, where: RegExp, reason:
   ...[stack, part, file, renewed].map(
     ({ name }) => [name, /^file .*\/containers\/vault-\d+-web-1\/.*\.log$/, "what the app prints"] as const,
   ),
-  ...[stack, part, renewed].flatMap(({ name }) => [
+  ...[stack, part, renewed, stored].flatMap(({ name }) => [
     [name, /^Config\.Env of the container vault-\d+-web-1$/, "its container's environment"] as const,
     [name, /^file .*\/containers\/vault-\d+-web-1\/config\.v2\.json$/, "Docker's record of that"] as const,
     [name, /^file \/run\/docker\/containerd\/.*\/vault-\d+-web-1\/config\.json$/, "what runc starts it from"] as const,

@@ -83,12 +83,13 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
   const root = run.operation;
   const view = new RunView(progress, root, { isPreview: run.operation === "preview" });
   const colors = colorsFor(process.stderr, argv);
+  const onlyApp = run.onlyApp !== undefined && hasOthers(session, run.onlyApp) ? run.onlyApp : undefined;
   progress.begin({ id: root, title: `${run.operation === "up" ? "deploy" : "preview"} ${project.stackName}` });
   try {
     const result = await runDeploy({
       project,
       operation: run.operation,
-      program: environmentProgram(run.notes ?? {}),
+      program: environmentProgram({ ...run.notes, ...(onlyApp !== undefined && { onlyApp }) }),
       edit: run.edit,
       waitForLockMs: session.waitForLockMs,
       waitForHostMs: session.waitForHostMs,
@@ -96,7 +97,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
       ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
       ...(run.clearance !== undefined && { clearance: run.clearance }),
       ...(run.message !== undefined && { message: run.message }),
-      ...(run.onlyApp !== undefined && hasOthers(session, run.onlyApp) && { onlyApp: run.onlyApp }),
+      ...(onlyApp !== undefined && { onlyApp }),
       listener: {
         onEvent: (event) => {
           view.engine(event);

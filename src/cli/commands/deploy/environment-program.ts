@@ -8,6 +8,8 @@ export interface ProgramNotes {
   readonly redeploy?: boolean;
   /** Number of the deployment that the app goes back to. */
   readonly rollbackTo?: number;
+  /** The engine changes nothing of the other apps. */
+  readonly onlyApp?: string;
 }
 
 /** The program of an environment. It and the SDK are loaded when the engine has been started. */

@@ -62,6 +62,15 @@ test("an offline plan, whose settings anybody may have written, runs no command"
   expect(error).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("no command is run") });
 });
 
+test("a value of the store is what was read from there for the variable, and offline nothing is", async () => {
+  const sources = { API_KEY: { store: "OTHER" } };
+  expect(await readSecrets("shop", sources, { stored: { API_KEY: "of the store" } })).toEqual({
+    API_KEY: "of the store",
+  });
+  const error = await failure({ store: true }, { offline: true, stored: { API_KEY: "of the store" } });
+  expect(error).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("the store is not asked") });
+});
+
 test("what a failed command printed as a value stays out of sight", async () => {
   const { message, hint, details, stack } = await failure(running("console.log('s3cret'+'-value');process.exit(1)"));
   expect(JSON.stringify({ message, hint, details, stack })).not.toContain("s3cret-value");

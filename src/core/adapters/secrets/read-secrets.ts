@@ -12,8 +12,10 @@ export interface SecretPlace {
   readonly env?: NodeJS.ProcessEnv;
   /** Folder in which commands run. @default that of the process */
   readonly folder?: string;
-  /** The plan is made offline: no command is run. */
+  /** The plan is made offline: no command is run, no store is asked. */
   readonly offline?: boolean;
+  /** What the store has for the app, by variable; `readStoredSecrets` reads it for all apps at once. */
+  readonly stored?: Readonly<Record<string, string>> | undefined;
   /** How long a command may take, in ms. @default 30_000 */
   readonly timeoutMs?: number;
 }
@@ -23,10 +25,11 @@ const maxBytes = 64 * 1024;
 
 /**
  * The values of an app's secrets: those that the configuration holds, those of environment variables, those that a
- * command (`op read …`, `sops -d …`) prints, without the line break at its end. A command runs once, without a shell.
+ * command (`op read …`, `sops -d …`) prints, without the line break at its end, those of the store. A command runs
+ * once, without a shell.
  *
- * @throws CONFIG_MISSING naming the secret and its source, CONFIG_INVALID for a command in an offline plan; nothing
- *   that a command printed as a value is ever told
+ * @throws CONFIG_MISSING naming the secret and its source, CONFIG_INVALID for a command or the store in an offline
+ *   plan; nothing that a command printed as a value is ever told
  */
 export async function readSecrets(
   app: string,
@@ -38,7 +41,8 @@ export async function readSecrets(
     if (typeof source === "string") return [name, source] as const;
     const key = `ikoma:secrets.${app}.${name}`;
     if ("env" in source) return [name, ofVariable(key, source.env, place.env ?? process.env)] as const;
-    if (place.offline === true) throw offlineCommand(key);
+    if ("store" in source) return [name, ofStore(key, name, place)] as const;
+    if (place.offline === true) throw offlineRefusal(key, "no command is run");
     const line = JSON.stringify(source.command);
     const printed = running.get(line) ?? ofCommand(source.command, place);
     running.set(line, printed);
@@ -58,10 +62,17 @@ function ofVariable(key: string, variable: string, env: NodeJS.ProcessEnv): stri
   });
 }
 
+function ofStore(key: string, variable: string, { offline, stored = {} }: SecretPlace): string {
+  if (offline === true) throw offlineRefusal(key, "the store is not asked");
+  const value = stored[variable];
+  if (value === undefined) throw new TypeError(`${key} was not read from the store`);
+  return value;
+}
+
 /** The settings of an offline plan may be a pull request's. */
-function offlineCommand(key: string): IkomaError {
-  return new IkomaError("CONFIG_INVALID", `${key}: no command is run for an offline plan.`, {
-    hint: "Whoever wrote the settings that are planned would say what runs here. Take the secret from the environment (`env`) or keep its value, encrypted.",
+function offlineRefusal(key: string, what: string): IkomaError {
+  return new IkomaError("CONFIG_INVALID", `${key}: ${what} for an offline plan.`, {
+    hint: "Whoever wrote the settings that are planned would say what runs here, and what is asked where. Take the secret from the environment (`env`) or keep its value, encrypted.",
   });
 }
 

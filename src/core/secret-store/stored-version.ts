@@ -1,0 +1,93 @@
+import * as z from "zod";
+import { sameKey } from "../policies/approver-key.ts";
+import { isSignedBy } from "../policies/ssh-signature.ts";
+import { digestOf, statementText, tampered, type SecretKey, type VersionHead } from "./sealed-version.ts";
+import type { StoreSession } from "./store-session.ts";
+
+const bytes = z.custom<Buffer>((value) => Buffer.isBuffer(value)).nullable();
+const versionRow = z
+  .object({
+    environment: z.string(),
+    app: z.string(),
+    name: z.string(),
+    version: z.number(),
+    created_at_ms: z.coerce.number(),
+    content_digest: z.string().nullable(),
+    content: bytes,
+    wrapped_key: bytes,
+    recipients: z.array(z.string()),
+    signer: z.string(),
+    signature: z.string(),
+  })
+  .transform(({ created_at_ms, content_digest, wrapped_key, ...rest }) => ({
+    ...rest,
+    createdAtMs: created_at_ms,
+    contentDigest: content_digest,
+    wrappedKey: wrapped_key,
+  }));
+
+/** A version as the database has it: nothing of it is true before its signature was checked. */
+export type StoredVersion = z.infer<typeof versionRow>;
+
+/** `removed` hides the secret; `purged` has no value any more. */
+export type VersionState = "value" | "removed" | "purged";
+
+/** What the columns say. */
+export function stateOf({ contentDigest, content, wrappedKey }: StoredVersion): VersionState {
+  if (contentDigest === null) return "removed";
+  return content === null || wrappedKey === null ? "purged" : "value";
+}
+
+/** Versions out of rows of `ikoma_store.secret_version`. */
+export function versionsOf(rows: readonly Record<string, unknown>[]): StoredVersion[] {
+  return rows.map((row) => versionRow.parse(row));
+}
+
+/** The newest version of each secret of an environment, by app and name. */
+export async function newestVersions(
+  session: StoreSession,
+  environment: string,
+  app: string | undefined,
+): Promise<StoredVersion[]> {
+  const rows = await session.rows(
+    `SELECT DISTINCT ON (app, name) * FROM ikoma_store.secret_version
+     WHERE environment = $1 AND ($2::text IS NULL OR app = $2) ORDER BY app, name, version DESC`,
+    [environment, app],
+  );
+  return versionsOf(rows);
+}
+
+/** All versions of one secret, the newest first. */
+export async function versionsOfSecret(
+  session: StoreSession,
+  { environment, app, name }: SecretKey,
+): Promise<StoredVersion[]> {
+  const rows = await session.rows(
+    `SELECT * FROM ikoma_store.secret_version WHERE environment = $1 AND app = $2 AND name = $3 ORDER BY version DESC`,
+    [environment, app, name],
+  );
+  return versionsOf(rows);
+}
+
+/**
+ * The writer who signed a version, by name.
+ *
+ * @param head which version it should be, where that is known from elsewhere than the row itself
+ * @param writers public SSH keys by name, from the settings
+ * @throws STORE_TAMPERED where none of them did, or it is another version, or its content is another
+ */
+export async function signerOf(
+  stored: StoredVersion,
+  writers: Readonly<Record<string, string>>,
+  head: VersionHead = stored,
+): Promise<string> {
+  const { signer, signature, content, contentDigest } = stored;
+  const writer = Object.entries(writers).find(([, key]) => sameKey(key, signer));
+  if (writer === undefined) throw tampered(head, "it is signed by nobody of `ikoma:store.writers`");
+  const [name, key] = writer;
+  if (!(await isSignedBy(key, statementText(head, contentDigest), signature, "ikoma-secret")))
+    throw tampered(head, `${name} has not signed this`);
+  if (content !== null && digestOf(content) !== contentDigest)
+    throw tampered(head, `its content is not what ${name} has signed`);
+  return name;
+}
