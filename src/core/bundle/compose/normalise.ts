@@ -7,6 +7,7 @@ import type { FileVariables } from "./environment.ts";
 import { appExtension, parseExtension, serviceExtension } from "./extension.ts";
 import type { AppExtension, ServiceExtension } from "./extension.ts";
 import type { Findings } from "./findings.ts";
+import { checkAliases } from "./network-aliases.ts";
 import { serviceFilesOf } from "./mounted-files.ts";
 import type { LocalTexts } from "./local-texts.ts";
 import { checkMounts, volumeSpecs } from "./mounts.ts";
@@ -177,7 +178,7 @@ function namespaceOf(image: string | undefined): string | undefined {
 function checkService(
   fact: ServiceFacts,
   service: ComposeService,
-  { model, texts }: ProjectInput,
+  { model, services, texts }: ProjectInput,
   split: Split,
   findings: Findings,
 ): string[] {
@@ -185,6 +186,7 @@ function checkService(
   const kind = kindOf(fact.name, split);
   checkSettings(path, service, kind !== "accessory", findings);
   checkNetworks(path, service, model, findings);
+  checkAliases(path, fact.name, service, services, findings);
   checkPorts(fact, kind, split.routes, findings);
   for (const [needed, { required }] of Object.entries(service.depends_on ?? {})) {
     const known = split.verdicts.has(needed);
