@@ -7,6 +7,8 @@ import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { partsOfBundle } from "../src/core/supabase/self-hosted/stack-parts.ts";
+import { refuseUnsafeSettings } from "../src/core/supabase/self-hosted/unsafe-settings.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 
 /** What one run says besides the configuration. */
@@ -61,6 +63,8 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
+  if (notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
+    refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
   const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
   return new App(name, {
     provider,
@@ -84,6 +88,12 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     backup,
     ...notes,
   });
+}
+
+/** What is known here: the secrets of an earlier deployment are on its host only. */
+function valuesOf({ env, secretsOf }: AppConfig, secrets: Deployable["secrets"]): Record<string, string> {
+  const known = Object.entries({ ...env, ...secrets }).filter(([name]) => secretsOf?.names.includes(name) !== true);
+  return Object.fromEntries(known);
 }
 
 /** By app. */

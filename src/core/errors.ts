@@ -384,6 +384,16 @@ export const errorTable = {
     meaning: "All networks of the host's pool are in use.",
     hint: "Enlarge `networkPool` of the host, or remove an app.",
   },
+  SUPABASE_SETTINGS_UNSAFE: {
+    exitCode: 2,
+    meaning: "A self-hosted Supabase would run with secrets that are known or do not fit, or for another address.",
+    hint: "Take the named secrets out of the stack's file and have `ikoma supabase keys` make them; correct the named addresses.",
+  },
+  SUPABASE_UNHEALTHY: {
+    exitCode: 4,
+    meaning: "Parts of a self-hosted Supabase do not answer through its gateway.",
+    hint: "See the log of the named services on the host; `ikoma drift` looks again.",
+  },
   JOURNAL_NEWER: {
     exitCode: 4,
     meaning: "The server's journal was written by a newer agent than the one that was started.",

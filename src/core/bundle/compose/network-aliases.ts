@@ -14,9 +14,7 @@ export function aliasesOf({ networks }: Pick<ComposeService, "networks">): strin
 /** The service with these other names in place of those that it has. */
 export function withAliases(service: ComposeService, names: readonly string[]): ComposeService {
   const { networks } = service;
-  const joined = Array.isArray(networks)
-    ? Object.fromEntries((networks as string[]).map((name) => [name, null]))
-    : (networks ?? {});
+  const joined = Array.isArray(networks) ? Object.fromEntries(networks.map((name) => [name, null])) : (networks ?? {});
   const [first = "default"] = Object.keys(joined);
   const other = Object.fromEntries(Object.keys(joined).map((name) => [name, without(joined[name])]));
   return { ...service, networks: { ...other, [first]: { ...without(joined[first]), aliases: [...names] } } };

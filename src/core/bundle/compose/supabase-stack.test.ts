@@ -76,12 +76,14 @@ test("databases and poolers are published on the host itself only", () => {
   const pooler = { image: "supabase/supavisor:2.9.12", ports: ["${POSTGRES_PORT}:5432", "6543"] };
   const { services, findings } = made({ ...base, pooler });
   expect(services["pooler"]?.ports).toEqual(["127.0.0.1:${POSTGRES_PORT}:5432", "127.0.0.1::6543"]);
-  expect(() => findings.throwIfRefused()).not.toThrow();
+  findings.throwIfRefused();
 });
 
 test("a database's port that is opened to everybody on purpose is refused", () => {
   const { findings } = made({ ...base, pooler: { image: "supabase/supavisor:2.9.12", ports: ["0.0.0.0:5432:5432"] } });
-  expect(() => findings.throwIfRefused()).toThrow(/0\.0\.0\.0:5432:5432 would be open to everybody/);
+  expect(() => {
+    findings.throwIfRefused();
+  }).toThrow(/0\.0\.0\.0:5432:5432 would be open to everybody/);
 });
 
 test("Kong of an older file loses its second port, and gets a health check that asks for no login", () => {

@@ -1,4 +1,5 @@
 import { parseImageReference } from "../../adapters/registry/image-reference.ts";
+import type { BundleManifest } from "../../bundle/manifest.ts";
 
 /** What a service of Supabase's self-hosted stack is there for. */
 export type SupabasePart =
@@ -52,6 +53,13 @@ export function supabaseParts(services: Readonly<Record<string, string | undefin
   const gateway = found.get("gateway");
   if (gateway === undefined || !found.has("auth") || !found.has("rest")) return undefined;
   return { ...Object.fromEntries(found), gateway };
+}
+
+/** The same for a bundle. */
+export function partsOfBundle({ services }: Pick<BundleManifest, "services">): SupabaseParts | undefined {
+  return supabaseParts(
+    Object.fromEntries(Object.entries(services).map(([name, { definition }]) => [name, definition.image])),
+  );
 }
 
 function partOf(image: string): SupabasePart | undefined {

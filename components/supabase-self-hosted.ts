@@ -1,0 +1,51 @@
+import * as pulumi from "@pulumi/pulumi";
+import { partsOfBundle, type SupabaseParts } from "../src/core/supabase/self-hosted/stack-parts.ts";
+import type { ComposeStackArgs } from "./compose-stack.ts";
+import { SupabaseResource } from "./resources/supabase.ts";
+
+export interface SupabaseSelfHostedArgs extends Pick<ComposeStackArgs, "provider" | "app" | "env" | "secrets"> {
+  parts: SupabaseParts;
+  /** Digest of the deployment that serves. */
+  release: pulumi.Input<string>;
+}
+
+/** The Supabase that an app's compose stack is, once it is deployed. */
+export class SupabaseSelfHosted extends pulumi.ComponentResource {
+  readonly resource: SupabaseResource;
+
+  constructor(name: string, args: SupabaseSelfHostedArgs, options: pulumi.ComponentResourceOptions = {}) {
+    super("ikoma:index:SupabaseSelfHosted", name, {}, options);
+    const { provider, app, parts, release, env = {}, secrets = {} } = args;
+    const value = (key: string): pulumi.Input<string> | undefined => secrets[key] ?? env[key];
+    const held = ["ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"].flatMap((key) => {
+      const given = value(key);
+      return given === undefined ? [] : [[key, pulumi.secret(given)] as const];
+    });
+    this.resource = new SupabaseResource(
+      name,
+      {
+        app,
+        mode: "self-hosted",
+        parts: { ...parts },
+        release,
+        anonKey: pulumi.secret(value("ANON_KEY") ?? ""),
+        secrets: Object.fromEntries(held),
+      },
+      { parent: this, provider },
+    );
+    this.registerOutputs({});
+  }
+}
+
+/** None where the bundle is no self-hosted Supabase. */
+export function supabaseOf(
+  name: string,
+  args: ComposeStackArgs,
+  release: pulumi.Input<string>,
+  options: pulumi.ComponentResourceOptions,
+): SupabaseSelfHosted | undefined {
+  const parts = partsOfBundle(args.bundle.manifest);
+  if (parts === undefined) return undefined;
+  const { provider, app, env, secrets } = args;
+  return new SupabaseSelfHosted(name, { provider, app, env, secrets, parts, release }, options);
+}
