@@ -61,7 +61,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
   return new App(name, {
     provider,
     app: name,
@@ -82,6 +82,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     checkImages,
     requireSignature,
     backup,
+    supabase,
     ...notes,
   });
 }
