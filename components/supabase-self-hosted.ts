@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { partsOfBundle, type SupabaseParts } from "../src/core/supabase/self-hosted/stack-parts.ts";
+import { partsOfBundle, type SupabaseParts } from "../src/core/services/supabase/self-hosted/stack-parts.ts";
+import type { SelfHostedSupabase } from "../src/core/services/supabase/self-hosted/self-hosted-settings.ts";
 import type { ComposeStackArgs } from "./compose-stack.ts";
 import { SupabaseResource } from "./resources/supabase.ts";
 
@@ -21,20 +22,18 @@ export class SupabaseSelfHosted extends pulumi.ComponentResource {
       const given = value(key);
       return given === undefined ? [] : [[key, pulumi.secret(given)] as const];
     });
+    const settings = pulumi.output(release).apply((deployed) => selfHostedSettings(parts, deployed));
     this.resource = new SupabaseResource(
       name,
-      {
-        app,
-        mode: "self-hosted",
-        parts: { ...parts },
-        release,
-        anonKey: pulumi.secret(value("ANON_KEY") ?? ""),
-        secrets: Object.fromEntries(held),
-      },
+      { app, settings, secrets: Object.fromEntries(held) },
       { parent: this, provider },
     );
     this.registerOutputs({});
   }
+}
+
+function selfHostedSettings(parts: SupabaseParts, release: string): SelfHostedSupabase {
+  return { mode: "self-hosted", parts: { ...parts }, release };
 }
 
 /** None where the bundle is no self-hosted Supabase. */

@@ -7,8 +7,8 @@ import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
-import { partsOfBundle } from "../src/core/supabase/self-hosted/stack-parts.ts";
-import { refuseUnsafeSettings } from "../src/core/supabase/self-hosted/unsafe-settings.ts";
+import { partsOfBundle } from "../src/core/services/supabase/self-hosted/stack-parts.ts";
+import { refuseUnsafeSettings } from "../src/core/services/supabase/self-hosted/unsafe-settings.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 
 /** What one run says besides the configuration. */
@@ -65,7 +65,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   if (notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
     refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
   return new App(name, {
     provider,
     app: name,
@@ -86,6 +86,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     checkImages,
     requireSignature,
     backup,
+    supabase,
     ...notes,
   });
 }

@@ -1,28 +1,27 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { SelfHostedSupabase } from "../../src/core/services/supabase/self-hosted/self-hosted-settings.ts";
+import type { SupabaseConfig } from "../../src/core/services/supabase/supabase-config.ts";
 
-export interface SupabaseArgs {
-  /** The app that the stack is. */
+export interface SupabaseResourceArgs {
+  /** The app whose Supabase it is. */
   app: pulumi.Input<string>;
-  /** `self-hosted`: its own containers, on the app's host. */
-  mode: pulumi.Input<"self-hosted">;
-  /** Part (`auth`) → name of its service. */
-  parts: pulumi.Input<Record<string, string>>;
-  /** Changes with what is deployed: the reason to look again. */
-  release: pulumi.Input<string>;
-  /** What every request through the gateway carries. */
-  anonKey: pulumi.Input<string>;
-  /** Secrets by name that running containers have to have. */
-  secrets: pulumi.Input<Record<string, pulumi.Input<string>>>;
-  /**
-   * How long all parts together may take until they answer, in seconds.
-   * @default 120
-   */
-  timeoutSeconds?: pulumi.Input<number> | undefined;
+  /** Where it is, and what is to be set of it. */
+  settings: pulumi.Input<SupabaseConfig | SelfHostedSupabase>;
+  /** Values of the secrets that the settings name; secrets themselves. */
+  secrets: Record<string, pulumi.Input<string>>;
 }
 
-/** A self-hosted Supabase that works: all its parts answer through its gateway. Deleting it deletes nothing. */
+/** A Supabase that is as its settings say. Deleting it leaves everything there as it is. */
 export class SupabaseResource extends pulumi.CustomResource {
-  constructor(name: string, args: SupabaseArgs, options: pulumi.CustomResourceOptions) {
-    super("ikoma:data:Supabase", name, { ...args }, options);
+  /** Its address. */
+  declare readonly url: pulumi.Output<string | undefined>;
+  /** Ref of its project. */
+  declare readonly ref: pulumi.Output<string | undefined>;
+  /** The key that browsers get. */
+  declare readonly publishableKey: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: SupabaseResourceArgs, options: pulumi.CustomResourceOptions) {
+    const computed = { url: undefined, ref: undefined, publishableKey: undefined };
+    super("ikoma:data:Supabase", name, { ...args, ...computed }, options);
   }
 }

@@ -7,8 +7,8 @@ import { migration } from "./resources/migration.ts";
 import { migrationCommand } from "./resources/migration-command.ts";
 import { registryImage } from "./resources/registry-image.ts";
 import { release } from "./resources/release.ts";
-import { supabaseSelfHosted } from "./resources/supabase-self-hosted.ts";
 import { site } from "./resources/site.ts";
+import { supabase } from "./resources/supabase.ts";
 
 /** Every kind of resource that the provider serves. A new one is a file in `resources/` and a line here. */
 export const handlers: readonly ResourceHandler[] = [
@@ -21,5 +21,5 @@ export const handlers: readonly ResourceHandler[] = [
   registryImage,
   release,
   site,
-  supabaseSelfHosted,
+  supabase,
 ];

@@ -85,7 +85,7 @@ test("a part that runs and does not work is drift", async () => {
   const { differences } = await project.drift();
   expect(differences).toEqual([
     expect.objectContaining({
-      path: "parts",
+      path: "settings.parts.auth",
       message: "auth: /auth/v1/health is not answered well through the gateway: status 503",
     }),
   ]);

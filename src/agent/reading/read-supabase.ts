@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { healthChecks } from "../../core/supabase/self-hosted/health-checks.ts";
-import { gatewayPort } from "../../core/supabase/self-hosted/stack-parts.ts";
+import { healthChecks } from "../../core/services/supabase/self-hosted/health-checks.ts";
+import { gatewayPort } from "../../core/services/supabase/self-hosted/stack-parts.ts";
 import { labels, type Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { describeAnswer, probe } from "../gate/http-probe.ts";

@@ -78,6 +78,8 @@ function typeAt(schema: z.ZodType, path: readonly (string | number)[]): z.ZodTyp
 function childOf(schema: z.ZodType | undefined, step: string | number): z.ZodType | undefined {
   if (schema instanceof z.ZodObject) return asType(schema.shape[step]);
   if (schema instanceof z.ZodRecord) return asType(schema.valueType);
+  if (schema instanceof z.ZodUnion)
+    return schema.options.map((option) => childOf(unwrapped(asType(option)), step)).find((each) => each !== undefined);
   return schema instanceof z.ZodArray ? asType(schema.element) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { CommandModule } from "yargs";
-import type { PreparedStack } from "../../../core/supabase/self-hosted/prepare-stack.ts";
+import type { PreparedStack } from "../../../core/services/supabase/self-hosted/prepare-stack.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { withAppOption, withBundleOption } from "../deploy/deploy-options.ts";
 
@@ -32,7 +32,7 @@ async function makeKeys(argv: KeysArguments): Promise<void> {
     await Promise.all([
       import("../../../core/project/deploy-project.ts"),
       import("../../../core/project/deploy-stack-file.ts"),
-      import("../../../core/supabase/self-hosted/prepare-stack.ts"),
+      import("../../../core/services/supabase/self-hosted/prepare-stack.ts"),
       import("../../output/envelope.ts"),
     ]);
   const project = await findDeployProject(argv.cwd, argv.stack);

@@ -4,7 +4,7 @@ import {
   supabaseParts,
   type SupabasePart,
   type SupabaseParts,
-} from "../../supabase/self-hosted/stack-parts.ts";
+} from "../../services/supabase/self-hosted/stack-parts.ts";
 import type { ComposeModel, ComposeMount, ComposePort, ComposeService } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
 import { isLocalMount } from "./local-texts.ts";

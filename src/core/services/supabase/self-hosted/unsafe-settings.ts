@@ -1,5 +1,5 @@
-import { IkomaError } from "../../errors.ts";
-import { isLoopback } from "../../link/loopback.ts";
+import { IkomaError } from "../../../errors.ts";
+import { isLoopback } from "../../../link/loopback.ts";
 import { apiKeyProblem } from "./api-key.ts";
 
 /** The values that the variables of a self-hosted stack would get, and what they have to agree with. */

@@ -1,5 +1,5 @@
-import { parseImageReference } from "../../adapters/registry/image-reference.ts";
-import type { BundleManifest } from "../../bundle/manifest.ts";
+import { parseImageReference } from "../../../adapters/registry/image-reference.ts";
+import type { BundleManifest } from "../../../bundle/manifest.ts";
 
 /** What a service of Supabase's self-hosted stack is there for. */
 export type SupabasePart =

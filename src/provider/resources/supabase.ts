@@ -1,0 +1,79 @@
+import { setTimeout as pause } from "node:timers/promises";
+import * as z from "zod";
+import type { Drift } from "../../agent/protocol.ts";
+import { IkomaError, toIkomaError } from "../../core/errors.ts";
+import { appName } from "../../core/release/release-spec.ts";
+import { ensureSupabase, readSupabase } from "../../core/services/supabase/ensure-supabase.ts";
+import { selfHostedSupabase } from "../../core/services/supabase/self-hosted/self-hosted-settings.ts";
+import { supabaseConfig } from "../../core/services/supabase/supabase-config.ts";
+import type { SupabaseDifference, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
+import type { ResourceCall, ResourceHandler } from "../resource-handler.ts";
+import { formatPath } from "../wire/property-path.ts";
+
+const supabaseInputs = z.strictObject({
+  app: appName,
+  settings: z.discriminatedUnion("mode", [supabaseConfig, selfHostedSupabase]),
+  /** Values of the secrets that the settings name. */
+  secrets: z.record(z.string(), z.string()).default({}),
+});
+type Inputs = z.infer<typeof supabaseInputs>;
+
+// A read is part of every plan: a Supabase that is down must not hold up a rollback, which does not touch it.
+const whenReading = { answerMs: 3_000, retries: 0 };
+const whenChanging = { answerMs: 30_000, retries: 5 };
+
+/** The Supabase of an app. What is read is what the settings name; deleting leaves everything as it is. */
+export const supabase: ResourceHandler<typeof supabaseInputs> = {
+  token: "ikoma:data:Supabase",
+  inputs: supabaseInputs,
+  identity: ["app"],
+  silent: [],
+
+  async read(call, { inputs, computed }) {
+    try {
+      const { differences, facts } = await readSupabase(inputs.settings, runOf(call, inputs, whenReading));
+      return { exists: true, drift: differences.map(driftOf), computed: { ...computed, ...facts } };
+    } catch (thrown) {
+      if (call.signal.aborted) throw thrown;
+      return { exists: true, drift: [], computed, unread: toIkomaError(thrown) };
+    }
+  },
+
+  create: async (call, inputs) => ({ id: inputs.app, computed: await ensure(call, inputs) }),
+  update: (call, _state, inputs) => ensure(call, inputs),
+
+  delete(call) {
+    tell(call, "everything stays as it is");
+    return Promise.resolve();
+  },
+};
+
+async function ensure(call: ResourceCall, inputs: Inputs): Promise<Record<string, unknown>> {
+  return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, whenChanging))) };
+}
+
+function runOf(call: ResourceCall, { app, secrets }: Inputs, patience: SupabaseRun["patience"]): SupabaseRun {
+  const { signal } = call;
+  return {
+    app,
+    secrets,
+    signal,
+    patience,
+    pause: (ms) =>
+      pause(ms, undefined, { signal }).catch((cause: unknown) => {
+        throw new IkomaError("CANCELLED", "The work on Supabase was stopped.", { cause });
+      }),
+    tell: (message) => {
+      tell(call, message);
+    },
+    agent: () => call.host.agent(),
+  };
+}
+
+function tell(call: ResourceCall, message: string): void {
+  call.onEvent({ seq: 1, atMs: Date.now(), type: "step", name: "supabase", message });
+}
+
+function driftOf({ path, ...difference }: SupabaseDifference): Drift {
+  return { path: formatPath(["settings", ...path]), ...difference };
+}
