@@ -7,6 +7,7 @@ import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { variablesOfSupabase } from "../src/core/services/supabase/supabase-variables.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 
 /** What one run says besides the configuration. */
@@ -62,13 +63,16 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
+  const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
+  const asked = bundle.manifest.variables.map((variable) => variable.name);
+  const offered = variablesOfSupabase(supabase, { asked, given });
   return new App(name, {
     provider,
     app: name,
     bundle,
     accessoriesBundle,
     domains,
-    env,
+    env: { ...offered, ...env },
     secrets,
     secretsOf,
     health,

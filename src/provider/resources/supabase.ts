@@ -1,12 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
 import type { Drift } from "../../agent/protocol.ts";
+import { canonicalJson } from "../../core/canonical-json.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { appName } from "../../core/release/release-spec.ts";
 import { ensureSupabase, readSupabase } from "../../core/services/supabase/ensure-supabase.ts";
-import { supabaseConfig } from "../../core/services/supabase/supabase-config.ts";
+import { supabaseConfig, type SupabaseConfig } from "../../core/services/supabase/supabase-config.ts";
 import type { SupabaseDifference, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
-import type { ResourceCall, ResourceHandler } from "../resource-handler.ts";
+import type { AppliedState, Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 import { formatPath } from "../wire/property-path.ts";
 
 const supabaseInputs = z.strictObject({
@@ -30,7 +31,10 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 
   async read(call, { inputs, computed }) {
     try {
-      const { differences, facts } = await readSupabase(inputs.settings, runOf(call, inputs, whenReading));
+      const { differences, facts } = await readSupabase(
+        inputs.settings,
+        runOf(call, inputs, { patience: whenReading, known: refIn(computed) }),
+      );
       return { exists: true, drift: differences.map(driftOf), computed: { ...computed, ...facts } };
     } catch (thrown) {
       if (call.signal.aborted) throw thrown;
@@ -39,7 +43,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   },
 
   create: async (call, inputs) => ({ id: inputs.app, computed: await ensure(call, inputs) }),
-  update: (call, _state, inputs) => ensure(call, inputs),
+  update: (call, state, inputs) => ensure(call, inputs, knownRef(state, inputs)),
 
   delete(call) {
     tell(call, "everything stays as it is");
@@ -47,15 +51,36 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   },
 };
 
-async function ensure(call: ResourceCall, inputs: Inputs): Promise<Record<string, unknown>> {
-  return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, whenChanging))) };
+async function ensure(call: ResourceCall, inputs: Inputs, known?: string): Promise<Computed> {
+  return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience: whenChanging, known }))) };
 }
 
-function runOf(call: ResourceCall, { app, secrets }: Inputs, patience: SupabaseRun["patience"]): SupabaseRun {
+/** Of the same project still: whoever asks for another one does not mean that. */
+function knownRef({ inputs: before, computed }: AppliedState<Inputs>, now: Inputs): string | undefined {
+  const isSame = canonicalJson(madeBy(before.settings)) === canonicalJson(madeBy(now.settings));
+  return isSame ? refIn(computed) : undefined;
+}
+
+function madeBy(settings: SupabaseConfig): unknown {
+  if (settings.mode !== "cloud" || settings.create === undefined) return null;
+  const { organization, name } = settings.create;
+  return { organization, name };
+}
+
+function refIn(computed: Computed): string | undefined {
+  return z.looseObject({ ref: z.string().optional().catch(undefined) }).parse(computed).ref;
+}
+
+function runOf(
+  call: ResourceCall,
+  { app, secrets }: Inputs,
+  { patience, known }: { patience: SupabaseRun["patience"]; known: string | undefined },
+): SupabaseRun {
   const { signal } = call;
   return {
     app,
     secrets,
+    known,
     signal,
     patience,
     pause: (ms) =>

@@ -31,7 +31,7 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
 
 async function observe(settings: CloudSupabase, run: SupabaseRun): Promise<CloudObserved> {
   const api = new ManagementApi(settings, run);
-  const project = await findProject(settings, api);
+  const project = await findProject(settings, api, run.known);
   if (project?.status !== healthy) return { project };
   const { ref } = project;
   const look = <T>(isNamed: unknown, ask: () => Promise<T>): Promise<T | undefined> =>

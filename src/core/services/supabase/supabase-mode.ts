@@ -6,6 +6,8 @@ export interface SupabaseRun {
   readonly app: string;
   /** Values of the secrets that the settings name, by their names in `ikoma:secrets`. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Ref of the project that the same settings meant before: it stays meant when it is given another name. */
+  readonly known?: string | undefined;
   /** Raised when the run is cancelled. */
   readonly signal: AbortSignal;
   /** How long one answer may take, in ms, and how often is asked again. A read is short, for a plan waits for it. */
