@@ -101,7 +101,9 @@ function listener() {
 test("planned, set before the release, left alone, told as drifted setting by setting, put right, and kept", async () => {
   const said = listener();
   await settle(cloud());
-  expect(await planned()).toMatchObject({ operation: "create" });
+  const { plan } = await stack.preview(environment, said);
+  expect(plan).toContainEqual(expect.objectContaining({ type: token, operation: "create" }));
+  expect(said.texts.join("\n")).toContain('sets auth.siteUrl: it is \\"http://localhost:3000\\", not');
   expect(double.takeChanges()).toEqual([]);
 
   const { outputs } = await stack.up(environment, said);
@@ -182,6 +184,19 @@ test("what Supabase refuses stops the deploy before the release, and says no sec
   expect(kinds()).not.toContain("release.apply");
   await stack.up(environment);
   expect(double.secrets.get("STRIPE_KEY")).toBe(functionSecret);
+});
+
+test("what would be refused fails the plan already, and never a rollback", async () => {
+  await settle(cloud());
+  await stack.up(environment);
+  await settle(cloud({ publishableKey: "sb_publishable_other" }));
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "SUPABASE_KEY_INVALID" });
+  kinds();
+  await settle(cloud({ publishableKey: "sb_publishable_other" }), "v2");
+  const said = listener();
+  await stack.up(() => environment({ rollbackTo: 1 }), said);
+  expect(kinds()).toContain("release.apply");
+  expect(said.texts.join("\n")).toContain("not set, and the rollback goes on: supabase.publishableKey");
 });
 
 test("a secret that is missing is named before anything is done", async () => {

@@ -15,6 +15,8 @@ const supabaseInputs = z.strictObject({
   settings: supabaseConfig,
   /** Values of the secrets that the settings name. */
   secrets: z.record(z.string(), z.string()).default({}),
+  /** It is gone back to an earlier release: what is wrong with Supabase holds that up no longer than it must. */
+  isRollback: z.boolean().default(false),
 });
 type Inputs = z.infer<typeof supabaseInputs>;
 
@@ -27,13 +29,13 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   token: "ikoma:data:Supabase",
   inputs: supabaseInputs,
   identity: ["app"],
-  silent: [],
+  silent: ["isRollback"],
 
   async read(call, { inputs, computed }) {
     try {
       const { differences, facts } = await readSupabase(
         inputs.settings,
-        runOf(call, inputs, { patience: whenReading, known: refIn(computed) }),
+        runOf(call, inputs, { known: refIn(computed) }),
       );
       return { exists: true, drift: differences.map(driftOf), computed: { ...computed, ...facts } };
     } catch (thrown) {
@@ -42,8 +44,20 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
     }
   },
 
-  create: async (call, inputs) => ({ id: inputs.app, computed: await ensure(call, inputs) }),
-  update: (call, state, inputs) => ensure(call, inputs, knownRef(state, inputs)),
+  /** Tells what would be set of what is there, which the state may know nothing of. */
+  async plan(call, inputs) {
+    const { differences, refusal } = await readSupabase(inputs.settings, runOf(call, inputs, {})).catch(
+      (thrown: unknown) => {
+        warn(call, `not looked at beforehand: ${toIkomaError(thrown).message}`);
+        return { differences: [], refusal: undefined };
+      },
+    );
+    if (refusal !== undefined && !inputs.isRollback) throw refusal;
+    for (const { path, message } of differences) warn(call, `sets ${formatPath(path)}: ${message}`);
+  },
+
+  create: async (call, inputs) => ({ id: inputs.app, computed: await ensure(call, inputs, {}) }),
+  update: (call, state, inputs) => ensure(call, inputs, state.computed, knownRef(state, inputs)),
 
   delete(call) {
     tell(call, "everything stays as it is");
@@ -51,8 +65,14 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   },
 };
 
-async function ensure(call: ResourceCall, inputs: Inputs, known?: string): Promise<Computed> {
-  return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience: whenChanging, known }))) };
+async function ensure(call: ResourceCall, inputs: Inputs, before: Computed, known?: string): Promise<Computed> {
+  try {
+    return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience: whenChanging, known }))) };
+  } catch (thrown) {
+    if (!inputs.isRollback || call.signal.aborted) throw thrown;
+    warn(call, `not set, and the rollback goes on: ${toIkomaError(thrown).message}`);
+    return before;
+  }
 }
 
 /** Of the same project still: whoever asks for another one does not mean that. */
@@ -74,7 +94,7 @@ function refIn(computed: Computed): string | undefined {
 function runOf(
   call: ResourceCall,
   { app, secrets }: Inputs,
-  { patience, known }: { patience: SupabaseRun["patience"]; known: string | undefined },
+  { patience = whenReading, known }: { patience?: SupabaseRun["patience"]; known?: string | undefined },
 ): SupabaseRun {
   const { signal } = call;
   return {
@@ -96,6 +116,10 @@ function runOf(
 
 function tell(call: ResourceCall, message: string): void {
   call.onEvent({ seq: 1, atMs: Date.now(), type: "step", name: "supabase", message });
+}
+
+function warn(call: ResourceCall, message: string): void {
+  call.onEvent({ seq: 1, atMs: Date.now(), type: "warning", name: "supabase", message });
 }
 
 function driftOf({ path, ...difference }: SupabaseDifference): Drift {

@@ -33,7 +33,9 @@ export interface Project {
  * Stands for Supabase's Management API and for the APIs of one project (sign-in's health, root of the REST API,
  * buckets), on one real port: the few calls that the Bridge makes. Made from the API's OpenAPI description of June
  * 2026 (`packages/api/src/generated/openapi.json` of supabase/cli) and, for buckets, from the storage's documentation.
- * It asks for the tokens and refuses unknown fields. Not checked against the real ones: the exact texts of refusals,
+ * It asks for the tokens and refuses unknown fields.
+ * Its answers and the bodies that the Bridge sends were held against that description once, by hand: all agree, but of
+ * the 237 fields of the sign-in's settings it has those that are set here. Not checked against the real ones: the exact texts of refusals,
  * the rate limit's own counting (60 a minute), delays until a new project is listed, and everything else that they can.
  */
 export class SupabaseCloud implements AsyncDisposable {
@@ -75,8 +77,19 @@ export class SupabaseCloud implements AsyncDisposable {
       max_rows: 1000,
       db_pool: null,
     };
-    const features = { imageTransformation: { enabled: false }, s3Protocol: { enabled: true } };
-    this.storage = { fileSizeLimit: 52_428_800, features };
+    this.storage = {
+      fileSizeLimit: 52_428_800,
+      features: {
+        imageTransformation: { enabled: false },
+        s3Protocol: { enabled: true },
+        icebergCatalog: { enabled: false, maxNamespaces: 0, maxTables: 0, maxCatalogs: 0 },
+        vectorBuckets: { enabled: false, maxBuckets: 0, maxIndexes: 0 },
+      },
+      capabilities: { list_v2: true, iceberg_catalog: false },
+      external: { upstreamTarget: "main" },
+      migrationVersion: "fix-optimized-search-function",
+      databasePoolMode: "recycled",
+    };
     this.#server = createServer((request, response) => void this.#serve(request, response));
   }
 
