@@ -135,10 +135,11 @@ export class ComposeStack extends pulumi.ComponentResource {
 function supabaseBefore(
   name: string,
   settings: SupabaseConfig,
-  { provider, app, secrets }: ComposeStackArgs,
+  { provider, app, secrets, rollbackTo }: ComposeStackArgs,
   options: pulumi.ComponentResourceOptions,
 ): Supabase {
-  return new Supabase(name, { provider, app, settings, secrets }, options);
+  const isRollback = rollbackTo !== undefined;
+  return new Supabase(name, { provider, app, settings, secrets, isRollback }, options);
 }
 
 /** For what the release is to be on the host, not for what is only noted down with it. */

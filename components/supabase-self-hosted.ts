@@ -8,6 +8,11 @@ export interface SupabaseSelfHostedArgs extends Pick<ComposeStackArgs, "provider
   parts: SupabaseParts;
   /** Digest of the deployment that serves. */
   release: pulumi.Input<string>;
+  /**
+   * The app goes back to an earlier deployment: a part that does not answer is a warning.
+   * @default false
+   */
+  isRollback?: boolean | undefined;
 }
 
 /** The Supabase that an app's compose stack is, once it is deployed. */
@@ -16,7 +21,7 @@ export class SupabaseSelfHosted extends pulumi.ComponentResource {
 
   constructor(name: string, args: SupabaseSelfHostedArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:SupabaseSelfHosted", name, {}, options);
-    const { provider, app, parts, release, env = {}, secrets = {} } = args;
+    const { provider, app, parts, release, env = {}, secrets = {}, isRollback } = args;
     const value = (key: string): pulumi.Input<string> | undefined => secrets[key] ?? env[key];
     const held = ["ANON_KEY", "SERVICE_ROLE_KEY", "JWT_SECRET"].flatMap((key) => {
       const given = value(key);
@@ -25,7 +30,7 @@ export class SupabaseSelfHosted extends pulumi.ComponentResource {
     const settings = pulumi.output(release).apply((deployed) => selfHostedSettings(parts, deployed));
     this.resource = new SupabaseResource(
       name,
-      { app, settings, secrets: Object.fromEntries(held) },
+      { app, settings, secrets: Object.fromEntries(held), isRollback },
       { parent: this, provider },
     );
     this.registerOutputs({});
@@ -45,6 +50,7 @@ export function supabaseOf(
 ): SupabaseSelfHosted | undefined {
   const parts = partsOfBundle(args.bundle.manifest);
   if (parts === undefined) return undefined;
-  const { provider, app, env, secrets } = args;
-  return new SupabaseSelfHosted(name, { provider, app, env, secrets, parts, release }, options);
+  const { provider, app, env, secrets, rollbackTo } = args;
+  const isRollback = rollbackTo !== undefined;
+  return new SupabaseSelfHosted(name, { provider, app, env, secrets, parts, release, isRollback }, options);
 }

@@ -16,6 +16,11 @@ export interface SupabaseArgs {
    * @default none
    */
   secrets?: Readonly<Record<string, pulumi.Input<string>>> | undefined;
+  /**
+   * It is gone back to an earlier release: what is wrong with Supabase is a warning then.
+   * @default false
+   */
+  isRollback?: boolean | undefined;
 }
 
 /** The Supabase of an app: looked at, or made as its settings say, before what depends on it. Nothing of it is ever deleted. */
@@ -24,9 +29,9 @@ export class Supabase extends pulumi.ComponentResource {
 
   constructor(name: string, args: SupabaseArgs, options: pulumi.ComponentResourceOptions = {}) {
     super("ikoma:index:Supabase", name, {}, options);
-    const { provider, app, settings } = args;
+    const { provider, app, settings, isRollback } = args;
     const child = { parent: this, provider, ...(options.dependsOn !== undefined && { dependsOn: options.dependsOn }) };
-    this.resource = new SupabaseResource(name, { app, settings, secrets: usedSecrets(args) }, child);
+    this.resource = new SupabaseResource(name, { app, settings, secrets: usedSecrets(args), isRollback }, child);
     this.registerOutputs({});
   }
 }

@@ -9,6 +9,7 @@ import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { partsOfBundle } from "../src/core/services/supabase/self-hosted/stack-parts.ts";
 import { refuseUnsafeSettings } from "../src/core/services/supabase/self-hosted/unsafe-settings.ts";
+import { variablesOfSupabase } from "../src/core/services/supabase/supabase-variables.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 
 /** What one run says besides the configuration. */
@@ -66,13 +67,16 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   if (notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
     refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
   const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
+  const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
+  const asked = bundle.manifest.variables.map((variable) => variable.name);
+  const offered = variablesOfSupabase(supabase, { asked, given });
   return new App(name, {
     provider,
     app: name,
     bundle,
     accessoriesBundle,
     domains,
-    env,
+    env: { ...offered, ...env },
     secrets,
     secretsOf,
     health,

@@ -9,6 +9,11 @@ export interface SupabaseResourceArgs {
   settings: pulumi.Input<SupabaseConfig | SelfHostedSupabase>;
   /** Values of the secrets that the settings name; secrets themselves. */
   secrets: Record<string, pulumi.Input<string>>;
+  /**
+   * It is gone back to an earlier release: what is wrong with Supabase is a warning then.
+   * @default false
+   */
+  isRollback?: pulumi.Input<boolean> | undefined;
 }
 
 /** A Supabase that is as its settings say. Deleting it leaves everything there as it is. */

@@ -8,6 +8,7 @@ export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
+  readonly const?: string;
   readonly enum?: readonly string[];
   readonly pattern?: string;
   readonly minimum?: number;

@@ -623,6 +623,13 @@ test.each([
   await expect(make(shop({ volumes: ["./src:/app"] }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
 });
 
+test("a folder without files is refused: what the app writes there would not stay", async () => {
+  await mkdir(join(folder, "uploads"), { recursive: true });
+  const message = expect.stringContaining("./uploads is an empty folder here");
+  const refused = make(shop({ volumes: ["./uploads:/app/uploads"] }));
+  await expect(refused).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
+});
+
 test("a folder of migrations goes into the bundle where the file names it, and what would not be run is told", async () => {
   await file("supabase/migrations/1_a.sql", "create table a (id int);\r\n");
   await file("supabase/migrations/2_b.sql", "truncate a;");

@@ -15,6 +15,7 @@ export function explainIssues(schema: z.ZodType, error: Pick<z.ZodError, "issues
       if (meant !== undefined)
         return explainIssues(meant.option, meant).map((each) => ({ ...each, path: [...path, ...each.path] }));
     }
+    if (issue.code === "invalid_key") return [{ path, message: issue.issues[0]?.message ?? issue.message }];
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
     const known = keysAt(schema, path);
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKeyMessage(key, known) }));

@@ -3,7 +3,7 @@
  * interface what tells how it is. The gateway's routes, its check of the API key and the names by which it finds the
  * others are those of the official configuration; Auth's `/health` and PostgREST's error are as documented. Functions
  * are run as they are, by Node instead of Deno. Realtime's socket, logins, files and everything else is missing. None of
- * it was held against the real programs, but for Auth's health (docs/guides/supabase.md).
+ * it was held against the real programs.
  *
  * While there is a file /tmp/broken, it answers 503.
  */

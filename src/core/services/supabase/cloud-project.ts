@@ -12,15 +12,22 @@ const pauseMs = 5_000;
 const longestWaitMs = 10 * 60_000;
 
 /**
- * The project that settings mean; undefined where there is none.
+ * The project that settings mean; undefined where there is none. One that was made once is known by its ref from then
+ * on, for its name may be changed.
  *
  * @throws CONFIG_INVALID where several of the organization have its name
  */
 export async function findProject(
   { ref, create }: CloudSupabase,
   api: ManagementApi,
+  known: string | undefined,
 ): Promise<CloudProject | undefined> {
-  if (create === undefined) return ref === undefined ? undefined : api.project(ref);
+  const meant = ref ?? known;
+  if (meant !== undefined) return api.project(meant);
+  return create === undefined ? undefined : findByName(create, api);
+}
+
+async function findByName(create: NewProject, api: ManagementApi): Promise<CloudProject | undefined> {
   const named = (await api.projects()).filter((each) => isNamed(each, create));
   const [only, other] = named;
   if (other === undefined) return only;
@@ -62,15 +69,23 @@ async function makeProject(settings: CloudSupabase, api: ManagementApi, run: Sup
     throw new IkomaError("SUPABASE_UNAVAILABLE", `The access token shows no project ${ref}.`, {
       hint: "Correct `supabase.ref`, or give a token of an account that is a member of its organization.",
     });
+  if (run.known !== undefined) throw goneForGood(run.known, create);
   run.tell(`makes the project ${create.name} in ${create.organization}`);
   try {
     return await api.makeProject(bodyOf(create, run));
   } catch (thrown) {
     // The answer may have been lost on its way, and the project be there.
-    const made = await findProject(settings, api).catch(() => undefined);
+    const made = await findByName(create, api).catch(() => undefined);
     if (made === undefined) throw thrown;
     return made;
   }
+}
+
+/** Data that is gone is never replaced by an empty database in silence. */
+function goneForGood(ref: string, { name }: NewProject): IkomaError {
+  return new IkomaError("SUPABASE_UNAVAILABLE", `The project ${ref} ("${name}") is gone, and its data with it.`, {
+    hint: "Name the one that takes its place by `ref`, or, to begin with an empty one, give `create` another name.",
+  });
 }
 
 function bodyOf({ organization, name, region, size, databasePassword }: NewProject, run: SupabaseRun): ProjectToMake {

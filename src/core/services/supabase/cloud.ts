@@ -12,6 +12,12 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
   observe: (settings, run) => observe(settings, run),
   plan: planCloud,
 
+  refusal(differences) {
+    const wrong = differences.find(({ path }) => path[0] === "publishableKey");
+    if (wrong === undefined) return undefined;
+    return new IkomaError("SUPABASE_KEY_INVALID", `supabase.publishableKey: ${wrong.message}.`);
+  },
+
   async apply(settings, observed, differences, run) {
     const api = new ManagementApi(settings, run);
     if (observed.project?.status === healthy) {
@@ -20,7 +26,10 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
     }
     const { ref } = await ensureProject(settings, observed.project, api, run);
     const now = await observe(settings, run);
-    await applyTo(ref, settings, { observed: now, differences: planCloud(settings, now, run.secrets), run });
+    const left = planCloud(settings, now, run.secrets);
+    const refusal = cloud.refusal(left);
+    if (refusal !== undefined) throw refusal;
+    await applyTo(ref, settings, { observed: now, differences: left, run });
   },
 
   facts(settings, { project }) {
@@ -31,7 +40,7 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
 
 async function observe(settings: CloudSupabase, run: SupabaseRun): Promise<CloudObserved> {
   const api = new ManagementApi(settings, run);
-  const project = await findProject(settings, api);
+  const project = await findProject(settings, api, run.known);
   if (project?.status !== healthy) return { project };
   const { ref } = project;
   const look = <T>(isNamed: unknown, ask: () => Promise<T>): Promise<T | undefined> =>
@@ -62,7 +71,6 @@ interface Work {
 async function applyTo(ref: string, settings: CloudSupabase, work: Work): Promise<void> {
   const { differences, run } = work;
   const api = new ManagementApi(settings, run);
-  refuseForeignKey(differences);
   const auth = only(settings.auth, differences, "auth");
   const postgrest = only(settings.postgrest, differences, "postgrest");
   const storage = only(settings.storage, differences, "storage");
@@ -76,12 +84,6 @@ async function applyTo(ref: string, settings: CloudSupabase, work: Work): Promis
     await api.setSecrets(ref, Object.fromEntries(values));
   }
   await applyBuckets(ref, settings, work);
-}
-
-function refuseForeignKey(differences: readonly SupabaseDifference[]): void {
-  const wrong = differences.find(({ path }) => path[0] === "publishableKey");
-  if (wrong === undefined) return;
-  throw new IkomaError("SUPABASE_KEY_INVALID", `supabase.publishableKey: ${wrong.message}.`);
 }
 
 async function applyBuckets(ref: string, settings: CloudSupabase, { observed, differences, run }: Work): Promise<void> {

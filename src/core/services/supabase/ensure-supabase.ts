@@ -10,6 +10,8 @@ import type { SupabaseDifference, SupabaseFacts, SupabaseMode, SupabaseRun } fro
 export interface SupabaseReading {
   readonly differences: readonly SupabaseDifference[];
   readonly facts: SupabaseFacts;
+  /** Why making it so would be refused. */
+  readonly refusal: IkomaError | undefined;
 }
 
 /** @throws IkomaError when it cannot be looked at */
@@ -52,7 +54,8 @@ async function reading<Settings, Observed>(
   run: SupabaseRun,
 ): Promise<SupabaseReading> {
   const observed = await mode.observe(settings, run);
-  return { differences: mode.plan(settings, observed, run.secrets), facts: mode.facts(settings, observed) };
+  const differences = mode.plan(settings, observed, run.secrets);
+  return { differences, facts: mode.facts(settings, observed), refusal: mode.refusal(differences) };
 }
 
 async function ensured<Settings, Observed>(
@@ -63,6 +66,8 @@ async function ensured<Settings, Observed>(
   const before = await mode.observe(settings, run);
   const differences = mode.plan(settings, before, run.secrets);
   if (differences.length === 0) return mode.facts(settings, before);
+  const refusal = mode.refusal(differences);
+  if (refusal !== undefined) throw refusal;
   await mode.apply(settings, before, differences, run);
   const after = await mode.observe(settings, run);
   const [left] = mode.plan(settings, after, run.secrets);

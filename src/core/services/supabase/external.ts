@@ -16,12 +16,12 @@ export const external: SupabaseMode<ExternalSupabase, ExternalObserved> = {
 
   plan: (_settings, observed) => [...observed],
 
-  apply(_settings, _observed, differences) {
-    const [first] = differences;
-    const where = `supabase.${first?.path.join(".") ?? ""}`;
-    const error = new IkomaError("SUPABASE_KEY_INVALID", `${where}: ${first?.message ?? ""}.`);
-    return Promise.reject(error);
+  refusal([first]) {
+    if (first === undefined) return undefined;
+    return new IkomaError("SUPABASE_KEY_INVALID", `supabase.${first.path.join(".")}: ${first.message}.`);
   },
+
+  apply: () => Promise.resolve(),
 
   facts: (settings) => ({
     url: settings.url,

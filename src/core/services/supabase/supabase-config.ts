@@ -90,19 +90,6 @@ export function secretsOfSupabase(settings: SupabaseConfig): string[] {
   }
 }
 
-/**
- * Variables that an app is offered for its Supabase, as far as the settings alone tell them. They are public: browsers
- * get them too.
- */
-export function variablesOfSupabase(settings: SupabaseConfig): Record<string, string> {
-  const url = settings.mode === "cloud" ? addressOfProject(settings, settings.ref) : settings.url;
-  const { publishableKey: key } = settings;
-  return {
-    ...(url !== undefined && { SUPABASE_URL: url }),
-    ...(key !== undefined && { SUPABASE_PUBLISHABLE_KEY: key, SUPABASE_ANON_KEY: key }),
-  };
-}
-
 /** Where a project answers; undefined as long as its ref is not known. */
 export function addressOfProject({ url }: CloudSupabase, ref: string | undefined): string | undefined {
   return url ?? (ref === undefined ? undefined : `https://${ref}.supabase.co`);

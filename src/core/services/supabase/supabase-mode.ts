@@ -1,3 +1,4 @@
+import type { IkomaError } from "../../errors.ts";
 import type { AgentClient } from "../../transport/agent-client.ts";
 
 /** What the work on one app's Supabase may use. */
@@ -6,6 +7,8 @@ export interface SupabaseRun {
   readonly app: string;
   /** Values of the secrets that the settings name, by their names in `ikoma:secrets`. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Ref of the project that the same settings meant before: it stays meant when it is given another name. */
+  readonly known?: string | undefined;
   /** Raised when the run is cancelled. */
   readonly signal: AbortSignal;
   /** How long one answer may take, in ms, and how often is asked again. A read is short, for a plan waits for it. */
@@ -43,6 +46,8 @@ export interface SupabaseMode<Settings, Observed> {
   /** @throws IkomaError when it cannot be looked at */
   observe(settings: Settings, run: SupabaseRun): Promise<Observed>;
   plan(settings: Settings, observed: Observed, secrets: SupabaseRun["secrets"]): SupabaseDifference[];
+  /** Why differences cannot be mended from here; undefined where they can. Pure too: a plan is told it already. */
+  refusal(differences: readonly SupabaseDifference[]): IkomaError | undefined;
   /** Is called only where something differs. Has to be repeatable: an answer may have been lost. */
   apply(
     settings: Settings,

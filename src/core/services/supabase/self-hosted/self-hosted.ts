@@ -19,6 +19,8 @@ export const selfHosted: SupabaseMode<SelfHostedSupabase, Observed> = {
 
   plan: (_settings, { parts }) => problemsOf(parts),
 
+  refusal: () => undefined,
+
   async apply(settings, _observed, _differences, run) {
     run.tell("waiting until all parts answer");
     for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {

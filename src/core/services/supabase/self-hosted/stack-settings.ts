@@ -13,7 +13,8 @@ export interface SettingsWanted {
 }
 
 /** What of a file of variables is never taken over: it is secret, or nobody else's value is right. */
-const ownValue = /^(SMTP_|SITE_URL$|SUPABASE_PUBLIC_URL$|API_EXTERNAL_URL$|PROXY_DOMAIN$)|(_PASS|_PASSWORD|_SECRET|_KEY|_TOKEN)$/;
+const ownValue =
+  /^(SMTP_|SITE_URL$|SUPABASE_PUBLIC_URL$|API_EXTERNAL_URL$|PROXY_DOMAIN$)|(_PASS|_PASSWORD|_SECRET|_KEY|_TOKEN)$/;
 /** Asked for by the stack, and of no use until somebody wants what they are for. */
 const emptyByDefault = [
   "OPENAI_API_KEY",
