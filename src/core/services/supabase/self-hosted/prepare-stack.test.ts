@@ -23,7 +23,10 @@ const stack = { "api-gw": "envoyproxy/envoy", auth: "supabase/gotrue", rest: "po
 
 async function options(services: Record<string, string>, variables: string[], secrets = ""): Promise<PrepareOptions> {
   const entries = Object.entries(services).map(([name, image]) => {
-    return [name, { kind: "accessory", reason: "", definition: { image: `${image}@sha256:${"a".repeat(64)}` } }];
+    return [
+      name,
+      { kind: "accessory", reason: "", definition: { image: `${image}@sha256:${"a".repeat(64)}` } },
+    ] as const;
   });
   const manifest = bundleManifest.parse({
     apiVersion: "ikoma.dev/v1",
@@ -59,7 +62,7 @@ test("a key without the secret that has signed it is refused, and nothing is mad
   const wanted = await options(stack, ["JWT_SECRET", "ANON_KEY"], "  ikoma:secrets:\n    backend: { ANON_KEY: eyJ }\n");
   await expect(prepareStack(wanted)).rejects.toMatchObject({
     code: "CONFIG_MISSING",
-    message: expect.stringContaining("JWT_SECRET, which has signed it, is not"),
+    message: expect.stringContaining("JWT_SECRET, which has signed it, is not") as string,
   });
 });
 

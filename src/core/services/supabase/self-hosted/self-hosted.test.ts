@@ -60,7 +60,9 @@ test("after a change it is waited for until all parts answer", async () => {
 test("a part that never answers is named", async () => {
   await expect(ensureSupabase(settings, runWith(ill).run)).rejects.toMatchObject({
     code: "SUPABASE_UNHEALTHY",
-    message: expect.stringContaining("auth: /auth/v1/health is not answered well through the gateway: status 503"),
+    message: expect.stringContaining(
+      "auth: /auth/v1/health is not answered well through the gateway: status 503",
+    ) as string,
     details: { parts: ["auth"] },
   });
 });

@@ -33,10 +33,11 @@ export const selfHosted: SupabaseMode<SelfHostedSupabase, Observed> = {
   facts: () => ({}),
 };
 
-async function ask({ parts }: SelfHostedSupabase, { app, secrets, agent }: SupabaseRun): Promise<Observed> {
+async function ask({ parts }: SelfHostedSupabase, run: SupabaseRun): Promise<Observed> {
+  const { app, secrets } = run;
   const hashes = Object.entries(secrets).map(([name, value]) => [name, sha256(value)] as const);
   const anonKey = secrets["ANON_KEY"] ?? "";
-  return (await agent()).call("supabase.read", { app, parts, anonKey, secrets: Object.fromEntries(hashes) });
+  return (await run.agent()).call("supabase.read", { app, parts, anonKey, secrets: Object.fromEntries(hashes) });
 }
 
 function problemsOf(parts: Observed["parts"]): SupabaseDifference[] {
