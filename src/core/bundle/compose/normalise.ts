@@ -17,6 +17,7 @@ import { checkNetworks, checkSeparation, checkSettings } from "./refusals.ts";
 import { serviceDefinition } from "./service-definition.ts";
 import type { ServiceDefinition } from "./service-definition.ts";
 import { splitServices } from "./split.ts";
+import { reasonOfStack } from "./supabase-stack.ts";
 import type { ServiceFacts, Split, Verdict } from "./split.ts";
 
 /** A project as compose read it, and what was said about it on the command line. */
@@ -108,6 +109,7 @@ function factsOf(name: string, service: ComposeService, input: ProjectInput, fin
     awaitedBy: Object.entries(input.services).flatMap(([other, { depends_on: needs }]) => {
       return needs?.[name]?.condition === "service_completed_successfully" ? [other] : [];
     }),
+    because: reasonOfStack(service),
     extension: jobExtension(parseExtension(serviceExtension, service["x-ikoma"], `${path}.x-ikoma`), path, findings),
   };
 }

@@ -1,6 +1,6 @@
 import type { ComposeService } from "./compose-model.ts";
 import { Findings } from "./findings.ts";
-import { asSupabaseStack } from "./supabase-stack.ts";
+import { asSupabaseStack, reasonOfStack } from "./supabase-stack.ts";
 
 const base: Record<string, ComposeService> = {
   "api-gw": { image: "envoyproxy/envoy:v1.39.1", container_name: "supabase-envoy", ports: ["${PORT:-8000}:8000/tcp"] },
@@ -26,6 +26,7 @@ test("the gateway is the web, and what else belongs to the stack lives on", () =
   expect(services["api-gw"]?.["x-ikoma"]).toEqual({ kind: "web", port: 8000 });
   expect(services["auth"]?.["x-ikoma"]).toEqual({ kind: "accessory" });
   expect(findings.warnings[0]).toContain("api-gw is the web");
+  expect(reasonOfStack(services["api-gw"] ?? {})).toBe("the gateway of Supabase's stack");
 });
 
 test("what the file says itself is kept, and a service of the user's own is left to the usual rules", () => {
@@ -35,6 +36,7 @@ test("what the file says itself is kept, and a service of the user's own is left
     site: { image: "registry.example/site:1" },
   });
   expect(services["functions"]?.["x-ikoma"]).toEqual({ kind: "worker" });
+  expect(reasonOfStack(services["functions"] ?? {})).toBeUndefined();
   expect(services["site"]).toEqual({ image: "registry.example/site:1" });
 });
 

@@ -118,10 +118,24 @@ function asWeb(path: string, service: ComposeService, findings: Findings): Compo
   return withKind("web", web, { port: gatewayPort });
 }
 
+/** Left on a service whose kind is not from the file itself. */
+const reasonKey = "x-ikoma-reason";
+
 /** Unless the file itself says what the service is. */
 function withKind(kind: string, service: ComposeService, more: Record<string, unknown> = {}): ComposeService {
   const own = service["x-ikoma"];
-  return { ...service, "x-ikoma": { kind, ...more, ...(typeof own === "object" ? own : {}) } };
+  const isOwn = typeof own === "object" && own !== null && "kind" in own;
+  return {
+    ...service,
+    "x-ikoma": { kind, ...more, ...(typeof own === "object" ? own : {}) },
+    ...(!isOwn && { [reasonKey]: kind === "web" ? "the gateway of Supabase's stack" : "a part of Supabase's stack" }),
+  };
+}
+
+/** Why {@link asSupabaseStack} has given a service its kind; undefined where it has not. */
+export function reasonOfStack(service: ComposeService): string | undefined {
+  const reason = service[reasonKey];
+  return typeof reason === "string" ? reason : undefined;
 }
 
 /** A database that the whole internet may try passwords at is nothing that anybody wanted. */
