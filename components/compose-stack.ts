@@ -16,6 +16,7 @@ import type { AppConfig } from "../src/core/config/schema.ts";
 import { IkomaError } from "../src/core/errors.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
+import type { SupabaseConfig } from "../src/core/services/supabase/supabase-config.ts";
 import { DatabaseBackup } from "./database-backup.ts";
 import { DatabaseMigration } from "./database-migration.ts";
 import { RegistryImage } from "./registry-image.ts";
@@ -24,6 +25,7 @@ import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
 import { Release } from "./resources/release.ts";
 import { signedBy, type BundleSignatures } from "./signed-bundles.ts";
+import { Supabase } from "./supabase.ts";
 
 /** A release bundle that was read; `readBundle` of `src/core/bundle/bundle-store.ts` gives one. */
 export interface BundleInput {
@@ -83,6 +85,8 @@ export interface ComposeStackArgs {
   protectAccessories?: boolean | undefined;
   /** How the database among its long-lived services is backed up, before each release and by a schedule. */
   backup?: BackupPolicy | undefined;
+  /** The Supabase that it works with, which has to be as its settings say before migrations and release. */
+  supabase?: SupabaseConfig | undefined;
   /**
    * Make a `RegistryImage` for each image of the app's own services: it is looked for before anything is changed, and
    * at each plan. The images stay in the registry in any case.
@@ -96,7 +100,7 @@ export interface ComposeStackArgs {
   requireSignature?: boolean | undefined;
 }
 
-/** A compose file, deployed from its bundle: images staged, then long-lived services, migrations, then the release. */
+/** A compose file, deployed from its bundle: images staged, then long-lived services, Supabase, migrations, then the release. */
 export class ComposeStack extends pulumi.ComponentResource {
   readonly release: Release;
   readonly accessories: Accessories | undefined;
@@ -119,11 +123,23 @@ export class ComposeStack extends pulumi.ComponentResource {
     const dependsOn: pulumi.Resource[] = this.accessories === undefined ? [staged] : [staged, this.accessories];
     if (args.backup !== undefined)
       dependsOn.push(backupBefore(name, args.backup, args, { parent: this, dependsOn: [...dependsOn] }));
+    if (args.supabase !== undefined)
+      dependsOn.push(supabaseBefore(name, args.supabase, args, { parent: this, dependsOn: [...dependsOn] }));
     this.migration = migrationOf(name, args, { parent: this, dependsOn: [...dependsOn] });
     dependsOn.push(...(this.migration?.resources ?? []));
     this.release = new Release(name, releaseArgs(args), { ...child, protect, dependsOn });
     this.registerOutputs({ number: this.release.number });
   }
+}
+
+function supabaseBefore(
+  name: string,
+  settings: SupabaseConfig,
+  { provider, app, secrets, rollbackTo }: ComposeStackArgs,
+  options: pulumi.ComponentResourceOptions,
+): Supabase {
+  const isRollback = rollbackTo !== undefined;
+  return new Supabase(name, { provider, app, settings, secrets, isRollback }, options);
 }
 
 /** For what the release is to be on the host, not for what is only noted down with it. */

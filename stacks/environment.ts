@@ -6,6 +6,9 @@ import { readBundle } from "../src/core/bundle/bundle-store.ts";
 import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/config/load.ts";
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import { partsOfBundle } from "../src/core/services/supabase/self-hosted/stack-parts.ts";
+import { refuseUnsafeSettings } from "../src/core/services/supabase/self-hosted/unsafe-settings.ts";
+import { variablesOfSupabase } from "../src/core/services/supabase/supabase-variables.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 import { readSecretValues } from "./secret-values.ts";
 
@@ -45,6 +48,7 @@ export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}):
       notes,
       bundles,
       provider: found(providers, app.host),
+      isMeant: onlyApp === undefined || onlyApp === name,
     });
     apps[name] = { ...deployed.exports, host: app.host };
   }
@@ -58,20 +62,27 @@ interface Deployable {
   notes: Omit<EnvironmentNotes, "onlyApp">;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
+  /** The run is for this app; of another one not every secret was looked up. */
+  isMeant: boolean;
 }
 
-function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
+function deployApp({ name, app, secrets, notes, bundles, provider, isMeant }: Deployable): App {
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
+  if (isMeant && notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
+    refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
+  const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
+  const asked = bundle.manifest.variables.map((variable) => variable.name);
+  const offered = variablesOfSupabase(supabase, { asked, given });
   return new App(name, {
     provider,
     app: name,
     bundle,
     accessoriesBundle,
     domains,
-    env,
+    env: { ...offered, ...env },
     secrets,
     secretsOf,
     health,
@@ -85,8 +96,15 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     checkImages,
     requireSignature,
     backup,
+    supabase,
     ...notes,
   });
+}
+
+/** What is known here: the secrets of an earlier deployment are on its host only. */
+function valuesOf({ env, secretsOf }: AppConfig, secrets: Deployable["secrets"]): Record<string, string> {
+  const known = Object.entries({ ...env, ...secrets }).filter(([name]) => secretsOf?.names.includes(name) !== true);
+  return Object.fromEntries(known);
 }
 
 /** Every bundle that is named, read once. */

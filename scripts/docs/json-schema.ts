@@ -8,6 +8,7 @@ export interface JsonSchema {
   readonly type?: string;
   readonly description?: string;
   readonly default?: unknown;
+  readonly const?: string;
   readonly enum?: readonly string[];
   readonly pattern?: string;
   readonly minimum?: number;
@@ -30,11 +31,15 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   }) as JsonSchema;
 }
 
-/** Bounds that every integer has, and a format that no editor knows. */
+/** Bounds that every integer has, a format that no editor knows, and a second way to write alternatives. */
 function dropNoise(schema: z.core.JSONSchema.BaseSchema): void {
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
   if (schema.format === "starts_with") delete schema.format;
+  if (schema.oneOf === undefined) return;
+  // Alternatives that one word tells apart; editors show either in the same way.
+  schema.anyOf = schema.oneOf;
+  delete schema.oneOf;
 }
 
 /** An encrypted value, as `pulumi config set --secret` writes it. */

@@ -32,9 +32,13 @@ function ownRows(schema: JsonSchema, prefix: string): Row[] {
       fallback: isRequired ? "**needed**" : defaultOf(property),
       description: escaped(property.description ?? ""),
     };
-    // Needed only where this one of the alternatives is chosen.
-    const alternatives = (property.anyOf ?? []).flatMap((each) => rowsOf({ ...each, required: [] }, `${name}.`));
-    return [row, ...rowsOf(property, `${name}.`), ...rowsOf(itemOf(property), `${name}[].`), ...alternatives];
+    const ofEach = valueOf(property);
+    return [
+      row,
+      ...rowsOf(property, `${name}.`),
+      ...rowsOf(itemOf(property), `${name}[].`),
+      ...rowsOf(ofEach, `${name}.NAME.`),
+    ];
   });
 }
 
@@ -42,8 +46,22 @@ function itemOf({ items }: JsonSchema): JsonSchema {
   return typeof items === "object" ? items : {};
 }
 
+/** What a map has under each name. */
+function valueOf({ additionalProperties }: JsonSchema): JsonSchema {
+  return typeof additionalProperties === "object" ? additionalProperties : {};
+}
+
 function typeOf(schema: JsonSchema): string {
-  const { type = "any", anyOf, enum: words, minimum, maximum, prefixItems, additionalProperties } = schema;
+  const {
+    type = "any",
+    anyOf,
+    const: word,
+    enum: words = word === undefined ? undefined : [word],
+    minimum,
+    maximum,
+    prefixItems,
+    additionalProperties,
+  } = schema;
   if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(", ");
   if (words !== undefined) return words.map((word) => `\`${word}\``).join(", ");
   if (prefixItems !== undefined) return `[${prefixItems.map(typeOf).join(", ")}]`;

@@ -14,6 +14,7 @@ import {
 } from "../core/release/release-spec.ts";
 import { bundleProof } from "../core/signing/bundle-proof.ts";
 import { signatureDemand } from "../core/signing/signature-policy.ts";
+import { supabaseQuestion, supabaseView } from "./reading/supabase-view.ts";
 
 /**
  * What the agent and its callers say to each other: JSON-RPC 2.0, one message a line, over the
@@ -458,6 +459,8 @@ export const methods = {
     params: z.strictObject({ app: appName }),
     result: z.strictObject({ approvals: z.array(signedApproval) }),
   },
+  /** How the parts of a self-hosted Supabase are; an older agent does not know it. */
+  "supabase.read": { params: supabaseQuestion, result: supabaseView },
   /** What a removed app has left on the host; `standing` names what is not removed yet. */
   "app.leftovers": {
     params: z.strictObject({ app: appName }),

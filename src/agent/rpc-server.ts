@@ -24,6 +24,7 @@ import { readSecrets } from "./reading/read-secrets.ts";
 import { Yielding } from "./take-over/yielding.ts";
 import { readPart } from "./reading/read-parts.ts";
 import { readStatus } from "./reading/read-status.ts";
+import { readSupabase } from "./reading/read-supabase.ts";
 
 /** What one connection may hold on to. */
 interface Connection {
@@ -101,6 +102,7 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       return {};
     },
     "approvals.list": async ({ app }) => ({ approvals: await host.approvals.list(app) }),
+    "supabase.read": (question) => readSupabase(host, question),
     "app.leftovers": ({ app }) => readLeftovers(host, app),
     "backup.list": ({ app }) => listBackups(host, app),
     "backup.read": ({ app, id, file, offset }) => readBackupFile(host, app, id, file, offset),

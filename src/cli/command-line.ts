@@ -105,6 +105,11 @@ const groups: readonly Group[] = [
     commands: [() => import("./commands/api/serve.ts"), () => import("./commands/api/token.ts")],
   },
   {
+    name: "supabase",
+    describe: "A Supabase of one's own: make the keys of a self-hosted one",
+    commands: [() => import("./commands/supabase/keys.ts")],
+  },
+  {
     name: "config",
     describe: "The settings of an environment",
     commands: [() => import("./commands/config/explain.ts")],

@@ -424,6 +424,31 @@ export const errorTable = {
     meaning: "A backup could not be restored; the database that was there still serves.",
     hint: "Read what the database said above; `ikoma backup verify` says whether it is the backup.",
   },
+  SUPABASE_UNREACHABLE: {
+    exitCode: 4,
+    meaning: "A Supabase, or its Management API, does not answer, is asked too often, or is none.",
+    hint: "Check the address and https://status.supabase.com, then run again; what was set already is not set twice.",
+  },
+  SUPABASE_AUTH: {
+    exitCode: 3,
+    meaning: "Supabase does not take an access token or a key, or it may not do what is asked.",
+    hint: "Set a token or key that may, in `ikoma:secrets` of the app.",
+  },
+  SUPABASE_KEY_INVALID: {
+    exitCode: 3,
+    meaning: "The address, the project's ref and the keys of a Supabase do not belong together, or a key has ended.",
+    hint: "Take address and keys from the project's dashboard (API keys), and correct the settings.",
+  },
+  SUPABASE_REFUSED: {
+    exitCode: 4,
+    meaning: "Supabase refuses a setting, or does not keep it.",
+    hint: "Correct the setting that is named; see what Supabase's documentation says of it.",
+  },
+  SUPABASE_UNAVAILABLE: {
+    exitCode: 4,
+    meaning: "The Supabase project is not there, is paused, or did not become healthy.",
+    hint: "See Supabase's dashboard, then run this again.",
+  },
   VOLUME_MISSING: {
     exitCode: 4,
     meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",
@@ -453,6 +478,16 @@ export const errorTable = {
     exitCode: 4,
     meaning: "All networks of the host's pool are in use.",
     hint: "Enlarge `networkPool` of the host, or remove an app.",
+  },
+  SUPABASE_SETTINGS_UNSAFE: {
+    exitCode: 2,
+    meaning: "A self-hosted Supabase would run with secrets that are known or do not fit, or for another address.",
+    hint: "Take the named secrets out of the stack's file and have `ikoma supabase keys` make them; correct the named addresses.",
+  },
+  SUPABASE_UNHEALTHY: {
+    exitCode: 4,
+    meaning: "Parts of a self-hosted Supabase do not answer through its gateway.",
+    hint: "See the log of the named services on the host; `ikoma drift` looks again.",
   },
   JOURNAL_NEWER: {
     exitCode: 4,

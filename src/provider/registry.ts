@@ -8,6 +8,7 @@ import { migrationCommand } from "./resources/migration-command.ts";
 import { registryImage } from "./resources/registry-image.ts";
 import { release } from "./resources/release.ts";
 import { site } from "./resources/site.ts";
+import { supabase } from "./resources/supabase.ts";
 
 /** Every kind of resource that the provider serves. A new one is a file in `resources/` and a line here. */
 export const handlers: readonly ResourceHandler[] = [
@@ -20,4 +21,5 @@ export const handlers: readonly ResourceHandler[] = [
   registryImage,
   release,
   site,
+  supabase,
 ];

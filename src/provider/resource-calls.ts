@@ -79,9 +79,11 @@ export async function read(
   handler: ResourceHandler,
   call: ResourceCall,
   stored: Stored,
-): Promise<(Omit<Stored, "id"> & { drift: Drift[] }) | undefined> {
+): Promise<(Omit<Stored, "id"> & { drift: Drift[]; unread?: IkomaError }) | undefined> {
   const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
   if (!outcome.exists) return undefined;
+  const { unread } = outcome;
+  if (unread !== undefined) return { inputs: stored.inputs, outputs: stored.outputs, drift: [], unread };
   const applied = appliedInputs(handler, stored);
   const secrets = secretTexts(applied);
   const drift = outcome.drift.map((each) => withoutSecrets(each, secrets));

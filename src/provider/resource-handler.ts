@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { Drift, OperationEvent } from "../agent/protocol.ts";
+import type { IkomaError } from "../core/errors.ts";
 import type { Difference } from "./detailed-diff.ts";
 import type { HostInstance } from "./hosts/host-instance.ts";
 
@@ -28,8 +29,12 @@ export interface AppliedState<Inputs> {
   computed: Computed;
 }
 
-/** What stands on the host. `drift` names the properties that are not as they were applied. */
-export type ReadOutcome = { exists: false } | { exists: true; drift: readonly Drift[]; computed: Computed };
+/**
+ * What stands on the host. `drift` names the properties that are not as they were applied. `unread` says why nothing is
+ * known of a thing elsewhere that must hold up no deploy: it is taken to be as it was.
+ */
+export type ReadOutcome =
+  { exists: false } | { exists: true; drift: readonly Drift[]; computed: Computed; unread?: IkomaError };
 
 /**
  * One kind of resource. A handler sees plain checked inputs; secrets, unknown values, previews, diffs and

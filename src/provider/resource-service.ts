@@ -69,6 +69,11 @@ async function readResource(session: ProviderSession, request: ReadRequest, call
   }
   try {
     const found = await session.serve(peer, urn, (each) => resource.read(handlerOf(urn), each, stored));
+    const unread = found?.unread;
+    if (unread !== undefined) {
+      if (!report({ state: "unread", error: unread })) await session.warn(urn, `not looked at: ${unread.message}`);
+      return asStored();
+    }
     report(found === undefined ? { state: "gone" } : { state: "present", drift: found.drift });
     // Without an id the engine takes the resource for gone.
     if (found === undefined) return response;

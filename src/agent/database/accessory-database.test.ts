@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { TestHost } from "../../../test/doubles/host/host.ts";
 import { imageOf, run, someAccessories } from "../../../test/doubles/host/inputs.ts";
 import { OperationRunner } from "../operations/operation-runner.ts";
-import { findAccessoryDatabase } from "./accessory-database.ts";
+import { asSchemaOwner, findAccessoryDatabase } from "./accessory-database.ts";
 
 let on: TestHost;
 
@@ -46,6 +46,17 @@ test("login and database are those of its environment, or of the files that it n
   await withAccessories({ db: "postgres" }, ["POSTGRES_USER=shop", "POSTGRES_PASSWORD_FILE=/run/secrets/db"]);
   const found = await findAccessoryDatabase(on.host, "shop", "db");
   expect(found).toMatchObject({ user: "shop", database: "shop", password: "from a file" });
+});
+
+test("what changes the schema of Supabase's image works as its tools do", async () => {
+  await withAccessories({ db: "postgres" }, [
+    "POSTGRES_USER=supabase_admin",
+    "POSTGRES_DB=postgres",
+    "POSTGRES_PASSWORD=a",
+  ]);
+  const found = await findAccessoryDatabase(on.host, "shop");
+  expect(found).toMatchObject({ user: "supabase_admin", database: "postgres" });
+  expect(asSchemaOwner(found)).toEqual({ ...found, user: "postgres" });
 });
 
 test("a file that is not there is told", async () => {

@@ -56,6 +56,14 @@ export async function findAccessoryDatabase(
   };
 }
 
+/**
+ * The same, for whoever changes the schema: Supabase's image has `supabase_admin` as its first user, and what that makes
+ * is not the `postgres`'s that Supabase's own tools work as. Both have the same password.
+ */
+export function asSchemaOwner(database: AccessoryDatabase): AccessoryDatabase {
+  return database.user === "supabase_admin" ? { ...database, user: "postgres" } : database;
+}
+
 function chosen(accessories: readonly Container[], app: string, service: string | undefined): Container {
   const databases = accessories.filter(isPostgres);
   const named = service === undefined ? databases : databases.filter((each) => serviceOf(each) === service);

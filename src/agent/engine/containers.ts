@@ -13,6 +13,8 @@ export const labels = {
   bundle: "dev.ikoma.bundle",
   /** On a worker only of which two releases must never run at once: `false`. */
   overlap: "dev.ikoma.overlap",
+  /** Where it has other names than its service's: those, with commas between. */
+  aliases: "dev.ikoma.aliases",
   /** On a job's container only: `pre` or `post`. */
   hook: "dev.ikoma.hook",
 } as const;

@@ -16,6 +16,7 @@ export function probe(
   host: string,
   timeoutMs: number,
   signal?: AbortSignal,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<ProbeAnswer> {
   const where: RequestOptions =
     "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
@@ -33,7 +34,7 @@ export function probe(
         path,
         agent: false,
         signal: ended,
-        headers: { host, "user-agent": "ikoma-agent", connection: "close" },
+        headers: { ...headers, host, "user-agent": "ikoma-agent", connection: "close" },
       });
       let hasBegun = false;
       outgoing.on("response", (response) => {

@@ -1,3 +1,4 @@
+import * as z from "zod";
 import type { AccessoriesSpec, ReleaseSpec, ServiceSpec } from "../../core/release/release-spec.ts";
 import type { ComposeProject } from "../engine/compose.ts";
 import { labels } from "../engine/containers.ts";
@@ -169,6 +170,7 @@ function render(spec: ReleaseSpec | AccessoriesSpec, rendering: Rendering): Comp
     const service = spec.services[placement.service];
     if (service === undefined) return [];
     const definition = oneContainer(service);
+    const aliases = otherNames(service);
     const asComposed = [
       placement.key,
       {
@@ -179,8 +181,9 @@ function render(spec: ReleaseSpec | AccessoriesSpec, rendering: Rendering): Comp
           ...own,
           [labels.service]: placement.service,
           ...(service.overlap === false && { [labels.overlap]: "false" }),
+          ...(aliases.length > 0 && { [labels.aliases]: aliases.join(",") }),
         },
-        networks: { default: { ipv4_address: placement.address, aliases: [placement.service] } },
+        networks: { default: { ipv4_address: placement.address, aliases: [placement.service, ...aliases] } },
         restart: "unless-stopped",
         depends_on: dependsOn(service),
       },
@@ -198,6 +201,13 @@ function render(spec: ReleaseSpec | AccessoriesSpec, rendering: Rendering): Comp
       ]),
     ),
   };
+}
+
+const joined = z.looseObject({ default: z.looseObject({ aliases: z.array(z.string()) }) });
+
+/** Names besides the service's own by which the others look for it. */
+function otherNames(service: ServiceSpec): string[] {
+  return joined.safeParse(service["networks"]).data?.default.aliases ?? [];
 }
 
 function withMounts(volumes: unknown, mounts: readonly FileMount[]): { volumes?: unknown[] } {

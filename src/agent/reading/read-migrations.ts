@@ -3,7 +3,7 @@ import type { ExpectedCommand } from "../../core/migrations/migration-command.ts
 import { changedSince, pendingOf, refusalOf } from "../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../core/migrations/migration-spec.ts";
 import type { ExpectedMigrations, MigrationFacts } from "../../core/migrations/migration-spec.ts";
-import { findAccessoryDatabase } from "../database/accessory-database.ts";
+import { asSchemaOwner, findAccessoryDatabase } from "../database/accessory-database.ts";
 import { DatabaseSession } from "../database/database-session.ts";
 import type { Host } from "../host.ts";
 import { guardOf } from "../operations/migration/migration-apply.ts";
@@ -48,7 +48,7 @@ function commandDrift(host: Host, expected: ExpectedCommand): Drift[] {
 
 async function historyOf(host: Host, app: string, database: string): Promise<KnownMigration[] | IkomaError> {
   try {
-    const server = await findAccessoryDatabase(host, app, database);
+    const server = asSchemaOwner(await findAccessoryDatabase(host, app, database));
     await using session = await DatabaseSession.open(server, { applicationName: "ikoma look" });
     return await readHistory(session);
   } catch (error) {

@@ -379,7 +379,8 @@ test.each<[string, object, string]>([
   ["a range of ports", { ports: ["3000-3001:3000-3001"] }, "its web port is not clear"],
   ["a secret that is not declared", { secrets: ["token"] }, "it is not declared under `secrets:`"],
   ["a config that is not declared", { configs: ["site"] }, "it is not declared under `configs:`"],
-  ["an alias on a network", { networks: { default: { aliases: ["shop"] } } }, "aliases cannot be kept"],
+  ["an address on a network", { networks: { default: { ipv4_address: "10.1.1.9" } } }, "ipv4_address cannot be kept"],
+  ["a second name that another has", { networks: { default: { aliases: ["db"] } } }, "db is a name of db too"],
   ["a fixed address", { networks: { default: { ipv4_address: "10.0.0.2" } } }, "ipv4_address cannot be kept"],
   ["a link with another name", { links: ["db:database"] }, "Use the name, without an alias"],
   ["volumes of another service", { volumes_from: ["db"] }, "name the volumes under `volumes`"],
@@ -620,6 +621,13 @@ test.each([
   for (const path of paths) await file(path, "");
   const message = expect.stringContaining(reason);
   await expect(make(shop({ volumes: ["./src:/app"] }))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
+});
+
+test("a folder without files is refused: what the app writes there would not stay", async () => {
+  await mkdir(join(folder, "uploads"), { recursive: true });
+  const message = expect.stringContaining("./uploads is an empty folder here");
+  const refused = make(shop({ volumes: ["./uploads:/app/uploads"] }));
+  await expect(refused).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED", message });
 });
 
 test("a folder of migrations goes into the bundle where the file names it, and what would not be run is told", async () => {

@@ -15,6 +15,7 @@ import { migrationPlanOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
+import { asSupabaseStack } from "./compose/supabase-stack.ts";
 import { refusedFindings } from "../migrations/migration-plan.ts";
 import { migrationKey, type MigrationFile } from "../migrations/migration-spec.ts";
 import { resolveImages } from "./image-digests.ts";
@@ -57,16 +58,17 @@ export function createBundle(options: CreateBundleOptions): Promise<BundleManife
 
 async function bundleOf(options: CreateBundleOptions, project: ComposeFiles): Promise<BundleManifest> {
   const compose = await findCompose();
-  const model = await readComposeModel(compose, project);
-  await refuseIncludedValues(compose, project, model);
-  const services = activeServices(model, options.profiles ?? []);
+  const read = await readComposeModel(compose, project);
+  await refuseIncludedValues(compose, project, read);
+  const findings = new Findings();
+  const active = activeServices(read, options.profiles ?? []);
+  const { model, services } = asSupabaseStack({ model: read, services: active }, findings);
   const images = options.images ?? {};
   expectServices(Object.keys(images), services);
   const included = (options.includeEnvFiles ?? []).map((file) => resolve(file));
   const { projectDirectory } = project;
   const fileVariables = await readServiceFiles(compose, services, { projectDirectory, included });
   const texts = await readLocalTexts(model, services, projectDirectory);
-  const findings = new Findings();
   const normalised = normaliseProject({ model, services, images, fileVariables, texts }, findings);
   const asked = parseExtension(appExtension, model["x-ikoma"], "x-ikoma").migrations;
   const plan = asked && migrationPlanOf(asked, normalised.services, findings);

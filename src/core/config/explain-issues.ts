@@ -15,6 +15,7 @@ export function explainIssues(schema: z.ZodType, error: Pick<z.ZodError, "issues
       if (meant !== undefined)
         return explainIssues(meant.option, meant).map((each) => ({ ...each, path: [...path, ...each.path] }));
     }
+    if (issue.code === "invalid_key") return [{ path, message: issue.issues[0]?.message ?? issue.message }];
     if (issue.code !== "unrecognized_keys") return [{ path, message: issue.message }];
     const known = keysAt(schema, path);
     return issue.keys.map((key) => ({ path: [...path, key], message: unknownKeyMessage(key, known) }));
@@ -78,6 +79,8 @@ function typeAt(schema: z.ZodType, path: readonly (string | number)[]): z.ZodTyp
 function childOf(schema: z.ZodType | undefined, step: string | number): z.ZodType | undefined {
   if (schema instanceof z.ZodObject) return asType(schema.shape[step]);
   if (schema instanceof z.ZodRecord) return asType(schema.valueType);
+  if (schema instanceof z.ZodUnion)
+    return schema.options.map((option) => childOf(unwrapped(asType(option)), step)).find((each) => each !== undefined);
   return schema instanceof z.ZodArray ? asType(schema.element) : undefined;
 }
 

@@ -12,6 +12,7 @@ import {
   strategyDescription,
 } from "../release/release-spec.ts";
 import { storeConfig, storeSource } from "../secret-store/store-config.ts";
+import { supabaseConfig } from "../services/supabase/supabase-config.ts";
 import { signaturePolicy } from "../signing/signature-policy.ts";
 import { pemCertificate } from "./pem-certificate.ts";
 
@@ -183,6 +184,9 @@ export const appConfig = z.strictObject({
     .describe(
       "How its PostgreSQL database is backed up, on its host: before each deploy that changes something, and by a schedule. Without it, nothing is.",
     ),
+  supabase: supabaseConfig
+    .optional()
+    .describe("The Supabase that it works with, in one of these modes; nothing of it is ever deleted."),
   keep: z.number().int().min(1).max(50).default(5).describe("How many good deployments stay ready for a rollback."),
   protectAccessories: z
     .boolean()

@@ -102,6 +102,10 @@ const repairsOfParts: ReadonlyMap<string, string> = new Map([
   ["migration", "runs what the database does not have; a file that was changed is refused"],
   ["backup", "takes a backup unless one is young enough, and puts the policy into force; nothing restarts"],
   ["site", tellEdge],
+  [
+    "supabase",
+    "sets it as the settings say, or waits for parts that do not answer; what has to be mended elsewhere is refused",
+  ],
 ]);
 
 /** What an apply does about a drift, in a few words: by the part of the app and the property that differs. */

@@ -114,3 +114,17 @@ test("what is missing, other than asked for, or cut off from the release is told
   expect(exists).toBe(true);
   expect(drift.map((each) => each.path).toSorted()).toEqual(["services.cache", "services.db.networks", "volumes.data"]);
 });
+
+test("an accessory is found by its other names too, on its own network and on those of releases", async () => {
+  const input = someAccessories(on, { realtime: "realtime" });
+  const { realtime } = input.spec.services;
+  const named = { ...realtime, networks: { default: { aliases: ["realtime-dev.backend"] } } };
+  const spec = { ...input.spec, services: { realtime: named } };
+  expect(await run(runner, "accessories.apply", { ...input, spec })).toMatchObject({ state: "succeeded" });
+  expect(await run(runner, "release.apply", aRelease(on, "v1"))).toMatchObject({ state: "succeeded" });
+  const networks = on.engine.named("shop-accessories-realtime-1")?.NetworkSettings.Networks ?? {};
+  const names = ["realtime", "realtime-dev.backend"];
+  expect(networks["shop-accessories"]?.Aliases).toEqual(names);
+  expect(networks["shop-1"]?.Aliases).toEqual(names);
+  expect((await readPart(on.host, "shop", "accessories", spec)).drift).toEqual([]);
+});

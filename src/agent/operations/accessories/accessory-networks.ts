@@ -18,10 +18,15 @@ export async function attachAccessories(host: Host, app: string, network: string
   const placed = detached.map((each, index) => ({ each, address: free[index] ?? "" }));
   await Promise.all(
     placed.map(async ({ each, address }) => {
-      const alias = each.Config.Labels?.[labels.service] ?? each.Name.slice(1);
-      await host.networks.connect(network, each.Id, [alias], address);
+      await host.networks.connect(network, each.Id, namesOf(each), address);
     }),
   );
+}
+
+/** Its service's, and other ones that the compose file gives it. */
+function namesOf({ Config, Name }: Container): string[] {
+  const others = Config.Labels?.[labels.aliases]?.split(",") ?? [];
+  return [Config.Labels?.[labels.service] ?? Name.slice(1), ...others];
 }
 
 /** The address that the container has, or will ask for when it is started again. */

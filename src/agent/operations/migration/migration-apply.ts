@@ -1,7 +1,7 @@
 import { pendingOf, refusalOf, type Guard } from "../../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../../core/migrations/migration-spec.ts";
 import type { ExpectedMigrations, MigrationFile, MigrationSpec } from "../../../core/migrations/migration-spec.ts";
-import { findAccessoryDatabase } from "../../database/accessory-database.ts";
+import { asSchemaOwner, findAccessoryDatabase } from "../../database/accessory-database.ts";
 import { DatabaseSession } from "../../database/database-session.ts";
 import { latestVerifiedBackup } from "../../database/latest-verified-backup.ts";
 import type { Host, OperationContext } from "../../host.ts";
@@ -29,7 +29,7 @@ export async function applyMigrations(
   op: OperationContext,
 ): Promise<OperationResult<"migration.apply">> {
   const { app, policy } = spec;
-  const database = await findAccessoryDatabase(host, app, spec.database);
+  const database = asSchemaOwner(await findAccessoryDatabase(host, app, spec.database));
   await using session = await DatabaseSession.open(database, {
     applicationName: `ikoma migration ${app}`,
     patienceMs: 30_000,

@@ -65,7 +65,10 @@ function bindProblem(source: string, texts: LocalTexts): string | undefined {
     return `${source} cannot be told to be a path of the host. Start it with a slash: /srv/${source}.`;
   }
   const found = texts.mounts.get(source);
-  if (found instanceof Map) return undefined;
+  if (found instanceof Map && found.size > 0) return undefined;
+  if (found instanceof Map) {
+    return `${source} is an empty folder here, and nothing of it would be on the host. For data that is to stay, declare a volume.`;
+  }
   const { reason = "", instead = copyInstead } = found !== undefined && "reason" in found ? found : {};
   const why = reason === "" ? "" : ` (${reason})`;
   return `${source} is a path of this folder, which the host does not have, and it cannot go into the bundle${why}. ${instead}`;

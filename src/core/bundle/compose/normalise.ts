@@ -7,6 +7,7 @@ import type { FileVariables } from "./environment.ts";
 import { appExtension, parseExtension, serviceExtension } from "./extension.ts";
 import type { AppExtension, ServiceExtension } from "./extension.ts";
 import type { Findings } from "./findings.ts";
+import { checkAliases } from "./network-aliases.ts";
 import { serviceFilesOf } from "./mounted-files.ts";
 import type { LocalTexts } from "./local-texts.ts";
 import { checkMounts, volumeSpecs } from "./mounts.ts";
@@ -16,6 +17,7 @@ import { checkNetworks, checkSeparation, checkSettings } from "./refusals.ts";
 import { serviceDefinition } from "./service-definition.ts";
 import type { ServiceDefinition } from "./service-definition.ts";
 import { splitServices } from "./split.ts";
+import { reasonOfStack } from "./supabase-stack.ts";
 import type { ServiceFacts, Split, Verdict } from "./split.ts";
 
 /** A project as compose read it, and what was said about it on the command line. */
@@ -107,6 +109,7 @@ function factsOf(name: string, service: ComposeService, input: ProjectInput, fin
     awaitedBy: Object.entries(input.services).flatMap(([other, { depends_on: needs }]) => {
       return needs?.[name]?.condition === "service_completed_successfully" ? [other] : [];
     }),
+    because: reasonOfStack(service),
     extension: jobExtension(parseExtension(serviceExtension, service["x-ikoma"], `${path}.x-ikoma`), path, findings),
   };
 }
@@ -177,7 +180,7 @@ function namespaceOf(image: string | undefined): string | undefined {
 function checkService(
   fact: ServiceFacts,
   service: ComposeService,
-  { model, texts }: ProjectInput,
+  { model, services, texts }: ProjectInput,
   split: Split,
   findings: Findings,
 ): string[] {
@@ -185,6 +188,7 @@ function checkService(
   const kind = kindOf(fact.name, split);
   checkSettings(path, service, kind !== "accessory", findings);
   checkNetworks(path, service, model, findings);
+  checkAliases(path, fact.name, service, services, findings);
   checkPorts(fact, kind, split.routes, findings);
   for (const [needed, { required }] of Object.entries(service.depends_on ?? {})) {
     const known = split.verdicts.has(needed);

@@ -1,5 +1,6 @@
 import type { Route, ServiceKind } from "../../release/release-spec.ts";
 import type { Findings } from "./findings.ts";
+import { isLoopback } from "./ports.ts";
 import type { PublishedPort } from "./ports.ts";
 import type { ServiceFacts } from "./split.ts";
 
@@ -38,7 +39,7 @@ function refusal({ written, protocol }: PublishedPort, name: string, kind: Servi
 }
 
 function warnOfOpenPorts(path: string, ports: readonly PublishedPort[], findings: Findings): void {
-  const open = ports.filter(({ hostAddress = "0.0.0.0" }) => !/^127\.|^::1$|^localhost$/.test(hostAddress));
+  const open = ports.filter(({ hostAddress = "0.0.0.0" }) => !isLoopback(hostAddress));
   if (open.length === 0) return;
   const written = open.map((port) => port.written).join(", ");
   findings.warn(

@@ -80,11 +80,12 @@ export function checkNetworks(path: string, service: ComposeService, model: Comp
       findings.refuse(`${path}.networks`, `the network ${name} is not declared under \`networks:\`.`);
     }
     const kept = settings[name];
-    const details = typeof kept === "object" && kept !== null ? Object.keys(kept) : [];
+    const details =
+      typeof kept === "object" && kept !== null ? Object.keys(kept).filter((key) => key !== "aliases") : [];
     if (details.length > 0) {
       findings.refuse(
         `${path}.networks.${name}`,
-        `${details.join(", ")} cannot be kept: the agent gives out addresses, and services reach each other by their own names.`,
+        `${details.join(", ")} cannot be kept: the agent gives out addresses.`,
       );
     }
   }

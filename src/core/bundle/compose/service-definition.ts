@@ -4,6 +4,7 @@ import type { FileVariables } from "./environment.ts";
 import type { ComposeService } from "./compose-model.ts";
 import type { Findings } from "./findings.ts";
 import { isLocalMount } from "./local-texts.ts";
+import { aliasesOf } from "./network-aliases.ts";
 
 /** Settings that the agent decides, that were for building only, or that are written anew below. */
 const leftOut = new Set([
@@ -48,6 +49,7 @@ export function serviceDefinition(service: ComposeService, context: DefinitionCo
     ),
     ...unlessEmpty("files", files),
     ...unlessEmpty("deploy", deployment(service.deploy)),
+    ...unlessEmpty("networks", otherNames(service)),
   };
 }
 
@@ -71,6 +73,12 @@ function healthCheck(check: ComposeService["healthcheck"]): Record<string, unkno
   // Engines before 25 refuse a start interval; the agent probes every 100 ms anyway.
   const kept = Object.entries(check).filter(([name]) => !["start_interval", "disable", "test"].includes(name));
   return { ...Object.fromEntries(kept), ...(test === null || test === undefined ? {} : { test }) };
+}
+
+/** In compose's own form, so that an agent that gives no other names takes no offence. */
+function otherNames(service: ComposeService): Record<string, unknown> {
+  const aliases = aliasesOf(service);
+  return aliases.length === 0 ? {} : { default: { aliases } };
 }
 
 /** Compose lets `deploy.restart_policy` win over `restart`, which is the agent's. */

@@ -20,6 +20,8 @@ export interface ServiceFacts {
   /** Services that start only when this one has completed. */
   awaitedBy: readonly string[];
   extension: ServiceExtension;
+  /** Why it is of the extension's kind, where not the file itself says so. */
+  because?: string | undefined;
 }
 
 /** A service's kind, and why, for people. */
@@ -74,12 +76,12 @@ function membership(services: readonly ServiceFacts[], routed: ReadonlySet<strin
 }
 
 function ownReason(
-  { name, extension, built, told, namespace }: ServiceFacts,
+  { name, extension, because, built, told, namespace }: ServiceFacts,
   routed: ReadonlySet<string>,
   namespaces: ReadonlySet<string | undefined>,
 ): string | undefined {
   if (extension.kind === "accessory") return undefined;
-  if (extension.kind !== undefined) return `x-ikoma says ${extension.kind}`;
+  if (extension.kind !== undefined) return because ?? `x-ikoma says ${extension.kind}`;
   if (routed.has(name)) return "x-ikoma.routes lead to it";
   if (built) return "built from this repository";
   if (told) return "its image was named with --image";
@@ -135,7 +137,7 @@ function verdictOf(service: ServiceFacts, belongs: Membership, webs: ReadonlySet
     const explicit = extension.kind === "accessory";
     return {
       kind: "accessory",
-      reason: explicit ? "x-ikoma says accessory" : `image of others (${withoutDigest(image)})`,
+      reason: explicit ? (service.because ?? "x-ikoma says accessory") : `image of others (${withoutDigest(image)})`,
     };
   }
   if (webs.has(name)) return { kind: "web", reason: extension.kind ? reason : `${reason}, and ${webReason(service)}` };

@@ -1,0 +1,73 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { writeBundleFile } from "../../../bundle/bundle-store.ts";
+import { bundleManifest } from "../../../bundle/manifest.ts";
+import { prepareStack, type PrepareOptions } from "./prepare-stack.ts";
+
+// That the engine encrypts what is made is seen in test/e2e/deploy-supabase.e2e.test.ts.
+
+let folder: string;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ikoma-stack-"));
+  process.env["XDG_CACHE_HOME"] = join(folder, "cache");
+});
+
+afterEach(async () => {
+  delete process.env["XDG_CACHE_HOME"];
+  await rm(folder, { recursive: true });
+});
+
+const stack = { "api-gw": "envoyproxy/envoy", auth: "supabase/gotrue", rest: "postgrest/postgrest" };
+
+async function options(services: Record<string, string>, variables: string[], secrets = ""): Promise<PrepareOptions> {
+  const entries = Object.entries(services).map(([name, image]) => {
+    return [
+      name,
+      { kind: "accessory", reason: "", definition: { image: `${image}@sha256:${"a".repeat(64)}` } },
+    ] as const;
+  });
+  const manifest = bundleManifest.parse({
+    apiVersion: "ikoma.dev/v1",
+    kind: "Bundle",
+    app: "backend",
+    version: "v1",
+    services: Object.fromEntries(entries),
+    volumes: {},
+    routes: [],
+    smoke: [],
+    variables: variables.map((name) => ({ name, required: false })),
+  });
+  const stackFile = join(folder, "Pulumi.prod.yaml");
+  await writeFile(stackFile, `config:\n  ikoma:apps:\n    # ours\n    backend: { host: vps1 }\n${secrets}`);
+  const project = { folder, name: "backend", stackName: "prod", stackFile, backendUrl: undefined };
+  const bundle = await writeBundleFile(manifest, join(folder, "backend.bundle.json"));
+  return { project, app: "backend", bundle, settingsFile: undefined };
+}
+
+test("settings are taken over from a file, and what nobody can know is named", async () => {
+  const wanted = await options(stack, ["POSTGRES_PORT", "SITE_URL"]);
+  const settingsFile = join(folder, ".env.example");
+  await writeFile(settingsFile, "POSTGRES_PORT=5432\nSITE_URL=http://localhost:3000\n");
+  expect(await prepareStack({ ...wanted, settingsFile })).toEqual({
+    secrets: [],
+    settings: ["POSTGRES_PORT"],
+    missing: ["SITE_URL"],
+  });
+  expect(await readFile(wanted.project.stackFile, "utf8")).toMatch(/# ours\n.*POSTGRES_PORT: "5432"/);
+});
+
+test("a key without the secret that has signed it is refused, and nothing is made", async () => {
+  const wanted = await options(stack, ["JWT_SECRET", "ANON_KEY"], "  ikoma:secrets:\n    backend: { ANON_KEY: eyJ }\n");
+  await expect(prepareStack(wanted)).rejects.toMatchObject({
+    code: "CONFIG_MISSING",
+    message: expect.stringContaining("JWT_SECRET, which has signed it, is not") as string,
+  });
+});
+
+test("another app than such a stack is refused, and so is a stack without a bundle", async () => {
+  const other = await options({ web: "registry.example/shop" }, []);
+  await expect(prepareStack(other)).rejects.toMatchObject({ code: "USAGE" });
+  await expect(prepareStack({ ...other, bundle: undefined })).rejects.toMatchObject({ code: "CONFIG_MISSING" });
+});

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import type { Result } from "../../../../agent/protocol.ts";
+import { IkomaError } from "../../../errors.ts";
+import type { SupabaseDifference, SupabaseMode, SupabaseRun } from "../supabase-mode.ts";
+import type { SelfHostedSupabase } from "./self-hosted-settings.ts";
+
+type Observed = Result<"supabase.read">;
+
+const pollMs = 500;
+/** A first start makes its schemas; the stack's own health checks give the slowest part about as long. */
+const patienceMs = 120_000;
+
+/**
+ * The official stack on the app's own host. What brings it there are the app's accessories and release; here all its
+ * parts are asked, on the host and through its gateway, until they answer well.
+ */
+export const selfHosted: SupabaseMode<SelfHostedSupabase, Observed> = {
+  observe: ask,
+
+  plan: (_settings, { parts }) => problemsOf(parts),
+
+  refusal: () => undefined,
+
+  async apply(settings, _observed, _differences, run) {
+    run.tell("waiting until all parts answer");
+    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {
+      if (problemsOf((await ask(settings, run)).parts).length === 0) return;
+      await run.pause(pollMs);
+    }
+    throw unhealthy(run.app, problemsOf((await ask(settings, run)).parts));
+  },
+
+  facts: () => ({}),
+};
+
+async function ask({ parts }: SelfHostedSupabase, run: SupabaseRun): Promise<Observed> {
+  const { app, secrets } = run;
+  const hashes = Object.entries(secrets).map(([name, value]) => [name, sha256(value)] as const);
+  const anonKey = secrets["ANON_KEY"] ?? "";
+  return (await run.agent()).call("supabase.read", { app, parts, anonKey, secrets: Object.fromEntries(hashes) });
+}
+
+function problemsOf(parts: Observed["parts"]): SupabaseDifference[] {
+  return Object.entries(parts).flatMap(([part, { service, problem }]) =>
+    problem === undefined ? [] : [{ path: ["parts", part] as const, message: `${service}: ${problem}` }],
+  );
+}
+
+function unhealthy(app: string, problems: readonly SupabaseDifference[]): IkomaError {
+  const told = problems.map(({ message }) => message).join("; ");
+  return new IkomaError("SUPABASE_UNHEALTHY", `The Supabase of ${app} does not come up: ${told}.`, {
+    details: { parts: problems.map(({ path }) => path[1]) },
+  });
+}
+
+function sha256(value: string): string {
+  return createHash("sha256").update(value).digest("hex");
+}

@@ -1,0 +1,112 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import * as z from "zod";
+import { SupabaseCloud, type Answer } from "../../../../test/doubles/supabase/index.ts";
+import { supabaseRun, type WatchedRun } from "../../../../test/rigs/supabase-run.ts";
+import { SupabaseHttp } from "./supabase-http.ts";
+
+let double: SupabaseCloud;
+
+beforeEach(async () => {
+  double = await SupabaseCloud.start();
+});
+
+afterEach(async () => {
+  await double[Symbol.asyncDispose]();
+});
+
+function http(run: WatchedRun, baseUrl = double.url): SupabaseHttp {
+  const headers = { authorization: `Bearer ${double.accessToken}` };
+  return new SupabaseHttp({ name: "The API", baseUrl, headers, loginHint: "Log in." }, run);
+}
+
+const everything = z.array(z.looseObject({ ref: z.string() }));
+const list = { method: "GET", path: "/v1/projects" } as const;
+
+function next(...answers: (Answer | "lost")[]): void {
+  double.instead.push(...answers.map((answer) => ({ fits: () => true, answer })));
+}
+
+test("too many requests are asked again when the API says, within bounds", async () => {
+  const run = supabaseRun({});
+  next([429, {}, { "retry-after": "7" }], [429, {}, { "retry-after": "86400" }], [503]);
+  await expect(http(run).json(list, everything)).resolves.toHaveLength(1);
+  expect(run.pausesMs).toEqual([7_000, 60_000, 4_000]);
+});
+
+test("a date says when, too", async () => {
+  const run = supabaseRun({});
+  next([429, {}, { "retry-after": new Date(Date.now() + 30_000).toUTCString() }]);
+  await http(run).json(list, everything);
+  expect(run.pausesMs[0]).toBeGreaterThan(20_000);
+  expect(run.pausesMs[0]).toBeLessThanOrEqual(30_000);
+});
+
+test("it is asked so often and not more", async () => {
+  const run = supabaseRun({});
+  next([503], [503], "lost", [429, { message: "Rate limit exceeded" }], [503]);
+  const told = { code: "SUPABASE_UNREACHABLE", message: expect.stringContaining("429: Rate limit exceeded") };
+  await expect(http(run).json(list, everything)).rejects.toMatchObject(told);
+  expect(double.asked).toHaveLength(4);
+});
+
+test("what must not be done twice is sent once, unless it was turned away", async () => {
+  const run = supabaseRun({});
+  const make = { method: "POST", path: "/v1/projects", body: { name: "new" }, once: true } as const;
+  next([429, {}, { "retry-after": "1" }], "lost");
+  await expect(http(run).send(make)).rejects.toMatchObject({ code: "SUPABASE_UNREACHABLE" });
+  expect(double.asked.map(({ method }) => method)).toEqual(["POST", "POST"]);
+  expect(double.projects).toHaveLength(2);
+});
+
+test.each([
+  [401, "SUPABASE_AUTH", "Log in."],
+  [403, "SUPABASE_AUTH", "Log in."],
+  [400, "SUPABASE_REFUSED", undefined],
+  [404, "SUPABASE_REFUSED", undefined],
+])("%s is %s, and what it says holds no secret", async (status, code, hint) => {
+  const run = supabaseRun({ PASSWORD: "correct horse" });
+  next([status, { message: `"correct horse" of Bearer ${double.accessToken} is too short` }]);
+  const error: unknown = await http(run)
+    .send(list)
+    .catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code, ...(hint !== undefined && { hint }) });
+  expect(String(error)).not.toMatch(/correct horse|sbp_/);
+});
+
+test("an answer that takes too long, or is none of Supabase's, says so", async () => {
+  const silent = createServer(() => undefined);
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const run = supabaseRun({}, { patience: { answerMs: 40, retries: 0 } });
+  await expect(http(run, address).json(list, everything)).rejects.toMatchObject({
+    code: "SUPABASE_UNREACHABLE",
+    message: `The API (${address}) cannot be reached: no answer within 0.04 s.`,
+  });
+  silent.closeAllConnections();
+  silent.close();
+  next([200, "<html>"]);
+  const strange = "answers GET /v1/projects with something else than Supabase does";
+  await expect(http(supabaseRun({})).json(list, everything)).rejects.toMatchObject({
+    code: "SUPABASE_UNREACHABLE",
+    message: expect.stringContaining(strange),
+  });
+});
+
+test("a redirect is not followed: another server must not see the keys", async () => {
+  next([302, undefined, { location: "https://elsewhere.example/" }]);
+  const run = supabaseRun({}, { patience: { answerMs: 5_000, retries: 0 } });
+  await expect(http(run).send(list)).rejects.toMatchObject({ code: "SUPABASE_UNREACHABLE" });
+});
+
+test("who cancels does not wait for it", async () => {
+  const cancellation = new AbortController();
+  const run = supabaseRun({}, { signal: cancellation.signal });
+  next([503]);
+  const asked = http(run).json(list, everything);
+  cancellation.abort();
+  await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
+});

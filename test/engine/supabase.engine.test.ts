@@ -1,0 +1,209 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { driftReport } from "../../src/core/deployer/drift-report.ts";
+import type { EngineEvent } from "../../src/core/engine/engine-event.ts";
+import type { ReadReport } from "../../src/core/engine/engine-run.ts";
+import { environment } from "../../stacks/environment.ts";
+import { FakeAgent } from "../doubles/agent.ts";
+import { SupabaseCloud } from "../doubles/supabase/index.ts";
+import { digestOf, hostAddress } from "./programs.ts";
+import { TestStack } from "./test-stack.ts";
+
+const token = "ikoma:data:Supabase";
+const functionSecret = "sk_live_canary";
+let double: SupabaseCloud;
+let agent: FakeAgent;
+let stack: TestStack;
+
+beforeEach(async () => {
+  double = await SupabaseCloud.start();
+  agent = new FakeAgent();
+  stack = await TestStack.create({ [hostAddress]: agent });
+});
+
+afterEach(async () => {
+  await double[Symbol.asyncDispose]();
+  await stack.remove();
+});
+
+const asked = (name: string) => ({ name, required: true });
+
+function manifest(version: string): BundleManifest {
+  const image = `registry.example/shop@${digestOf("1")}`;
+  const environment = { URL: "${SUPABASE_URL}", KEY: "${SUPABASE_PUBLISHABLE_KEY}" };
+  return {
+    apiVersion: "ikoma.dev/v1",
+    kind: "Bundle",
+    app: "shop",
+    version,
+    services: { web: { kind: "web", reason: "it is published", definition: { image, environment } } },
+    volumes: {},
+    routes: [{ path: "/", service: "web", port: 8080 }],
+    smoke: [],
+    variables: [asked("SUPABASE_URL"), asked("SUPABASE_PUBLISHABLE_KEY")],
+  };
+}
+
+/** Settings of one app with this Supabase, its secrets from the environment. */
+async function settle(supabase: Readonly<Record<string, unknown>>, version = "v1"): Promise<void> {
+  const bundle = await writeBundleFile(manifest(version), join(stack.workDir, `${version}.bundle.json`));
+  const secrets = { SUPABASE_ACCESS_TOKEN: { env: "TEST_SUPABASE_TOKEN" }, STRIPE: { env: "TEST_STRIPE" } };
+  const settings = {
+    "ikoma:hosts": { vps1: { address: hostAddress, hostKey: "ssh-ed25519 AAAA" } },
+    "ikoma:apps": { shop: { host: "vps1", bundle, supabase } },
+    "ikoma:secrets": { shop: secrets },
+  };
+  await writeFile(stack.configFile, JSON.stringify({ config: settings }));
+  process.env["TEST_SUPABASE_TOKEN"] = double.accessToken;
+  process.env["TEST_STRIPE"] = functionSecret;
+}
+
+function cloud(more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const { ref, url, publishableKey } = double;
+  const auth = { siteUrl: "https://shop.example", redirectUrls: ["https://shop.example/*"] };
+  const functionSecrets = { STRIPE_KEY: "STRIPE" };
+  return {
+    mode: "cloud",
+    ref,
+    api: url,
+    url,
+    publishableKey,
+    auth,
+    functionSecrets,
+    buckets: { avatars: {} },
+    ...more,
+  };
+}
+
+const kinds = (): string[] => agent.started.splice(0).map(({ kind }) => kind);
+
+async function planned(): Promise<unknown> {
+  const { plan } = await stack.preview(environment);
+  return plan.find(({ type }) => type === token);
+}
+
+/** What `ikoma drift` looks at. */
+async function look() {
+  const reads: ReadReport[] = [];
+  await stack.run("drift", environment, { onRead: (read) => void reads.push(read) });
+  return driftReport("dev", reads);
+}
+
+/** All that a run said. */
+function listener() {
+  const texts: string[] = [];
+  return { texts, onEvent: (event: EngineEvent) => void texts.push(JSON.stringify(event)) };
+}
+
+test("planned, set before the release, left alone, told as drifted setting by setting, put right, and kept", async () => {
+  const said = listener();
+  await settle(cloud());
+  const { plan } = await stack.preview(environment, said);
+  expect(plan).toContainEqual(expect.objectContaining({ type: token, operation: "create" }));
+  expect(said.texts.join("\n")).toContain('sets auth.siteUrl: it is \\"http://localhost:3000\\", not');
+  expect(double.takeChanges()).toEqual([]);
+
+  const { outputs } = await stack.up(environment, said);
+  const project = `/v1/projects/${double.ref}`;
+  expect(double.takeChanges()).toEqual([
+    `PATCH ${project}/config/auth`,
+    `POST ${project}/secrets`,
+    "POST /storage/v1/bucket",
+  ]);
+  expect(kinds()).toEqual(["site.apply", "bundle.stage", "release.apply"]);
+  expect(agent.part("shop", "release")?.input).toMatchObject({
+    spec: { services: { web: { environment: { URL: double.url, KEY: double.publishableKey } } } },
+  });
+
+  await expect(stack.up(environment, said)).resolves.toMatchObject({ changes: { create: 0, update: 0 } });
+  expect(double.takeChanges()).toEqual([]);
+
+  double.auth["site_url"] = "https://evil.example";
+  double.buckets.clear();
+  double.secrets.set("STRIPE_KEY", "another");
+  const report = await look();
+  expect(report).toMatchObject({ state: "drifted" });
+  expect(report.differences).toMatchObject([
+    { part: "supabase", path: "settings.auth.siteUrl", found: '"https://evil.example"' },
+    { part: "supabase", path: "settings.buckets.avatars", message: "there is no such bucket" },
+    { part: "supabase", path: "settings.functionSecrets.STRIPE_KEY", message: "it has another value" },
+  ]);
+  expect(await planned()).toMatchObject({
+    operation: "update",
+    changes: [
+      { path: "settings.auth.siteUrl", new: "https://shop.example" },
+      { path: "settings.buckets.avatars" },
+      { path: "settings.functionSecrets.STRIPE_KEY" },
+    ],
+  });
+  await expect(stack.up(environment, said)).resolves.toMatchObject({ changes: { update: 1 } });
+  expect(double.auth["site_url"]).toBe("https://shop.example");
+  await expect(look()).resolves.toMatchObject({ state: "clean" });
+
+  double.takeChanges();
+  await stack.run("destroy", () => Promise.resolve({}), said);
+  expect(double.takeChanges()).toEqual([]);
+  const everywhere = [await stack.allState(), JSON.stringify(outputs), ...said.texts].join("\n");
+  expect(everywhere).toContain("https://shop.example");
+  for (const secret of [double.accessToken, functionSecret, double.secretKey, double.smtpPassword])
+    expect(everywhere).not.toContain(secret);
+});
+
+test("a Supabase that is down holds up no release that does not change it, and is unknown for drift", async () => {
+  const settings = cloud();
+  await settle(settings);
+  await stack.up(environment);
+  kinds();
+  await double[Symbol.asyncDispose]();
+  await settle(settings, "v2");
+  const said = listener();
+  await stack.up(environment, said);
+  expect(kinds()).toContain("release.apply");
+  expect(said.texts.join("\n")).toContain("not looked at: Supabase's Management API");
+  await expect(look()).resolves.toMatchObject({
+    state: "unknown",
+    unreadable: [{ part: "supabase", code: "SUPABASE_UNREACHABLE" }],
+  });
+
+  said.texts.length = 0;
+  await stack.preview(environment, { ...said, env: { ...stack.env, IKOMA_OFFLINE: "1" } });
+  expect(said.texts.join("\n")).not.toContain("not looked at");
+  expect(said.texts.join("\n")).toContain("drift unknown");
+});
+
+test("what Supabase refuses stops the deploy before the release, and says no secret", async () => {
+  await settle(cloud());
+  const message = `${functionSecret} is not allowed for ${double.accessToken}`;
+  double.instead.push({ fits: ({ path }) => path.endsWith("/secrets"), answer: [400, { message }] });
+  const error: unknown = await stack.up(environment).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "SUPABASE_REFUSED", message: expect.stringContaining("[secret]") });
+  expect(JSON.stringify(error) + String(error)).not.toMatch(/canary|sbp_/);
+  expect(kinds()).not.toContain("release.apply");
+  await stack.up(environment);
+  expect(double.secrets.get("STRIPE_KEY")).toBe(functionSecret);
+});
+
+test("what would be refused fails the plan already, and never a rollback", async () => {
+  await settle(cloud());
+  await stack.up(environment);
+  await settle(cloud({ publishableKey: "sb_publishable_other" }));
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "SUPABASE_KEY_INVALID" });
+  kinds();
+  await settle(cloud({ publishableKey: "sb_publishable_other" }), "v2");
+  const said = listener();
+  await stack.up(() => environment({ rollbackTo: 1 }), said);
+  expect(kinds()).toContain("release.apply");
+  expect(said.texts.join("\n")).toContain("not set, and the rollback goes on: supabase.publishableKey");
+});
+
+test("a secret that is missing is named before anything is done", async () => {
+  await settle(cloud({ accessToken: "OTHER" }));
+  await expect(stack.up(environment)).rejects.toMatchObject({
+    code: "CONFIG_MISSING",
+    hint: expect.stringContaining("ikoma:secrets.shop.OTHER"),
+  });
+  expect(double.asked).toEqual([]);
+});
