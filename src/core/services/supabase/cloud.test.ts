@@ -107,7 +107,7 @@ const anySettings = fc.record({
   storage: maybe(fc.record({ s3: maybe(fc.boolean()), imageTransformation: maybe(fc.boolean()) })),
   buckets: maybe(
     fc.dictionary(
-      fc.stringMatching(/^[a-z0-9 ._-]{1,12}$/),
+      fc.stringMatching(/^[a-z0-9.][a-z0-9 ._-]{0,10}[a-z0-9]$/),
       fc.record({ public: fc.boolean(), allowedMimeTypes: maybe(words) }),
       { maxKeys: 3 },
     ),
