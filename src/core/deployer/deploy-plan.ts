@@ -58,7 +58,17 @@ export interface ResourceInputs {
 }
 
 const ownTypes = /^ikoma:(?:vps|data):/;
-const partOrder = ["agent", "bundle", "accessories", "backup", "migration", "migration-command", "release", "site"];
+const partOrder = [
+  "agent",
+  "bundle",
+  "accessories",
+  "backup",
+  "supabase",
+  "migration",
+  "migration-command",
+  "release",
+  "site",
+];
 /** One of which two must never run at once. */
 const aloneService = z.looseObject({ overlap: z.literal(false) });
 const services = z.record(z.string(), z.unknown()).catch({});

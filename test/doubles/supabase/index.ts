@@ -172,13 +172,12 @@ export class SupabaseCloud implements AsyncDisposable {
     if (settings !== undefined) return [200, method === "PATCH" ? merge(settings, body) : settings];
     if (part === "secrets") return this.#secrets(method, body);
     if (part !== "api-keys") return [404, { message: `Cannot ${method} ${path}` }];
-    const isShown = path.endsWith("?reveal=true");
-    const secret = isShown ? this.secretKey : `${this.secretKey.slice(0, 15)}······`;
+    const shown = (key: string): string => (path.endsWith("?reveal=true") ? key : `${key.slice(0, 15)}······`);
     return [
       200,
       [
-        { name: "default", type: "publishable", api_key: this.publishableKey },
-        { name: "default", type: "secret", api_key: secret },
+        { name: "default", type: "publishable", api_key: shown(this.publishableKey) },
+        { name: "default", type: "secret", api_key: shown(this.secretKey) },
       ],
     ];
   }

@@ -13,7 +13,7 @@ export interface CloudObserved {
   readonly postgrest?: PostgrestConfig | undefined;
   readonly storage?: StorageConfig | undefined;
   readonly buckets?: readonly StoredBucket[] | undefined;
-  /** Without secret ones. */
+  /** The public ones alone. */
   readonly keys?: readonly ApiKey[] | undefined;
   readonly secretDigests?: ReadonlyMap<string, string> | undefined;
 }

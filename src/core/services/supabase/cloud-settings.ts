@@ -38,6 +38,12 @@ export const cloudStorage = z.strictObject({
 });
 export type CloudStorage = z.infer<typeof cloudStorage>;
 
+/** What the storage takes for one: the characters that S3 is safe with, no spaces at its ends. */
+export const bucketName = z
+  .string()
+  .regex(/^[\w !.*'()&$@=;:+,?-]{1,100}$/, "a bucket's name: letters, digits and !-_.*'()&$@=;:+,? and spaces inside")
+  .regex(/^(?!\.+$)\S(.*\S)?$/, "a bucket's name: no spaces at its ends, and not dots alone");
+
 /** One bucket. */
 export const cloudBucket = z.strictObject({
   public: z.boolean().default(false).describe("Whether everybody may read its files, without a key."),

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import fc from "fast-check";
 import { SupabaseCloud } from "../../../../test/doubles/supabase/index.ts";
 import type { Bucket } from "../../../../test/doubles/supabase/project-apis.ts";
-import { supabaseRun, type WatchedRun } from "../../../../test/rigs/supabase-run.ts";
+import { supabaseRun, tokenWith, type WatchedRun } from "../../../../test/rigs/supabase-run.ts";
 import { ensureSupabase, readSupabase } from "./ensure-supabase.ts";
 import { supabaseConfig, type SupabaseConfig } from "./supabase-config.ts";
 
@@ -91,6 +92,41 @@ test("every setting that is named is set, once, and others stay as they are", as
   expect(double.takeChanges()).toEqual([]);
 });
 
+const maybe = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(value, { nil: undefined });
+const words = fc.uniqueArray(fc.stringMatching(/^[a-z_*./:]{1,12}$/), { maxLength: 4 });
+const anySettings = fc.record({
+  auth: maybe(
+    fc.record({
+      redirectUrls: maybe(words),
+      signup: maybe(fc.boolean()),
+      confirmEmail: maybe(fc.boolean()),
+      tokenSeconds: maybe(fc.integer({ min: 0, max: 604_800 })),
+    }),
+  ),
+  postgrest: maybe(fc.record({ schemas: maybe(words), poolSize: maybe(fc.integer({ min: 0, max: 1000 })) })),
+  storage: maybe(fc.record({ s3: maybe(fc.boolean()), imageTransformation: maybe(fc.boolean()) })),
+  buckets: maybe(
+    fc.dictionary(
+      fc.stringMatching(/^[a-z0-9.][a-z0-9 ._-]{0,10}[a-z0-9]$/),
+      fc.record({ public: fc.boolean(), allowedMimeTypes: maybe(words) }),
+      { maxKeys: 3 },
+    ),
+  ),
+});
+
+test("whatever the settings say: after it was set nothing differs, and setting it again changes nothing", async () => {
+  await fc.assert(
+    fc.asyncProperty(anySettings, async (more) => {
+      await ensureSupabase(settings(more), run);
+      expect(await pathsOf(settings(more))).toEqual([]);
+      double.takeChanges();
+      await ensureSupabase(settings(more), run);
+      expect(double.takeChanges()).toEqual([]);
+    }),
+    { numRuns: 40 },
+  );
+});
+
 test("a list is a set for the sign-in, and an order for the API's schemas", async () => {
   double.auth["uri_allow_list"] = "https://a.example/*, https://b.example/*";
   expect(await pathsOf(settings({ auth: { redirectUrls: whole.auth.redirectUrls } }))).toEqual([]);
@@ -153,6 +189,28 @@ test("a publishable key that is not the project's is refused before anything is 
   expect(double.takeChanges()).toEqual([]);
   const { publishableKey } = double;
   await expect(ensureSupabase(settings({ publishableKey }), run)).resolves.toMatchObject({ publishableKey });
+});
+
+test("keys are asked for once, and the older kind does as well", async () => {
+  const older = { anon: tokenWith({ role: "anon" }), service: tokenWith({ role: "service_role" }) };
+  const keys = [
+    { name: "anon", type: "legacy", api_key: older.anon },
+    { name: "service_role", type: "legacy", api_key: older.service },
+  ];
+  const bucket = { id: "docs", public: false };
+  double.instead.push({ fits: ({ path }) => path.includes("/api-keys"), answer: [200, keys] });
+  double.instead.push({ fits: ({ headers }) => headers.apikey === older.service, answer: [200, [bucket]] });
+  expect(await pathsOf(settings({ publishableKey: older.anon, buckets: { docs: {} } }))).toEqual([]);
+  expect(double.asked.map(({ path }) => path)).toEqual([
+    `/v1/projects/${double.ref}`,
+    `/v1/projects/${double.ref}/api-keys?reveal=true`,
+    "/storage/v1/bucket",
+  ]);
+});
+
+test("a secret key is none of the project's public ones", async () => {
+  const observed = await pathsOf({ ...settings(), publishableKey: double.secretKey });
+  expect(observed).toEqual(["publishableKey"]);
 });
 
 test("a token that is refused is said, with where to set another one", async () => {

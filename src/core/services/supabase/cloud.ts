@@ -2,7 +2,7 @@ import { ensureProject, findProject, healthy } from "./cloud-project.ts";
 import { planCloud, type CloudObserved } from "./cloud-plan.ts";
 import type { CloudAuth, CloudPostgrest, CloudStorage } from "./cloud-settings.ts";
 import { IkomaError } from "../../errors.ts";
-import { ManagementApi } from "./management-api.ts";
+import { ManagementApi, publicKeys, type ApiKey } from "./management-api.ts";
 import { StorageApi } from "./storage-api.ts";
 import { addressOfProject, type CloudSupabase } from "./supabase-config.ts";
 import type { SupabaseDifference, SupabaseMode, SupabaseRun } from "./supabase-mode.ts";
@@ -45,19 +45,24 @@ async function observe(settings: CloudSupabase, run: SupabaseRun): Promise<Cloud
   const { ref } = project;
   const look = <T>(isNamed: unknown, ask: () => Promise<T>): Promise<T | undefined> =>
     isNamed === undefined ? Promise.resolve(undefined) : ask();
+  let asked: Promise<ApiKey[]> | undefined;
+  const askKeys = (): Promise<ApiKey[]> => (asked ??= api.apiKeys(ref));
   const [auth, postgrest, storage, keys, buckets, secretDigests] = await Promise.all([
     look(settings.auth, () => api.authConfig(ref)),
     look(settings.postgrest, () => api.postgrestConfig(ref)),
     look(settings.storage, () => api.storageConfig(ref)),
-    look(settings.publishableKey, () => api.apiKeys(ref, { reveal: false })),
-    look(settings.buckets, async () => (await openStorage(settings, ref, run)).buckets()),
+    look(settings.publishableKey, async () => publicKeys(await askKeys())),
+    look(settings.buckets, async () => openStorage(settings, ref, { keys: await askKeys(), run }).buckets()),
     look(settings.functionSecrets, () => api.secretDigests(ref)),
   ]);
   return { project, auth, postgrest, storage, keys, buckets, secretDigests };
 }
 
-async function openStorage(settings: CloudSupabase, ref: string, run: SupabaseRun): Promise<StorageApi> {
-  const keys = await new ManagementApi(settings, run).apiKeys(ref, { reveal: true });
+function openStorage(
+  settings: CloudSupabase,
+  ref: string,
+  { keys, run }: { keys: readonly ApiKey[]; run: SupabaseRun },
+): StorageApi {
   return new StorageApi(addressOfProject(settings, ref) ?? "", keys, run);
 }
 
@@ -89,7 +94,8 @@ async function applyTo(ref: string, settings: CloudSupabase, work: Work): Promis
 async function applyBuckets(ref: string, settings: CloudSupabase, { observed, differences, run }: Work): Promise<void> {
   const wanted = entriesOf(settings.buckets, differences, "buckets");
   if (wanted.length === 0) return;
-  const storage = await openStorage(settings, ref, run);
+  const keys = await new ManagementApi(settings, run).apiKeys(ref);
+  const storage = openStorage(settings, ref, { keys, run });
   for (const [name, bucket] of wanted) {
     const stored = observed.buckets?.find(({ id }) => id === name);
     if (stored === undefined) await storage.makeBucket(name, bucket);

@@ -114,9 +114,13 @@ export class ManagementApi {
     return this.#http.send({ method: "POST", path: `/v1/projects/${ref}/secrets`, body });
   }
 
-  /** @param reveal secret keys too, and not only their beginnings */
-  apiKeys(ref: string, { reveal }: { reveal: boolean }): Promise<ApiKey[]> {
-    const path = `/v1/projects/${ref}/api-keys${reveal ? "?reveal=true" : ""}`;
-    return this.#http.json({ method: "GET", path }, z.array(apiKey));
+  /** Whole keys, secret ones too: without `reveal` only their beginnings are promised. */
+  apiKeys(ref: string): Promise<ApiKey[]> {
+    return this.#http.json({ method: "GET", path: `/v1/projects/${ref}/api-keys?reveal=true` }, z.array(apiKey));
   }
+}
+
+/** Of the keys those that everybody may see. */
+export function publicKeys(keys: readonly ApiKey[]): ApiKey[] {
+  return keys.filter(({ name, type }) => type === "publishable" || (type !== "secret" && name === "anon"));
 }

@@ -39,6 +39,11 @@ test.each([
     'auth.siteURL: unknown setting; did you mean "siteUrl"?',
   ],
   [
+    "a bucket that is a way up",
+    { ...cloud, buckets: { "..": {} } },
+    "buckets...: a bucket's name: no spaces at its ends, and not dots alone",
+  ],
+  [
     "a comma in an address",
     { ...cloud, auth: { redirectUrls: ["https://a,https://b"] } },
     "auth.redirectUrls.0: a text without commas",

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { projectRef, refOfAddress, supabaseAddress } from "./supabase-address.ts";
-import { cloudAuth, cloudBucket, cloudPostgrest, cloudStorage } from "./cloud-settings.ts";
+import { bucketName, cloudAuth, cloudBucket, cloudPostgrest, cloudStorage } from "./cloud-settings.ts";
 import { whyNotPublic } from "./supabase-key.ts";
 
 const secretName = z.string().min(1);
@@ -62,7 +62,7 @@ export const cloudSupabase = z
     postgrest: cloudPostgrest.optional().describe("Settings of its REST API."),
     storage: cloudStorage.optional().describe("Settings of its storage."),
     buckets: z
-      .record(z.string().min(1).max(100), cloudBucket)
+      .record(bucketName, cloudBucket)
       .optional()
       .describe("Buckets of its storage, by name. None is ever deleted."),
     functionSecrets: z
