@@ -80,8 +80,8 @@ function follow(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: 
 }
 
 function failure(lines: readonly string[]): IkomaError {
-  const output = lines.join("\n");
-  if (/is not a docker command|unknown (command|flag|shorthand)/.test(output)) {
+  const hasBegun = lines.some((line) => line.startsWith("#"));
+  if (!hasBegun && /is not a docker command|unknown (command|flag|shorthand)/.test(lines.join("\n"))) {
     return missing("`docker buildx` is not there.");
   }
   const refused = [...new Set(lines.flatMap((line) => /^#\d+ [\d.]+ ikoma: (.+)$/.exec(line)?.[1] ?? []))];

@@ -89,14 +89,21 @@ test("what one of the checks inside refused is said as it is", async () => {
 
 test("a build that failed is told by the line that says why", async () => {
   await dockerThat(
-    "#9 1.2 npm error code ERESOLVE\n#9 1.3 npm error could not resolve\n#9 1.4 see /root/.npm/_logs/x.log\n#9 ERROR: exit code: 1",
+    "#9 1.1 npm error unknown command\n#9 1.2 npm error code ERESOLVE\n#9 1.3 npm error could not resolve\n#9 1.4 see /root/.npm/_logs/x.log\n#9 ERROR: exit code: 1",
     1,
   );
   await writeTree(folder, spaTree);
   await expect(run()).rejects.toMatchObject({
     code: "BUILD_FAILED",
     message: "The image could not be built: npm error could not resolve",
-    details: { log: ["npm error code ERESOLVE", "npm error could not resolve", "see /root/.npm/_logs/x.log"] },
+    details: {
+      log: [
+        "npm error unknown command",
+        "npm error code ERESOLVE",
+        "npm error could not resolve",
+        "see /root/.npm/_logs/x.log",
+      ],
+    },
   });
 });
 
