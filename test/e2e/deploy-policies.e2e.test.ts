@@ -131,8 +131,10 @@ describe("where a plan has to be approved", () => {
 
   test("approved, exactly that is applied: other settings are refused again", async () => {
     const { digest: plan } = readPlanned(await project.ikoma(...(await guide("plan", { REF: bundles.v2 }))));
+    // Nobody looks at it here.
+    const unattended = ["--yes", "--plan", plan, "--identity", keyFile("anna")];
     const approval = await guide("approve", { REF: bundles.v2 });
-    expect(await project.ikomaWell(...approval, "--yes", "--identity", keyFile("anna"))).toContain("1 of 1");
+    expect(await project.ikomaWell(...approval, ...unattended)).toContain("1 of 1");
     await project.configure(["keep"], 7);
     expect(await applyV2Badly()).toMatchObject({ code: "APPROVAL_MISSING" });
     await project.configure(["keep"], undefined);

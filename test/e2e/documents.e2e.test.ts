@@ -2,11 +2,10 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { hostConfig } from "../../src/core/config/schema.ts";
-import { closeHostConnections, connectHost } from "../../src/core/transport/host-connections.ts";
+import { closeHostConnections } from "../../src/core/transport/host-connections.ts";
 import { fingerprint } from "../../src/core/transport/host-key.ts";
 import { createVps, destroyLeftovers, startRegistry, type Vps } from "../lab/index.ts";
-import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
+import { agentLayers, buildAgentImages, pullAgentImages } from "./fixture/agent-images.ts";
 import { httpGet } from "./fixture/http-request.ts";
 import { Reader } from "./documents/reader.ts";
 import { commandsIn, shellBlocks, type ShellBlock } from "./documents/shell-blocks.ts";
@@ -20,13 +19,12 @@ beforeAll(async () => {
   const version = await buildAgentImages();
   await destroyLeftovers();
   registry = await startRegistry();
-  vps = await createVps({ name: `e2e-docs-${process.pid}`, kind: "docker", pulled: ["node:24-bookworm-slim"] });
+  const pulled = ["node:24-bookworm-slim", ...agentLayers];
+  vps = await createVps({ name: `e2e-docs-${process.pid}`, kind: "docker", pulled });
   reader = await Reader.create(vps);
   await cp(join(checkout, "examples/tiny-web"), reader.folder, { recursive: true });
-  const { address, identityFile, hostPublicKey: hostKey } = vps;
-  const config = hostConfig.parse({ address, identityFile, hostKey });
   // Packing and sending them is what host-bootstrap.e2e.test.ts tests.
-  await preloadImages(await connectHost(config), [`ikoma/agent:${version}`, `ikoma/edge:${version}`]);
+  await pullAgentImages(vps, [`ikoma/agent:${version}`, `ikoma/edge:${version}`]);
 }, 300_000);
 
 afterAll(async () => {

@@ -10,7 +10,7 @@ import { runChecked, runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 
 /** Images that machines pull by their Docker Hub names: the registry is their mirror of it. */
-const mirrored = ["postgres:15", "redis:7", "node:24-bookworm-slim"];
+const mirrored = ["postgres:15", "redis:7", "node:24-bookworm-slim", "ikoma/agent-base:latest", "ikoma/edge:latest"];
 
 const registryRecordSchema = z.strictObject({
   server: processIdentitySchema,
@@ -85,7 +85,7 @@ const preparedStorage = async (): Promise<string> => {
 };
 
 const pushMirrored = async (prepared: string): Promise<void> => {
-  for (const image of mirrored) await pushToRegistry(image, `library/${image}`);
+  for (const image of mirrored) await pushToRegistry(image, image.includes("/") ? image : `library/${image}`);
   const partial = `${prepared}.partial-${performance.timeOrigin}`;
   await cp(storageFolder, partial, { recursive: true });
   await rm(prepared, { recursive: true, force: true });

@@ -2,12 +2,11 @@ import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import yargs from "yargs";
+import { runGroup, type Printed } from "../../../../test/rigs/command-group.ts";
 import { startLocalRegistry } from "../../../../test/rigs/registry.ts";
 // Jest cannot load modules at the same time that share one; the handlers do, so they are loaded here first.
 import "../../../core/bundle/create-bundle.ts";
 import "../../output/progress.ts";
-import { withGlobalOptions } from "../../global-options.ts";
 import create from "./create.ts";
 import inspect from "./inspect.ts";
 
@@ -39,30 +38,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs a command line as the CLI does, and gives what it printed. */
-async function ikoma(...words: string[]): Promise<{ stdout: string; stderr: string }> {
-  const printed = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) {
-    jest.spyOn(process[stream], "write").mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    });
-  }
-  try {
-    await withGlobalOptions(yargs(words))
-      .command("bundle <command>", "", (group) => group.command(create).command(inspect))
-      .version("9.9.9")
-      .strict()
-      .exitProcess(false)
-      .parserConfiguration({ "duplicate-arguments-array": false })
-      .fail((message, error) => {
-        throw (error as Error | undefined) ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    jest.restoreAllMocks();
-  }
-  return printed;
+function ikoma(...words: string[]): Promise<Printed> {
+  return runGroup("bundle", (group) => group.command(create).command(inspect), words);
 }
 
 const images = ["--image", `web=127.0.0.1:1/me/shop@${digest}`, "--image", `queue=127.0.0.1:1/me/queue@${digest}`];

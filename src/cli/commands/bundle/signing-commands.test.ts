@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { stringify } from "yaml";
-import yargs from "yargs";
+import type { Argv } from "yargs";
+import { runGroup } from "../../../../test/rigs/command-group.ts";
 import { startLocalRegistry } from "../../../../test/rigs/registry.ts";
 // Jest cannot load modules at the same time that share one; the handlers do, so they are loaded here first.
 import "../../../core/bundle/create-bundle.ts";
@@ -12,7 +13,7 @@ import "../../../core/hosts/host-files.ts";
 import "../../../core/signing/require-signer.ts";
 import "../../../core/signing/sign-bundle.ts";
 import "../../output/progress.ts";
-import { withGlobalOptions } from "../../global-options.ts";
+import type { GlobalArguments } from "../../global-options.ts";
 import { askHidden } from "../../hidden-answer.ts";
 import create from "./create.ts";
 import inspect from "./inspect.ts";
@@ -38,31 +39,11 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs a command line as the CLI does, and gives what it printed on stdout. */
+/** What a command line printed on stdout. */
 async function ikoma(...words: string[]): Promise<string> {
-  let printed = "";
-  jest.spyOn(process.stderr, "write").mockImplementation(() => true);
-  jest.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  try {
-    await withGlobalOptions(yargs([...words, "--cwd", folder]))
-      .command("bundle <command>", "", (group) =>
-        group.command(create).command(inspect).command(keygen).command(sign).command(verify),
-      )
-      .version("9.9.9")
-      .strict()
-      .exitProcess(false)
-      .parserConfiguration({ "duplicate-arguments-array": false })
-      .fail((message, error) => {
-        throw (error as Error | undefined) ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    jest.restoreAllMocks();
-  }
-  return printed;
+  const mount = (group: Argv<GlobalArguments>): Argv<GlobalArguments> =>
+    group.command(create).command(inspect).command(keygen).command(sign).command(verify);
+  return (await runGroup("bundle", mount, [...words, "--cwd", folder])).stdout;
 }
 
 const at = (name: string): string => join(folder, name);
