@@ -4,6 +4,7 @@ import * as z from "zod";
 import { appExtension, serviceExtension } from "../../src/core/bundle/compose/extension.ts";
 import { backupPolicy } from "../../src/core/backup/backup-policy.ts";
 import { stackSettings } from "../../src/core/config/schema.ts";
+import { supabaseConfig } from "../../src/core/services/supabase/supabase-config.ts";
 
 const service = z.looseObject({ "x-ikoma": serviceExtension.optional() });
 
@@ -13,6 +14,7 @@ const kinds: Readonly<Record<string, z.ZodType>> = {
   "x-ikoma": z.strictObject({ "x-ikoma": appExtension, services: z.record(z.string(), service).optional() }),
   services: z.strictObject({ services: z.record(z.string(), service) }),
   offsite: backupPolicy.pick({ offsite: true }),
+  supabase: z.strictObject({ supabase: supabaseConfig }),
   jobs: z.object({ jobs: z.record(z.string(), z.object({ steps: z.array(z.looseObject({})) })) }),
 };
 
