@@ -61,7 +61,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, database } = app;
   return new App(name, {
     provider,
     app: name,
@@ -78,6 +78,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     keep,
     bake,
     migrationPolicy: migrations,
+    database,
     protectAccessories,
     checkImages,
     requireSignature,

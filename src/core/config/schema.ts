@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
 import { backupPolicy } from "../backup/backup-policy.ts";
+import { databaseSettings } from "../database/remote-database.ts";
 import { isLoopback } from "../link/loopback.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
@@ -12,6 +13,7 @@ import {
   strategyDescription,
 } from "../release/release-spec.ts";
 import { signaturePolicy } from "../signing/signature-policy.ts";
+import { pemCertificate } from "./pem-certificate.ts";
 
 // The descriptions are the reference: docs/reference/configuration.md and the JSON Schema for editors are made from them.
 
@@ -35,7 +37,6 @@ const apiAddress = z
   .url({ protocol: /^https?$/, error: "an https:// address" })
   .refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname), "plain HTTP only on this machine")
   .refine((url) => !/[@?#]/.test(url), "an address without user, query or fragment");
-const pemCertificate = z.string().regex(/^-----BEGIN CERTIFICATE-----/, "a certificate as PEM text");
 const caCert = pemCertificate
   .optional()
   .describe("Certificate (PEM) of the only authority that the API's may be from; without it the usual ones.");
@@ -125,7 +126,7 @@ const prepareSteps = z
   .array(prepareStep)
   .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
 
-/** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories…`, `secretsOf`) is what a rollback brings back. */
+/** One app of an environment. What belongs to a release (all but `host`, `domains`, `database`, `accessories…`, `secretsOf`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
   domains: z
@@ -177,6 +178,11 @@ export const appConfig = z.strictObject({
   migrations: migrationPolicy
     .optional()
     .describe("How long migrations of the app's database may wait and work, and what guards its data."),
+  database: databaseSettings
+    .optional()
+    .describe(
+      "The database that the app's migrations are for, where that is none of its accessories: Supabase, RDS, Neon. Without it they are run on the PostgreSQL server of the compose file.",
+    ),
   backup: backupPolicy
     .optional()
     .describe(
