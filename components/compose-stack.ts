@@ -13,7 +13,9 @@ import {
 } from "../src/core/release/resolve-release.ts";
 import { reaches, type BackupPolicy } from "../src/core/backup/backup-policy.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
+import type { DatabaseSettings } from "../src/core/database/remote-database.ts";
 import { IkomaError } from "../src/core/errors.ts";
+import { noDatabase } from "../src/core/migrations/migration-plan.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
 import type { SupabaseConfig } from "../src/core/services/supabase/supabase-config.ts";
@@ -69,6 +71,11 @@ export interface ComposeStackArgs {
   bake?: BakePolicy | undefined;
   /** How long migrations of the database may wait and work, and what guards its data. */
   migrationPolicy?: MigrationPolicy | undefined;
+  /**
+   * The database that the migrations are for, with the name of the secret that its URL is.
+   * @default the accessory that the bundle names
+   */
+  database?: DatabaseSettings | undefined;
   /** How many good deployments stay ready for a rollback. */
   keep?: number | undefined;
   /** For the history: why it was deployed. */
@@ -152,7 +159,10 @@ function backupBefore(
   const { provider, app } = args;
   const { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf } = releaseArgs(args);
   const release = { bundle, version, services, volumes, routes, smoke, health, drainSeconds, secretsOf };
-  const offsiteSecret = policy.offsite === undefined ? undefined : requiredSecret(args, policy.offsite.secret);
+  const offsiteSecret =
+    policy.offsite === undefined
+      ? undefined
+      : requiredSecret(args, policy.offsite.secret, "copies its backups elsewhere");
   const isRollback = args.rollbackTo !== undefined;
   const asked = { provider, app, policy: freshEnough(policy, args), release, isRollback, offsiteSecret };
   return new DatabaseBackup(name, asked, options);
@@ -165,11 +175,12 @@ function freshEnough(policy: BackupPolicy, { bundle, migrationPolicy }: ComposeS
   return { ...policy, maxAgeMinutes: Math.min(policy.maxAgeMinutes, needed) };
 }
 
-function requiredSecret({ app, secrets = {} }: ComposeStackArgs, name: string): pulumi.Input<string> {
+/** @param why as the middle of a sentence about the app */
+function requiredSecret({ app, secrets = {} }: ComposeStackArgs, name: string, why: string): pulumi.Input<string> {
   const value = secrets[name];
   if (value !== undefined) return value;
   const path = `ikoma:secrets.${app}.${name}`;
-  throw new IkomaError("CONFIG_MISSING", `${app} copies its backups elsewhere, and the secret ${name} is not set.`, {
+  throw new IkomaError("CONFIG_MISSING", `${app} ${why}, and the secret ${name} is not set.`, {
     hint: `Set it with \`pulumi config set --secret --path '${path}'\`.`,
   });
 }
@@ -198,12 +209,23 @@ function migrationOf(
   const { provider, app, bundle, migrationPolicy: policy, backup } = args;
   const { migrations, migrationCommand } = bundle.manifest;
   if (migrations === undefined && migrationCommand === undefined) return undefined;
+  if (migrations !== undefined && migrations.database === undefined && args.database === undefined)
+    throw noDatabase(app);
+  const remote = migrations && remoteOf(args);
   const command = migrationCommand && { ...migrationCommand, ...serviceAsRun(args, migrationCommand.service) };
   const isBackedUp =
+    remote === undefined &&
     backup !== undefined &&
     reaches(backup.level, "restore") &&
     (backup.database ?? migrations?.database) === migrations?.database;
-  return new DatabaseMigration(name, { provider, app, migrations, command, bundle, policy, isBackedUp }, options);
+  const files = { migrations, remote, policy, isBackedUp };
+  return new DatabaseMigration(name, { provider, app, bundle, command, ...files }, options);
+}
+
+function remoteOf(args: ComposeStackArgs) {
+  const { database } = args;
+  if (database === undefined) return undefined;
+  return { ...database, url: requiredSecret(args, database.url, "has its database elsewhere") };
 }
 
 /** A service of the release with the secrets as they are now, also where the release has those of an earlier one. */

@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { BundleManifest } from "../src/core/bundle/manifest.ts";
+import { readDatabaseUrl, targetOf } from "../src/core/database/database-url.ts";
+import type { DatabaseSettings } from "../src/core/database/remote-database.ts";
 import { factsOf, migrationKey } from "../src/core/migrations/migration-spec.ts";
 import type { BundleMigrations, MigrationPolicy } from "../src/core/migrations/migration-spec.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
-import { Migration } from "./resources/migration.ts";
+import { Migration, type RemoteDatabaseArgs } from "./resources/migration.ts";
 import { MigrationCommand, type MigrationCommandArgs } from "./resources/migration-command.ts";
 
 /** A program of a bundle that migrates, and the service that it is run with. */
@@ -17,6 +19,8 @@ export interface DatabaseMigrationArgs {
   app: string;
   /** The SQL files of its bundle. */
   migrations?: BundleMigrations | undefined;
+  /** The database that they are for, where it is no accessory; its URL is secret as a whole. */
+  remote?: (Omit<DatabaseSettings, "url"> & { url: pulumi.Input<string> }) | undefined;
   /** In place of files: the program of its own image that migrates. */
   command?: RunnableCommand | undefined;
   /** Digest of that bundle, and its pinned reference. */
@@ -47,9 +51,27 @@ export class DatabaseMigration extends pulumi.ComponentResource {
   }
 }
 
-function filesOf({ app, bundle, policy, isBackedUp }: DatabaseMigrationArgs, { database, files }: BundleMigrations) {
+function filesOf(args: DatabaseMigrationArgs, { database, files }: BundleMigrations) {
+  const { app, bundle, policy, isBackedUp } = args;
   const facts = Object.fromEntries(files.map((file) => [migrationKey(file), factsOf(file)]));
-  return { app, database, files: facts, bundle: bundle.digest, reference: bundle.reference, policy, isBackedUp };
+  const remote = args.remote && remoteOf(args.remote);
+  return {
+    app,
+    database,
+    remote,
+    files: facts,
+    bundle: bundle.digest,
+    reference: bundle.reference,
+    policy,
+    isBackedUp,
+  };
+}
+
+/** Where a URL leads to is shown in plans; a URL that is known already is refused before anything is registered. */
+function remoteOf({ url, caCert, identity }: NonNullable<DatabaseMigrationArgs["remote"]>): RemoteDatabaseArgs {
+  const told = (text: string) => targetOf(readDatabaseUrl(text, caCert !== undefined));
+  const target = typeof url === "string" ? told(url) : pulumi.unsecret(pulumi.output(url).apply(told));
+  return { url: pulumi.secret(url), caCert, identity, environment: pulumi.getStack(), target };
 }
 
 function commandOf({ app, bundle }: DatabaseMigrationArgs, command: RunnableCommand): MigrationCommandArgs {

@@ -72,7 +72,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider, isMeant }: De
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   if (isMeant && notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
     refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, supabase } = app;
+  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, database, supabase } = app;
   const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
   const asked = bundle.manifest.variables.map((variable) => variable.name);
   const offered = variablesOfSupabase(supabase, { asked, given });
@@ -92,6 +92,7 @@ function deployApp({ name, app, secrets, notes, bundles, provider, isMeant }: De
     keep,
     bake,
     migrationPolicy: migrations,
+    database,
     protectAccessories,
     checkImages,
     requireSignature,

@@ -18,6 +18,8 @@ interface SecretNeeds {
 
 /** Stands for the value of an app that the run is not for: the engine does not look at it. */
 const notRead = "(not read)";
+/** The same for the URL of its database, which the program reads. */
+const urlNotRead = "postgresql://nobody@not-read.invalid/nothing";
 
 /**
  * The values of the apps' secrets, by app. Those that a release takes from an earlier deployment, and nothing else of
@@ -34,7 +36,7 @@ export async function readSecretValues(
   const needed = apps.map(async ([name, app]) => {
     const all = secrets[name] ?? {};
     const isMeant = onlyApp === undefined || name === onlyApp;
-    return [name, isMeant ? await neededSources(all, app, bundles) : withoutLookups(all)] as const;
+    return [name, isMeant ? await neededSources(all, app, bundles) : withoutLookups(all, app)] as const;
   });
   const sources = await Promise.all(needed);
   const stored = offline ? {} : await readStored(store, sources);
@@ -44,10 +46,11 @@ export async function readSecretValues(
   return Object.fromEntries(await Promise.all(read));
 }
 
-function withoutLookups(sources: SecretSources): SecretSources {
-  const values = Object.entries(sources).map(
-    ([name, source]) => [name, typeof source === "string" ? source : notRead] as const,
-  );
+function withoutLookups(sources: SecretSources, { database }: AppConfig): SecretSources {
+  const values = Object.entries(sources).map(([name, source]) => {
+    if (typeof source === "string") return [name, source] as const;
+    return [name, name === database?.url ? urlNotRead : notRead] as const;
+  });
   return Object.fromEntries(values);
 }
 

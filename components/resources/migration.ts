@@ -1,11 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { DatabaseTarget, RemoteDatabase } from "../../src/core/database/remote-database.ts";
 import type { MigrationFacts, MigrationPolicy } from "../../src/core/migrations/migration-spec.ts";
+
+/** A database that a URL leads to, and where that is, for plans. */
+export type RemoteDatabaseArgs = {
+  [K in keyof RemoteDatabase]: pulumi.Input<NonNullable<RemoteDatabase[K]>> | undefined;
+} & {
+  target: pulumi.Input<DatabaseTarget>;
+};
 
 export interface MigrationArgs {
   /** The app whose database it is. */
   app: pulumi.Input<string>;
-  /** The accessory that is the database. */
-  database: pulumi.Input<string>;
+  /** The accessory that is the database, where `remote` is not given. */
+  database?: pulumi.Input<string> | undefined;
+  /** The database, where it is no accessory. Another password in its URL is no change. */
+  remote?: RemoteDatabaseArgs | undefined;
   /** What is known of each file, by its name without the ending. */
   files: pulumi.Input<Record<string, MigrationFacts>>;
   /** Digest of the bundle that has their texts. */

@@ -15,8 +15,8 @@ missing_packages() {
   local pair wanted=(ip:iproute2 iptables:iptables nsenter:util-linux ssh-keygen:openssh-client curl:curl)
   docker image inspect "debian:$DEBIAN_SUITE-slim" >/dev/null 2>&1 || wanted+=(debootstrap:debootstrap)
   docker info >/dev/null 2>&1 || wanted+=(dockerd:docker.io)
-  # What only tests run: a HAProxy, a PostgreSQL, an sshd and certificates of their own.
-  [ "${IKOMA_SETUP_FOR:-}" != checks ] || wanted+=(haproxy:haproxy sshd:openssh-server openssl:openssl pg_createcluster:postgresql)
+  # What only tests run: a HAProxy, a PostgreSQL with a pooler, an sshd and certificates of their own.
+  [ "${IKOMA_SETUP_FOR:-}" != checks ] || wanted+=(haproxy:haproxy sshd:openssh-server openssl:openssl pg_createcluster:postgresql pgbouncer:pgbouncer)
   for pair in "${wanted[@]}"; do
     command -v "${pair%%:*}" >/dev/null || [ -x "/usr/sbin/${pair%%:*}" ] || printf '%s ' "${pair##*:}"
   done

@@ -356,7 +356,32 @@ export const errorTable = {
   DATABASE_UNREACHABLE: {
     exitCode: 4,
     meaning: "An app's database does not answer, or does not take the login that its container was made with.",
-    hint: "See that it runs (`ikoma status --live`), and that its user, password and database are those that its data was made with.",
+    hint: "Of an accessory: see that it runs (`ikoma status --live`), and that its user, password and database are those that its data was made with. Of one that a URL leads to: see that it runs (a project of Supabase may be paused), and that it lets the server's address in.",
+  },
+  DATABASE_URL_INVALID: {
+    exitCode: 2,
+    meaning: "The URL of an app's database cannot be read, or leads there in a way that is not safe.",
+    hint: "Write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE; characters such as # / ? @ % in the password are percent-encoded.",
+  },
+  DATABASE_TLS: {
+    exitCode: 3,
+    meaning: "A database that a URL leads to cannot prove that it is the one, or encrypts nothing.",
+    hint: "Give the certificate of the authority that its certificate is from as `caCert` of the app's `database`: of Supabase from the project's database settings (SSL configuration), of RDS from the bundle of its region.",
+  },
+  DATABASE_AUTH: {
+    exitCode: 3,
+    meaning: "A database that a URL leads to refuses the user, the password or the name of the database.",
+    hint: "Take the URL again from where the database is managed, and set it: `pulumi config set --secret --path 'ikoma:secrets.APP.DATABASE_URL'`.",
+  },
+  DATABASE_POOLED: {
+    exitCode: 4,
+    meaning: "The URL leads to a connection pooler in transaction mode, through which no migration can be run safely.",
+    hint: "Use the URL of the direct connection, or of the pooler in session mode: of Supabase port 5432 in place of 6543, of Neon the host without `-pooler`. The app itself may go on using the other one, under a secret of another name.",
+  },
+  DATABASE_MISMATCH: {
+    exitCode: 4,
+    meaning: "The URL leads to another database than the one that has had the app's migrations, or to another app's.",
+    hint: "Correct the URL. If it is right, set `identity` of the app's `database` to what the message names.",
   },
   MIGRATIONS_INVALID: {
     exitCode: 2,

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import process from "node:process";
 import { afterEach, expect, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
@@ -12,6 +13,7 @@ import { TestStack } from "./test-stack.ts";
 const stacks: TestStack[] = [];
 
 afterEach(async () => {
+  delete process.env["URL_OF_TEST"];
   for (const stack of stacks.splice(0)) await stack.remove();
 });
 
@@ -48,11 +50,14 @@ async function stackWith(agent: FakeAgent, ...files: MigrationFile[]): Promise<T
 }
 
 /** Pins another bundle, as `deploy apply --bundle` does. */
-async function deploy(stack: TestStack, bundle: BundleManifest, more = "env: {}"): Promise<void> {
+async function deploy(stack: TestStack, bundle: BundleManifest, more = "env: {}", secrets = "{}"): Promise<void> {
   const reference = await writeBundleFile(bundle, join(stack.workDir, `${bundle.version}.bundle.json`));
   const app = `{ host: vps1, bundle: "${reference}", protectAccessories: false, migrations: { backupMinutes: 7 }, ${more} }`;
   const hosts = `{ vps1: { address: ${hostAddress}, hostKey: ssh-ed25519 AAAA } }`;
-  await writeFile(stack.configFile, `config:\n  ikoma:hosts: ${hosts}\n  ikoma:apps: { shop: ${app} }\n`);
+  await writeFile(
+    stack.configFile,
+    `config:\n  ikoma:hosts: ${hosts}\n  ikoma:apps: { shop: ${app} }\n  ikoma:secrets: ${secrets}\n`,
+  );
 }
 
 const kinds = (agent: FakeAgent): string[] => agent.started.splice(0).map(({ kind }) => kind);
@@ -155,6 +160,68 @@ test("a program in place of files is run with its service as it is deployed, and
   expect(plan.find(({ type }) => type === "ikoma:data:MigrationCommand")).toMatchObject({
     changes: [{ path: "bundle", kind: "update" }],
   });
+});
+
+/** Without an accessory; the database is where this URL leads to. */
+async function deployElsewhere(stack: TestStack, url: string, more = "{}", files = [file("1")]): Promise<void> {
+  const { services, ...rest } = manifest("v1", []);
+  const bundle = { ...rest, services: { web: services["web"] as (typeof services)[string] }, migrations: { files } };
+  // A value in the settings would be in the history with them.
+  process.env["URL_OF_TEST"] = url;
+  await deploy(stack, bundle, `database: ${more}`, "{ shop: { DATABASE_URL: { env: URL_OF_TEST } } }");
+}
+
+const at = (host: string, password = "hunter22"): string => `postgresql://postgres:${password}@${host}:5432/shop`;
+
+test("a database elsewhere: the plan says where, the host gets the URL, the state has neither it nor its password", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  await deployElsewhere(stack, at("db.example.com"), '{ identity: "7/shop" }');
+  const { plan } = await stack.preview(environment);
+  expect(JSON.stringify(plan)).not.toContain("hunter22");
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual(["site.apply", "bundle.stage", "migration.apply", "release.apply"]);
+  expect(agent.part("shop", "migration")?.input).toMatchObject({
+    spec: { remote: { url: at("db.example.com"), identity: "7/shop", environment: "dev" }, isBackedUp: false },
+    redact: expect.arrayContaining([at("db.example.com"), "hunter22"]) as unknown,
+  });
+  expect(await stack.stateText()).toContain("db.example.com");
+  expect(await stack.allState()).not.toContain("hunter22");
+
+  await deployElsewhere(stack, at("db.example.com", "anothers3cret"), '{ identity: "7/shop" }');
+  expect(await migrationIn(stack)).toMatchObject({ operation: "same" });
+  await deployElsewhere(stack, at("other.example.com"), '{ identity: "7/shop" }');
+  expect(await migrationIn(stack)).toMatchObject({
+    operation: "update",
+    changes: [{ path: "remote.target.host", old: "db.example.com", new: "other.example.com" }],
+  });
+  const part = agent.part("shop", "migration");
+  if (part !== undefined) part.drift = [{ path: "remote", message: "its migrations cannot be read: away" }];
+  await deployElsewhere(stack, at("db.example.com"), '{ identity: "7/shop" }');
+  const drifted = await migrationIn(stack);
+  expect(drifted).toMatchObject({ operation: "update", drift: [expect.stringContaining("away")] });
+  expect(JSON.stringify(drifted)).not.toContain("hunter22");
+});
+
+test("without a database in the file, the environment has to say one that can be used", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  await deployElsewhere(stack, "unused");
+  await stack.changeConfig((text) => text.replace("database: {}", "env: {}"));
+  const hint = /set `ikoma:apps\.shop\.database`.*Or add a PostgreSQL accessory/s;
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    code: "DATABASE_NOT_FOUND",
+    hint: expect.stringMatching(hint) as unknown,
+  });
+  await deployElsewhere(stack, "unused", "{ url: SUPABASE_DB_URL }");
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_MISSING" });
+  await deployElsewhere(stack, "postgresql://postgres.ref:hunter22@aws-0-eu.pooler.supabase.com:6543/postgres");
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "DATABASE_POOLED" });
+  await deployElsewhere(stack, `${at("db.example.com")}?sslmode=disable`);
+  const refused: unknown = await stack.preview(environment).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "DATABASE_URL_INVALID" });
+  expect(String(refused)).not.toContain("hunter22");
+  expect(agent.started).toEqual([]);
 });
 
 function withoutFiles(version: string): BundleManifest {

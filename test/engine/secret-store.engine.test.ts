@@ -8,6 +8,7 @@ import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { targeted } from "../../src/core/deployer/deploy-run.ts";
 import type { StackResult } from "../../src/core/engine/engine-run.ts";
+import type { MigrationFile } from "../../src/core/migrations/migration-spec.ts";
 import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
@@ -48,6 +49,17 @@ const manifest: BundleManifest = {
   routes: [{ path: "/", service: "web", port: 8080 }],
   smoke: [],
   variables: [],
+};
+
+/** Of a database that a URL leads to. */
+const migration: MigrationFile = {
+  version: "1",
+  name: "change",
+  sha256: "1".repeat(64),
+  phase: "expand",
+  findings: [],
+  text: "SELECT 1",
+  statements: [],
 };
 
 beforeAll(async () => {
@@ -162,15 +174,18 @@ test("a run for one app of several asks for nothing of the others, and alters no
   const before = await stack.configText();
   // The same app a second time, with a secret that cannot always be had.
   const [shop = ""] = /^ {4}shop:\n(?: {6}.*\n)+/m.exec(before) ?? [];
-  const blog = shop.replace("shop:", "blog:").replace("host: vps1", "host: vps1\n      domains: [blog.example]");
-  const manifestOfBlog = await writeBundleFile({ ...manifest, app: "blog" }, join(stack.workDir, "blog.bundle.json"));
-  const secrets = "    blog: { API_KEY: { env: OF_BLOG }, PINNED: { env: OF_BLOG } }\n";
+  const blog = shop
+    .replace("shop:", "blog:")
+    .replace("host: vps1", "host: vps1\n      domains: [blog.example]\n      database: {}");
+  const ofBlog: BundleManifest = { ...manifest, app: "blog", migrations: { files: [migration] } };
+  const manifestOfBlog = await writeBundleFile(ofBlog, join(stack.workDir, "blog.bundle.json"));
+  const secrets = `    blog:\n${["API_KEY", "PINNED", "DATABASE_URL"].map((name) => `      ${name}: { env: OF_BLOG }\n`).join("")}`;
   await stack.changeConfig((text) =>
     text
       .replace(shop, shop + blog.replace(/bundle: .*/, `bundle: ${manifestOfBlog}`))
       .replace("  ikoma:store:", `${secrets}  ikoma:store:`),
   );
-  process.env["OF_BLOG"] = "hunter2-blog";
+  process.env["OF_BLOG"] = "postgresql://blog:hunter2-blog@db.example/blog";
   await stack.up(environment);
   delete process.env["OF_BLOG"];
   await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_MISSING" });
@@ -180,7 +195,7 @@ test("a run for one app of several asks for nothing of the others, and alters no
   await stack.up(() => environment({ onlyApp: "shop" }), { env: { ...stack.env, ...targeted("shop") } });
   expect(released()).toMatchObject({ secrets: { API_KEY: "hunter2-for-one" } });
   expect(agent.part("blog", "release")).toEqual(blogBefore);
-  process.env["OF_BLOG"] = "hunter2-blog";
+  process.env["OF_BLOG"] = "postgresql://blog:hunter2-blog@db.example/blog";
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { create: 0, update: 0, delete: 0 } });
   delete process.env["OF_BLOG"];
   await stack.changeConfig(() => before);

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
+import { makeCertificates } from "./certificates.ts";
 
 const run = promisify(execFile);
 const startTimeoutMs = 30_000;
@@ -29,7 +30,13 @@ export class LocalPostgres implements AsyncDisposable {
     this.#server = server;
   }
 
-  static async start(): Promise<LocalPostgres> {
+  /** Certificate of the authority that the server's is from, as PEM text; it is there where it was started with `tls`. */
+  authority(): Promise<string> {
+    return readFile(join(this.#folder, "ca.pem"), "utf8");
+  }
+
+  /** @param tls who its certificate is for: `IP:127.0.0.1`; without it, it encrypts nothing */
+  static async start(tls?: string): Promise<LocalPostgres> {
     const folder = await mkdtemp(join(tmpdir(), "ikoma-postgres-"));
     const [bin, owner] = await Promise.all([programs(), account()]);
     const data = join(folder, "data");
@@ -43,6 +50,7 @@ export class LocalPostgres implements AsyncDisposable {
     await appendFile(join(data, "pg_hba.conf"), "host all all 127.0.0.0/8 scram-sha-256\n");
     const port = randomInt(20_000, 30_000);
     const settings = [`port=${port}`, "listen_addresses=*", `unix_socket_directories=${folder}`, "fsync=off"];
+    if (tls !== undefined) settings.push(...(await certified(folder, tls, owner)));
     const options = { ...owner, cwd: folder, stdio: "ignore" as const };
     const server = spawn(join(bin, "postgres"), ["-D", data, ...settings.flatMap((each) => ["-c", each])], options);
     const started = new LocalPostgres(folder, port, server);
@@ -60,11 +68,11 @@ export class LocalPostgres implements AsyncDisposable {
     return name;
   }
 
-  /** A session, which ends with the server. */
-  async connect(database: string): Promise<Client> {
+  /** A session, which ends with the server. `port`: of a pooler in front of it. */
+  async connect(database: string, port = this.port): Promise<Client> {
     const client = new Client({
       host: "127.0.0.1",
-      port: this.port,
+      port,
       user,
       password,
       database,
@@ -109,8 +117,21 @@ async function programs(): Promise<string> {
   return join(root, String(newest), "bin");
 }
 
-/** PostgreSQL refuses to be run by root. */
-async function account(): Promise<{ uid?: number; gid?: number }> {
+/** Settings of a server with a certificate of its own. */
+async function certified(folder: string, addresses: string, { uid, gid }: Account): Promise<string[]> {
+  await makeCertificates(folder, "server", addresses);
+  const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
+  if (uid !== undefined && gid !== undefined) await chown(key, uid, gid);
+  return ["ssl=on", `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`];
+}
+
+interface Account {
+  uid?: number;
+  gid?: number;
+}
+
+/** PostgreSQL and PgBouncer refuse to be run by root. */
+export async function account(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const [, , uid, gid] = /^postgres:.*$/m.exec(await readFile("/etc/passwd", "utf8"))?.[0].split(":") ?? [];
   return { uid: Number(uid), gid: Number(gid) };

@@ -1,13 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { IkomaError } from "../../core/errors.ts";
+import { describeTarget } from "../../core/database/database-url.ts";
 import { redactor } from "../operations/redaction.ts";
 import type { AccessoryDatabase } from "./accessory-database.ts";
+import { connectFailure } from "./connect-failure.ts";
+import type { RemoteServer } from "./remote-server.ts";
 
 const connectTimeoutMs = 10_000;
 const retryMs = 100;
 /** The server is not there yet: nobody listens, or it says that it is starting up (SQLSTATE 57P03). */
 const notYet = ["ECONNREFUSED", "ECONNRESET", "57P03"];
+
+/** A server among an app's accessories, or one somewhere else. */
+export type DatabaseServer = AccessoryDatabase | RemoteServer;
 
 /** How a session shows itself to whoever looks at the server, and who is told what the server remarks. */
 export interface SessionOptions {
@@ -25,36 +31,51 @@ export interface SessionOptions {
 /** One connection to an app's database. */
 export class DatabaseSession implements AsyncDisposable {
   readonly #client: Client;
-  readonly #database: AccessoryDatabase;
-  /** Of the server's process. */
+  readonly #database: DatabaseServer;
   #pid = 0;
+  #isDirect = false;
 
-  private constructor(client: Client, database: AccessoryDatabase) {
+  private constructor(client: Client, database: DatabaseServer) {
     this.#client = client;
     this.#database = database;
   }
 
+  /** Of the server's process that answered first. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** The process that the connection was announced with is the one that answers: nothing in between deals out sessions. */
+  get isDirect(): boolean {
+    return this.#isDirect;
+  }
+
+  /** Where it leads to, in words. */
+  get where(): string {
+    return describeTarget({ ...this.#database, host: this.#database.address });
+  }
+
   /**
-   * Connects directly to the server: a pooler would hand the session's locks to others. The library is loaded with the
+   * Connects to an accessory directly, to a server elsewhere by whatever its URL names. The library is loaded with the
    * first session; an agent whose apps have none does without.
    *
-   * @throws DATABASE_UNREACHABLE
+   * @throws DATABASE_UNREACHABLE; of a server elsewhere also DATABASE_TLS, DATABASE_AUTH
    */
-  static async open(database: AccessoryDatabase, options: SessionOptions): Promise<DatabaseSession> {
+  static async open(database: DatabaseServer, options: SessionOptions): Promise<DatabaseSession> {
     const deadline = Date.now() + (options.patienceMs ?? 0);
     for (;;) {
       try {
         return await DatabaseSession.#connect(database, options);
       } catch (error) {
         const isStarting = error instanceof Error && "code" in error && notYet.includes(String(error.code));
-        if (!isStarting || Date.now() >= deadline) throw unreachable(database, error);
+        if (!isStarting || Date.now() >= deadline) throw failure(database, error);
         await sleep(retryMs, undefined, { signal: options.signal });
       }
     }
   }
 
   static async #connect(
-    database: AccessoryDatabase,
+    database: DatabaseServer,
     { applicationName, onNotice }: SessionOptions,
   ): Promise<DatabaseSession> {
     const { Client } = (await import("pg")).default;
@@ -68,6 +89,8 @@ export class DatabaseSession implements AsyncDisposable {
       application_name: applicationName,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
+      // Accessories are on the host's own network.
+      ssl: "tls" in database && database.tls !== undefined && { ...database.tls, rejectUnauthorized: true },
     });
     // A connection that breaks between two queries must not end the agent; the next query tells it.
     client.on("error", () => undefined);
@@ -76,6 +99,7 @@ export class DatabaseSession implements AsyncDisposable {
     try {
       await client.connect();
       session.#pid = Number((await session.rows("SELECT pg_backend_pid() AS pid"))[0]?.["pid"]);
+      session.#isDirect = "processID" in client && client.processID === session.#pid;
     } catch (error) {
       await client.end().catch(() => undefined);
       throw error;
@@ -107,15 +131,24 @@ export class DatabaseSession implements AsyncDisposable {
     }
   }
 
+  /** A second connection to the same server. */
+  another(applicationName: string): Promise<DatabaseSession> {
+    return DatabaseSession.open(this.#database, { applicationName });
+  }
+
   /** Has the server break off what this session runs, by a connection of its own. */
   async cancelRunning(): Promise<void> {
-    await using other = await DatabaseSession.open(this.#database, { applicationName: "ikoma cancel" });
+    await using other = await this.another("ikoma cancel");
     await other.rows("SELECT pg_cancel_backend($1)", [this.#pid]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.end().catch(() => undefined);
   }
+}
+
+function failure(database: DatabaseServer, cause: unknown): IkomaError {
+  return "service" in database ? unreachable(database, cause) : connectFailure(database, cause);
 }
 
 function unreachable(

@@ -125,17 +125,17 @@ export function migrationProject(app: string): string {
   return `${app}-migration`;
 }
 
-/** Such a command as compose shall run it: once, on the accessories' network, at the last address of that. */
+/** Such a command as compose shall run it: once, on the network that is named, at the last address of that. */
 export function renderMigration(
   spec: AccessoriesSpec,
-  { service, subnet }: { service: string; subnet: string },
+  { service, network, subnet }: { service: string; network: string; subnet: string },
   files: Pick<MountedFiles, "mountsOf">,
 ): ComposeProject {
   const placement = { key: service, service, replica: 1, address: addressIn(subnet, lastIndex) };
   const name = migrationProject(spec.app);
   const own = ownLabels(spec.app, "migration");
   const project = render(spec, { name, placements: [placement], own, files, dependsOn: () => undefined });
-  return { ...runOnce(project), networks: { default: { name: accessoriesProject(spec.app), external: true } } };
+  return { ...runOnce(project), networks: { default: { name: network, external: true } } };
 }
 
 function runOnce(project: ComposeProject): ComposeProject {

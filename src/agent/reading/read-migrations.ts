@@ -3,9 +3,10 @@ import type { ExpectedCommand } from "../../core/migrations/migration-command.ts
 import { changedSince, pendingOf, refusalOf } from "../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../core/migrations/migration-spec.ts";
 import type { ExpectedMigrations, MigrationFacts } from "../../core/migrations/migration-spec.ts";
-import { asSchemaOwner, findAccessoryDatabase } from "../database/accessory-database.ts";
 import { DatabaseSession } from "../database/database-session.ts";
+import { refuseTransactionPooler } from "../database/transaction-pooler.ts";
 import type { Host } from "../host.ts";
+import { claimRefusal, databaseOf, withRights } from "../operations/migration/migration-database.ts";
 import { guardOf } from "../operations/migration/migration-apply.ts";
 import { readHistory } from "../operations/migration/migration-history.ts";
 import type { KnownMigration } from "../operations/migration/migration-history.ts";
@@ -28,17 +29,24 @@ export async function readMigrations(
   const exists = host.parts.has(app, "migration");
   if (expected === undefined) return { exists, drift: [], services: {} };
   if ("command" in expected) return { exists, drift: commandDrift(host, expected), services: {} };
-  const found = await historyOf(host, app, expected.database);
+  const found = await lookAt(host, expected);
   if (found instanceof IkomaError) {
-    const drift = [{ path: "database", message: `its migrations cannot be read: ${found.message}` }];
-    return { exists, drift, services: {}, migrations: await planOn(host, expected, rememberedHistory(host, app)) };
+    const plan = await planOn(host, expected, rememberedHistory(host, app));
+    // A database elsewhere is there before the deploy, or nothing can be run.
+    const migrations = expected.remote === undefined ? plan : { ...plan, refusal: toWire(found) };
+    return { exists, drift: unreadDrift(expected, found), services: {}, migrations };
   }
-  return {
-    exists,
-    drift: driftOf(expected.files, found),
-    services: {},
-    migrations: await planOn(host, expected, found),
-  };
+  const { history, refusal } = found;
+  const plan = await planOn(host, expected, history);
+  const migrations = refusal === undefined ? plan : { ...plan, refusal: toWire(refusal) };
+  return { exists, drift: driftOf(expected.files, history), services: {}, migrations };
+}
+
+/** The login of the last deploy may have been changed since, where the database is: that alone is no reason for another. */
+function unreadDrift({ remote }: ExpectedMigrations, { code, message }: IkomaError): Drift[] {
+  if (code === "DATABASE_AUTH") return [];
+  const path = remote === undefined ? "database" : "remote";
+  return [{ path, message: `its migrations cannot be read: ${message}` }];
 }
 
 function commandDrift(host: Host, expected: ExpectedCommand): Drift[] {
@@ -46,11 +54,23 @@ function commandDrift(host: Host, expected: ExpectedCommand): Drift[] {
   return [{ path: "command", message: "this host does not know that it has been run" }];
 }
 
-async function historyOf(host: Host, app: string, database: string): Promise<KnownMigration[] | IkomaError> {
+interface Looked {
+  readonly history: KnownMigration[];
+  /** Why nothing may be run there, whatever it is. */
+  readonly refusal: IkomaError | undefined;
+}
+
+async function lookAt(host: Host, expected: ExpectedMigrations): Promise<Looked | IkomaError> {
   try {
-    const server = asSchemaOwner(await findAccessoryDatabase(host, app, database));
-    await using session = await DatabaseSession.open(server, { applicationName: "ikoma look" });
-    return await readHistory(session);
+    await using session = await DatabaseSession.open(await databaseOf(host, expected), {
+      applicationName: "ikoma look",
+    });
+    const history = await withRights(session, () => readHistory(session));
+    const { app, files, remote } = expected;
+    if (remote === undefined) return { history, refusal: undefined };
+    // Only what is to be run needs a session of its own.
+    if (pendingOf(files, history).length > 0) await refuseTransactionPooler(session);
+    return { history, refusal: await claimRefusal(host, app, remote, session) };
   } catch (error) {
     if (error instanceof IkomaError) return error;
     throw error;

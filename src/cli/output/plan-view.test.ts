@@ -131,4 +131,9 @@ test("a migration: each file that is to be run, with what was found in it", () =
       runs 2_b (contract)
         line 3, truncate: allowed, because a cache
 `);
+  const elsewhere = { runs, stays: [], at: "shop at db.example.com:5432 as me" };
+  expect(render(entry("migration", { operation: "update", migrations: elsewhere }))).toContain(`  ~ migration: update
+      in shop at db.example.com:5432 as me
+      runs 1_a (expand)
+`);
 });

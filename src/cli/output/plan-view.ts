@@ -68,10 +68,12 @@ function headline(entry: DeployPlanEntry): string {
 
 function renderMigrations({ migrations, operation }: DeployPlanEntry, colors: Colors): string[] {
   if (migrations === undefined || operation === "same") return [];
-  return migrations.runs.flatMap(({ file, phase, findings }) => [
+  const at = migrations.at === undefined ? [] : [`in ${migrations.at}`];
+  const runs = migrations.runs.flatMap(({ file, phase, findings }) => [
     `runs ${file} (${phase === "contract" ? colors.red(phase) : phase})`,
     ...findings.map((each) => `  ${each}`),
   ]);
+  return [...at, ...runs];
 }
 
 function renderServices({ services }: DeployPlanEntry): string[] {

@@ -75,17 +75,22 @@ async function bundleOf(options: CreateBundleOptions, project: ComposeFiles): Pr
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
   const migrations = await migrationsOf(plan, projectDirectory);
+  if (migrations !== undefined && migrations.database === undefined) options.onWarning?.(noDatabaseInFile);
   for (const warning of (migrations?.files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
   const whole = { ...normalised, migrations, migrationCommand: plan?.migrationCommand };
   return assemble(options, whole, await digestsOf(normalised, options.registry ?? {}));
 }
 
+const noDatabaseInFile =
+  "The file has migrations and no PostgreSQL accessory: each environment has to say where the database is (`database` of the app's settings).";
+
 async function migrationsOf(
   { folder, database }: ReturnType<typeof migrationPlanOf> = {},
   projectDirectory: string,
 ): Promise<BundleManifest["migrations"]> {
-  if (folder === undefined || database === undefined) return undefined;
-  return { database, files: await readMigrations(resolve(projectDirectory, folder), folder) };
+  if (folder === undefined) return undefined;
+  const files = await readMigrations(resolve(projectDirectory, folder), folder);
+  return { ...(database !== undefined && { database }), files };
 }
 
 function expectServices(names: readonly string[], services: Readonly<Record<string, ComposeService>>): void {

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
 import { backupPolicy } from "../backup/backup-policy.ts";
+import { databaseSettings } from "../database/remote-database.ts";
 import { isLoopback } from "../link/loopback.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
@@ -127,7 +128,7 @@ const prepareSteps = z
   .array(prepareStep)
   .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
 
-/** One app of an environment. What belongs to a release (all but `host`, `domains`, `accessories…`, `secretsOf`) is what a rollback brings back. */
+/** One app of an environment. What belongs to a release (all but `host`, `domains`, `database`, `accessories…`, `secretsOf`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
   domains: z
@@ -179,6 +180,11 @@ export const appConfig = z.strictObject({
   migrations: migrationPolicy
     .optional()
     .describe("How long migrations of the app's database may wait and work, and what guards its data."),
+  database: databaseSettings
+    .optional()
+    .describe(
+      "The database that the app's migrations are for, where that is none of its accessories: Supabase, RDS, Neon. Without it they are run on the PostgreSQL server of the compose file.",
+    ),
   backup: backupPolicy
     .optional()
     .describe(

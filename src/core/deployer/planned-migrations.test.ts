@@ -38,3 +38,13 @@ test("what the bundle does not know any more stays, also when all of it goes", (
   expect(planned({ "1_a": file("1") }, undefined, "delete")).toEqual({ runs: [], stays: ["1_a"] });
   expect(planned(undefined, { "1_a": file("1") }, "create").runs).toHaveLength(1);
 });
+
+test("where a database elsewhere is, as far as it is known", () => {
+  const resource = { operation: "create" } as PlannedResource;
+  const target = { host: "db.example.com", port: 5432, database: "shop", user: "me" };
+  const inputs = { files: {}, remote: { target, url: "[secret]" } };
+  expect(plannedMigrations(resource, { old: undefined, new: inputs })).toMatchObject({
+    at: "shop at db.example.com:5432 as me",
+  });
+  expect(plannedMigrations(resource, { old: undefined, new: { files: {}, remote: {} } })).not.toHaveProperty("at");
+});

@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { describeTarget } from "../database/database-url.ts";
+import { databaseTarget } from "../database/remote-database.ts";
 import type { PlannedResource } from "../engine/plan.ts";
 import { finding, migrationPhase } from "../migrations/migration-spec.ts";
 import type { ResourceInputs } from "./deploy-plan.ts";
@@ -18,8 +20,12 @@ export interface PlannedMigration {
   readonly findings: readonly string[];
 }
 
+const elsewhere = z.looseObject({ remote: z.looseObject({ target: databaseTarget }) });
+
 /** What becomes of a database's migrations. */
 export interface PlannedMigrations {
+  /** Where they are run, if not on an accessory: `postgres at db.example.com:5432 as postgres`. */
+  readonly at?: string;
   readonly runs: readonly PlannedMigration[];
   /** Run before, and unknown to the bundle: nothing is ever undone. */
   readonly stays: readonly string[];
@@ -30,7 +36,9 @@ export function plannedMigrations({ operation }: PlannedResource, inputs: Resour
   const before = files.parse(inputs.old?.["files"] ?? {});
   const after = operation === "delete" ? {} : files.parse((inputs.new ?? inputs.old)?.["files"] ?? {});
   const runs = Object.entries(after).filter(([key, file]) => before[key]?.sha256 !== file?.sha256);
+  const remote = operation === "delete" ? undefined : elsewhere.safeParse(inputs.new ?? inputs.old).data?.remote;
   return {
+    ...(remote !== undefined && { at: describeTarget(remote.target) }),
     runs: runs.sort(byName).flatMap(([file, said]) => (said === undefined ? [] : [described(file, said)])),
     stays: Object.keys(before)
       .filter((key) => !Object.hasOwn(after, key))

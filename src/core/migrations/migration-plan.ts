@@ -15,6 +15,8 @@ export interface HistoryEntry {
 
 /** What is guarded against, of this moment. */
 export interface Guard {
+  /** It is a database that this host takes no backups of. */
+  readonly isRemote?: boolean;
   /** How old the last verified backup may be, in minutes. */
   readonly backupMinutes: number;
   /** Unix time in ms of the last verified backup; undefined where there is none. */
@@ -107,6 +109,7 @@ function backupRefusal(pending: readonly MigrationFacts[], guard: Guard): IkomaE
   const [first] = guarded;
   const { backupMinutes, verifiedBackupAtMs, nowMs } = guard;
   if (first === undefined) return undefined;
+  if (guard.isRemote === true) return noBackupHere(guarded, first);
   if (verifiedBackupAtMs !== undefined && nowMs - verifiedBackupAtMs <= backupMinutes * 60_000) return undefined;
   const age =
     verifiedBackupAtMs === undefined
@@ -116,6 +119,18 @@ function backupRefusal(pending: readonly MigrationFacts[], guard: Guard): IkomaE
     "MIGRATION_BACKUP_MISSING",
     `${migrationKey(first)} takes away what cannot be brought back (phase contract), and needs a verified backup of the last ${backupMinutes} minutes: ${age}.`,
     { details: { files: guarded.map(migrationKey) } },
+  );
+}
+
+/** Whether its provider has one, and what that is worth, only a person can tell. */
+function noBackupHere(guarded: readonly MigrationFacts[], first: MigrationFacts): IkomaError {
+  return new IkomaError(
+    "MIGRATION_BACKUP_MISSING",
+    `${migrationKey(first)} takes away what cannot be brought back (phase contract). The database is none of the app's accessories: the Bridge takes no backups of it, and knows of none.`,
+    {
+      hint: 'See that there is one that can be restored (at Supabase: daily backups or PITR, or `pg_dump`), and write into the file what you rely on: `-- ikoma:allow no-backup reason="…"`.',
+      details: { files: guarded.map(migrationKey) },
+    },
   );
 }
 
@@ -153,5 +168,16 @@ export function requireCompatible(release: string, { breaking: [first, ...others
     "MIGRATION_INCOMPATIBLE",
     `${release} was made before ${migrationKey(first)}${more}, which took away what it needs (phase contract). Migrations are never undone.`,
     { details: { migrations: [first, ...others].map(migrationKey) } },
+  );
+}
+
+/** Neither the bundle nor the environment says which database the migrations are for. */
+export function noDatabase(app: string): IkomaError {
+  return new IkomaError(
+    "DATABASE_NOT_FOUND",
+    `${app} has migrations, its compose file has no PostgreSQL accessory, and nothing says where its database is.`,
+    {
+      hint: `Say it: set \`ikoma:apps.${app}.database\` (\`{}\` is enough) and the secret \`ikoma:secrets.${app}.DATABASE_URL\`. Or add a PostgreSQL accessory to the compose file and make the bundle again.`,
+    },
   );
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { remoteDatabase } from "../database/remote-database.ts";
 import { appName, digest, longestFile, serviceName } from "../release/release-spec.ts";
 
 /** The digits that a file's name begins with, as in Supabase's history table: ordered as text. */
@@ -59,8 +60,8 @@ export type MigrationFile = z.infer<typeof migrationFile>;
 
 /** What a bundle says of an app's database. */
 export const bundleMigrations = z.strictObject({
-  /** The accessory that they are for. */
-  database: serviceName,
+  /** The accessory that they are for; without it the environment has to say where the database is. */
+  database: serviceName.optional(),
   files: z.array(migrationFile),
 });
 export type BundleMigrations = z.infer<typeof bundleMigrations>;
@@ -100,7 +101,10 @@ export type MigrationPolicy = z.infer<typeof migrationPolicy>;
 /** An app's database and the files that it is to have, without their texts. */
 export const expectedMigrations = z.strictObject({
   app: appName,
-  database: serviceName,
+  /** The accessory that it is, where `remote` says nothing else. */
+  database: serviceName.optional(),
+  /** Where it is no accessory. */
+  remote: remoteDatabase.optional(),
   files: z.array(migrationFacts),
   policy: migrationPolicy.prefault({}),
   /** A backup is made sure of before, in the same deploy. */

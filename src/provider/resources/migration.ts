@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { readBundle } from "../../core/bundle/bundle-store.ts";
+import { readDatabaseUrl } from "../../core/database/database-url.ts";
+import { databaseTarget, remoteDatabase } from "../../core/database/remote-database.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { inOrder } from "../../core/migrations/migration-plan.ts";
 import { expectedMigrations, migrationFacts } from "../../core/migrations/migration-spec.ts";
@@ -15,11 +17,26 @@ const inputs = expectedMigrations.extend({
   /** The bundle that has the texts, and how it is read. */
   bundle: digest,
   reference: z.string(),
+  /** Where its URL leads to is for plans to show. */
+  remote: remoteDatabase.extend({ target: databaseTarget }).optional(),
 });
 type Inputs = z.infer<typeof inputs>;
 
-function expectedOf({ app, database, files, policy, isBackedUp }: Inputs): ExpectedMigrations {
-  return { app, database, files: inOrder(Object.values(files)), policy, isBackedUp };
+function expectedOf({ app, database, remote, files, policy, isBackedUp }: Inputs): ExpectedMigrations {
+  return {
+    app,
+    ...(database !== undefined && { database }),
+    ...(remote !== undefined && { remote: remoteDatabase.strip().parse(remote) }),
+    files: inOrder(Object.values(files)),
+    policy,
+    isBackedUp,
+  };
+}
+
+/** The password goes by itself too: a server may quote it alone. */
+function passwordsOf({ remote }: Inputs): string[] {
+  const password = remote && readDatabaseUrl(remote.url).password;
+  return password === undefined ? [] : [password];
 }
 
 /** From the cache, where the program that planned this has put it. */
@@ -39,7 +56,7 @@ const part = appPart({
   app: ({ app }) => app,
   operation: async (given, { redact }) => ({
     spec: { ...expectedOf(given), bundle: given.bundle, files: await filesOf(given) },
-    redact,
+    redact: [...redact, ...passwordsOf(given)],
   }),
   expected: expectedOf,
   computed: ({ applied }) => ({ applied }),
@@ -49,8 +66,12 @@ const part = appPart({
 export const migration: ResourceHandler<typeof inputs> = {
   ...part,
 
-  /** A file that was run stays run, and what the lint says of it later changes nothing. */
+  /**
+   * A file that was run stays run, and what the lint says of it later changes nothing. Nor does how to log in to the
+   * same database.
+   */
   isChange({ path, kind }) {
+    if (path[0] === "remote") return path[1] !== "url" && path[1] !== "caCert";
     if (path[0] !== "files" || path.length < 2) return true;
     return path.length === 2 ? kind !== "delete" : path[2] === "sha256";
   },

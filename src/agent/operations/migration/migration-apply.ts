@@ -1,14 +1,15 @@
 import { pendingOf, refusalOf, type Guard } from "../../../core/migrations/migration-plan.ts";
 import { migrationKey } from "../../../core/migrations/migration-spec.ts";
 import type { ExpectedMigrations, MigrationFile, MigrationSpec } from "../../../core/migrations/migration-spec.ts";
-import { asSchemaOwner, findAccessoryDatabase } from "../../database/accessory-database.ts";
 import { DatabaseSession } from "../../database/database-session.ts";
 import { latestVerifiedBackup } from "../../database/latest-verified-backup.ts";
+import { refuseTransactionPooler } from "../../database/transaction-pooler.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { OperationInput, OperationResult } from "../../protocol.ts";
 import { admitMigrations } from "../signed/admission.ts";
 import { adopt, ensureHistory, readHistory } from "./migration-history.ts";
 import type { KnownMigration } from "./migration-history.ts";
+import { claimDatabase, claimRefusal, databaseOf, withRights } from "./migration-database.ts";
 import { takeMigrationLock } from "./migration-lock.ts";
 import { remember } from "./remembered-migrations.ts";
 import { runInTransaction } from "./run-file.ts";
@@ -21,7 +22,8 @@ import { runOutsideTransaction } from "./run-outside.ts";
  * release that serves goes on with them.
  *
  * @throws MIGRATION_LOCKED, MIGRATION_CHANGED, MIGRATION_OUT_OF_ORDER, MIGRATION_REFUSED, MIGRATION_BACKUP_MISSING,
- *   MIGRATION_FAILED, DATABASE_NOT_FOUND, DATABASE_UNREACHABLE
+ *   MIGRATION_FAILED, DATABASE_NOT_FOUND, DATABASE_UNREACHABLE; of a database elsewhere also DATABASE_URL_INVALID,
+ *   DATABASE_TLS, DATABASE_AUTH, DATABASE_POOLED, DATABASE_MISMATCH
  */
 export async function applyMigrations(
   host: Host,
@@ -29,26 +31,42 @@ export async function applyMigrations(
   op: OperationContext,
 ): Promise<OperationResult<"migration.apply">> {
   const { app, policy } = spec;
-  const database = asSchemaOwner(await findAccessoryDatabase(host, app, spec.database));
+  const database = await databaseOf(host, spec);
   await using session = await DatabaseSession.open(database, {
     applicationName: `ikoma migration ${app}`,
-    patienceMs: 30_000,
+    // One elsewhere runs, or somebody has to see to it.
+    patienceMs: spec.remote === undefined ? 30_000 : 0,
     signal: op.signal,
-    onNotice: noticesTo(op, database.service),
+    onNotice: noticesTo(op, "service" in database ? database.service : "database"),
   });
+  if (spec.remote !== undefined) await refuseTransactionPooler(session);
   await op.enter("locking");
   await takeMigrationLock(session, policy.waitSeconds, op);
-  await ensureHistory(session);
+  const identity = await takenOver(host, spec, session);
   const by = { run: op.key, bundle: spec.bundle };
   const stopCancelling = cancelOnAbort(session, op.signal);
   try {
     await op.enter("migrating");
-    return { applied: await runPending(host, spec, { session, policy, by, op }) };
+    return { applied: await runPending(host, spec, { session, policy, by, op, identity }) };
   } finally {
     stopCancelling();
     const history = await readHistory(session).catch(() => undefined);
-    if (history !== undefined) remember(host, app, history);
+    if (history !== undefined) remember(host, app, history, identity);
   }
+}
+
+/** Nothing is made in a database that is not meant. Gives the identity of one elsewhere. */
+async function takenOver(
+  host: Host,
+  { app, remote }: MigrationSpec,
+  session: DatabaseSession,
+): Promise<string | undefined> {
+  const refusal = remote && (await claimRefusal(host, app, remote, session));
+  if (refusal !== undefined) throw refusal;
+  return withRights(session, async () => {
+    await ensureHistory(session);
+    return remote && claimDatabase(session, { app, environment: remote.environment });
+  });
 }
 
 /** What the server remarks (RAISE NOTICE), the first of it: a loop may have a lot to say. */
@@ -66,7 +84,12 @@ export function forgetMigrations(host: Host, { app }: { app: string }): Record<s
   return {};
 }
 
-async function runPending(host: Host, spec: MigrationSpec, run: MigrationRun): Promise<string[]> {
+interface KnownRun extends MigrationRun {
+  /** Of a database elsewhere. */
+  readonly identity: string | undefined;
+}
+
+async function runPending(host: Host, spec: MigrationSpec, run: KnownRun): Promise<string[]> {
   const history = await readHistory(run.session);
   await adopt(run.session, ofOthers(spec.files, history), run.by);
   const refusal = refusalOf(spec.files, history, await guardOf(host, spec));
@@ -74,7 +97,7 @@ async function runPending(host: Host, spec: MigrationSpec, run: MigrationRun): P
   const pending = pendingOf(spec.files, history);
   if (pending.length > 0) await admitMigrations(host, { ...spec, files: pending });
   // Until it is known better: a crash must not leave a release that cannot live with what was run.
-  remember(host, spec.app, [...history, ...pending.map(asApplied)]);
+  remember(host, spec.app, [...history, ...pending.map(asApplied)], run.identity);
   for (const file of pending) {
     run.op.signal.throwIfAborted();
     run.op.step("migrate", `${migrationKey(file)} (${file.phase})`);
@@ -97,10 +120,13 @@ const sameDeployMinutes = 15;
 /** What the guard-rails go by at this moment. */
 export async function guardOf(
   host: Host,
-  { app, database, policy, isBackedUp }: Omit<ExpectedMigrations, "files">,
+  { app, database, remote, policy, isBackedUp }: Omit<ExpectedMigrations, "files">,
 ): Promise<Guard> {
+  const { backupMinutes: asked } = policy;
+  if (remote !== undefined || database === undefined)
+    return { isRemote: true, backupMinutes: asked, verifiedBackupAtMs: undefined, nowMs: Date.now() };
   const backup = await latestVerifiedBackup(host, app, database);
-  const backupMinutes = policy.backupMinutes + (isBackedUp ? sameDeployMinutes : 0);
+  const backupMinutes = asked + (isBackedUp ? sameDeployMinutes : 0);
   return { backupMinutes, verifiedBackupAtMs: backup?.takenAtMs, nowMs: Date.now() };
 }
 

@@ -12,23 +12,31 @@ const remembered = z.strictObject({
   applied: z.array(
     z.strictObject({ version: migrationVersion, name: z.string(), phase: migrationPhase, adopted: z.boolean() }),
   ),
+  /** Identity of the database that has them, where it is no accessory. */
+  database: z.string().optional(),
   /** Keys of the programs that were run, the newest last. */
   commands: z.array(z.string()),
 });
 type Remembered = z.infer<typeof remembered>;
 type Ledger = Pick<Host, "parts">;
 
-/** Keeps what the database has now. */
-export function remember(host: Ledger, app: string, history: readonly KnownMigration[]): void {
+/** Keeps what the database has now. `database`: its identity, of one that is no accessory. */
+export function remember(host: Ledger, app: string, history: readonly KnownMigration[], database?: string): void {
   const applied = history
     .filter(({ state, version }) => state === "applied" && migrationVersion.safeParse(version).success)
     .map(({ version, name, phase = "expand", adopted }) => ({ version, name, phase, adopted }));
-  host.parts.set(app, "migration", { ...memoryOf(host, app), applied });
+  const { commands } = memoryOf(host, app);
+  host.parts.set(app, "migration", { applied, commands, ...(database !== undefined && { database }) });
 }
 
 /** Migrations that the app's database has, as far as the ledger knows. */
 export function rememberedMigrations(host: Ledger, app: string): AppliedMigration[] {
   return memoryOf(host, app).applied;
+}
+
+/** Identity of the database that had the app's migrations last; undefined for an accessory, and for none. */
+export function rememberedDatabase(host: Ledger, app: string): string | undefined {
+  return memoryOf(host, app).database;
 }
 
 /** The same as a history, for a database that cannot be asked. */

@@ -83,9 +83,19 @@ test("one that a crash of the agent cut off is removed when it comes back", asyn
   expect(await run(runner, "migration.command", command("1", well))).toMatchObject({ result: { ran: true } });
 });
 
-test("an app without accessories has no network for it", async () => {
+test("an app without accessories gets a network for the run alone", async () => {
   await run(runner, "accessories.remove", { app: "shop" });
-  expect((await run(runner, "migration.command", command("1", well))).error?.message).toContain("no accessories");
+  const request = aRequest("migration.command", command("1", well));
+  let networks: string[] = [];
+  runner.start(request);
+  const ended = await runner.attach(request.key, 0, ({ type }) => {
+    const container = on.engine.named("shop-migration-web-1");
+    if (type === "log") networks = Object.keys(container?.NetworkSettings.Networks ?? {});
+  });
+  expect(ended).toMatchObject({ state: "succeeded", result: { ran: true } });
+  expect(networks).toEqual(["shop-migration"]);
+  expect(await on.host.networks.subnetOf("shop-migration")).toBeUndefined();
+  expect(on.host.subnets.owners()).not.toContain("shop-migration");
 });
 
 test("what is known of the database goes with the app's last release, not before", async () => {

@@ -13,7 +13,7 @@ import { hasRun, rememberRun } from "./remembered-migrations.ts";
 
 /**
  * Runs the program by which an app migrates its database itself: once for each bundle, in its new image, where the
- * accessories are. A bundle that is gone back to has had its turn, and is not run again.
+ * accessories are, if there are any. A bundle that is gone back to has had its turn, and is not run again.
  *
  * @throws MIGRATION_FAILED
  */
@@ -49,17 +49,28 @@ export function commandKey({ bundle, service, command }: ExpectedCommand): strin
 export async function removeMigrationRun(host: Host, app: string): Promise<void> {
   const found = await host.containers.list(ownLabels(app, "migration"));
   await Promise.all(found.map((each) => host.containers.stopAndRemove(each.Id)));
-  await host.files.remove(migrationProject(app));
+  const project = migrationProject(app);
+  await Promise.all([host.networks.remove(project), host.files.remove(project)]);
+  host.subnets.release(project);
+}
+
+/** That of the accessories; an app without any, whose database is elsewhere, gets one for the run alone. */
+async function networkOf(host: Host, app: string): Promise<{ network: string; subnet: string }> {
+  const network = accessoriesProject(app);
+  const subnet = await host.networks.subnetOf(network);
+  if (subnet !== undefined) return { network, subnet };
+  const own = migrationProject(app);
+  const given = host.subnets.allocate(own, await host.networks.subnetsInUse());
+  await host.networks.create(own, given, ownLabels(app, "migration"));
+  return { network: own, subnet: given };
 }
 
 async function runOnce(host: Host, spec: MigrationCommandSpec, op: OperationContext): Promise<void> {
   const { app, service, command, definition, volumes, timeoutSeconds } = spec;
-  const subnet = await host.networks.subnetOf(accessoriesProject(app));
-  if (subnet === undefined)
-    throw failed(spec, "cannot be run: the app has no accessories on this host, so no network", { log: [] });
   const run: AccessoriesSpec = { app, services: { [service]: { ...definition, command } }, volumes };
   await host.files.provide(migrationProject(app), run.services);
-  await host.compose.up(renderMigration(run, { service, subnet }, host.files), [service], op.signal);
+  const place = { service, ...(await networkOf(host, app)) };
+  await host.compose.up(renderMigration(run, place, host.files), [service], op.signal);
   const [container] = await host.containers.list(ownLabels(app, "migration"));
   const job = { service, container: container?.Id ?? "", timeoutSeconds };
   await awaitJob(host, { ...job, failed: (what, failure) => failed(spec, what, failure) }, op);

@@ -82,7 +82,7 @@ function migrationsText({ migrations }: BundleView): string {
   if (migrations === undefined || migrations.files.length === 0) return "";
   return renderTable(
     [
-      { title: `migration of ${migrations.database}`, value: migrationKey },
+      { title: `migration of ${migrations.database ?? "a database elsewhere"}`, value: migrationKey },
       { title: "phase", value: ({ phase }) => phase },
       {
         title: "found",

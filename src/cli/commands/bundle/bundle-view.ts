@@ -8,7 +8,7 @@ export interface BundleView extends Omit<BundleManifest, "services" | "migration
   digest: string;
   services: Record<string, { kind: ServiceKind; reason: string; hook?: Hook; overlap?: false; image: string }>;
   /** Of each file what the lint found; the texts stay in the document as well. */
-  migrations?: { database: string; files: MigrationFacts[] };
+  migrations?: { database?: string | undefined; files: MigrationFacts[] };
 }
 
 /** What people and programs ask about a bundle. */
@@ -26,6 +26,6 @@ export function bundleView(manifest: BundleManifest, digest = bundleArtifact(man
     ...(drainSeconds === undefined ? {} : { drainSeconds }),
     ...(strategy === undefined ? {} : { strategy }),
     ...(migrationCommand && { migrationCommand }),
-    ...(migrations && { migrations: { database: migrations.database, files: migrations.files.map(factsOf) } }),
+    ...(migrations && { migrations: { ...migrations, files: migrations.files.map(factsOf) } }),
   };
 }

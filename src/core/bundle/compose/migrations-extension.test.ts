@@ -44,9 +44,13 @@ test("so is one that is set up like the official image", () => {
   expect(chosen({ cache, data: service("accessory", "me/postgres-exporter-ui", {}) })).toBe("data");
 });
 
-test("none, several, and a name that is no accessory are refused", () => {
+test("without any, the environment has to say where the database is", () => {
+  expect(planOf({ path: "./m" }, { cache })).toEqual({ folder: "./m", database: undefined });
+  expect(planOf({ path: "./m" }, { web: service("web", "me/web") })).toMatchObject({ database: undefined });
+});
+
+test("several, and a name that is no accessory are refused", () => {
   const db = service("accessory", "postgres:15");
-  expect(chosen({ cache })).toContain("no accessory is a PostgreSQL server");
   expect(chosen({ db, other: db })).toContain("there is db, other. Name the accessory");
   expect(chosen({ db, other: db }, "other")).toBe("other");
   expect(chosen({ db, web: service("web", "me/web") }, "web")).toContain("web is no accessory of the file");
@@ -65,7 +69,9 @@ test("a program is run in the only web service, or in the one that is named", ()
   });
   expect(planOf({ command, service: "db" }, services)).toContain("db is no service of the release");
   expect(planOf({ command }, { ...services, api: service("web", "me/api") })).toContain("not just one web service");
-  expect(planOf({ command }, { web: service("web", "me/web") })).toContain("no accessory whose database");
+  expect(planOf({ command }, { web: service("web", "me/web") })).toMatchObject({
+    migrationCommand: { service: "web" },
+  });
 });
 
 test("it is either files or a program, each with its own settings", () => {

@@ -18,7 +18,9 @@ export const migrationsExtension = z.strictObject({
     ),
   database: serviceName
     .optional()
-    .describe("The accessory that they are for; without it the only one that is a PostgreSQL server."),
+    .describe(
+      "The accessory that they are for; without it the only one that is a PostgreSQL server. Where there is none, each environment says where the database is (`database` of the app's settings).",
+    ),
   command: z
     .array(z.string())
     .min(1)
@@ -42,7 +44,7 @@ export function migrationPlanOf(
   extension: MigrationsExtension,
   services: Services,
   findings: Findings,
-): { folder?: string; database?: string; migrationCommand?: BundleManifest["migrationCommand"] } {
+): { folder?: string; database?: string | undefined; migrationCommand?: BundleManifest["migrationCommand"] } {
   const { path, database, command, service, timeoutSeconds } = extension;
   if ((path === undefined) === (command === undefined))
     findings.refuse(at, "it takes a `path` to SQL files, or a `command`: one of them.");
@@ -54,8 +56,8 @@ export function migrationPlanOf(
   return { migrationCommand: bundleMigrationCommand.parse({ service: owner, command, timeoutSeconds }) };
 }
 
-/** The accessory that an app's SQL files are for. */
-function databaseOf(database: string | undefined, services: Services, findings: Findings): string {
+/** The accessory that an app's SQL files are for; undefined where only the environment can say it. */
+function databaseOf(database: string | undefined, services: Services, findings: Findings): string | undefined {
   const path = `${at}.database`;
   const accessories = [...services].filter(([, { kind }]) => kind === "accessory");
   if (database !== undefined) {
@@ -65,10 +67,9 @@ function databaseOf(database: string | undefined, services: Services, findings: 
   }
   const servers = accessories.filter(([, service]) => isPostgres(service)).map(([name]) => name);
   const [only, ...others] = servers;
-  if (only !== undefined && others.length === 0) return only;
-  const what = only === undefined ? "no accessory is a PostgreSQL server" : `there is ${servers.join(", ")}`;
-  findings.refuse(path, `${what}. Name the accessory that the migrations are for.`);
-  return only ?? "";
+  if (others.length > 0)
+    findings.refuse(path, `there is ${servers.join(", ")}. Name the accessory that the migrations are for.`);
+  return only;
 }
 
 /** The service of the release that a program is run in. */
@@ -76,11 +77,6 @@ function commandService(service: string | undefined, services: Services, finding
   const own = [...services].filter(([, { kind }]) => kind !== "accessory").map(([name]) => name);
   const webs = own.filter((name) => services.get(name)?.kind === "web");
   const [only, ...others] = service === undefined ? webs : own.filter((name) => name === service);
-  if ([...services.values()].every(({ kind }) => kind !== "accessory"))
-    findings.refuse(
-      `${at}.command`,
-      "the file has no accessory whose database it could be for. Use a job with `run: pre`.",
-    );
   if (only !== undefined && others.length === 0) return only;
   const what = service === undefined ? "there is not just one web service" : `${service} is no service of the release`;
   findings.refuse(`${at}.service`, `${what}. Name the service whose image has the program: ${own.join(", ")}.`);
