@@ -21,7 +21,27 @@ export interface EnvironmentNotes {
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
 export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
-  const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
+  return { apps: await deployApps(loadEnvironmentConfig(pulumi.runtime.allConfig()), notes) };
+}
+
+/** What the settings of apps do not say. */
+export interface AppExtras {
+  /** Name of the secret with the certificate of its domains: PEM chain and private key. */
+  readonly certificate: string;
+  /** More variables of its compose file, treated as secrets are. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/**
+ * Every app that has a bundle, on its host.
+ *
+ * @returns what is exported of each, by name
+ */
+export async function deployApps(
+  config: EnvironmentConfig,
+  notes: EnvironmentNotes,
+  extras: Readonly<Record<string, AppExtras>> = {},
+): Promise<Record<string, unknown>> {
   const offline = config.offline || isOffline(process.env);
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
@@ -39,25 +59,27 @@ export async function environment(notes: EnvironmentNotes = {}): Promise<Record<
       name,
       app,
       secrets: secrets[name] ?? {},
+      extras: extras[name],
       notes,
       bundles,
       provider: found(providers, app.host),
     });
     apps[name] = { ...deployed.exports, host: app.host };
   }
-  return { apps };
+  return apps;
 }
 
 interface Deployable {
   name: string;
   app: AppConfig;
   secrets: Readonly<Record<string, string>>;
+  extras: AppExtras | undefined;
   notes: EnvironmentNotes;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
 }
 
-function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable): App {
+function deployApp({ name, app, secrets, extras, notes, bundles, provider }: Deployable): App {
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
@@ -68,8 +90,9 @@ function deployApp({ name, app, secrets, notes, bundles, provider }: Deployable)
     bundle,
     accessoriesBundle,
     domains,
+    certificatePem: extras && secrets[extras.certificate],
     env,
-    secrets,
+    secrets: { ...secrets, ...extras?.secrets },
     secretsOf,
     health,
     smoke,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import * as z from "zod";
+import { makeCertificate } from "./lab-certificate.ts";
 import type { RunningCommand } from "./running-command.ts";
 
 const run = promisify(execFile);
@@ -33,7 +34,7 @@ export class ApiProcess implements AsyncDisposable {
   static async start(parent: string, command: string): Promise<ApiProcess> {
     const folder = join(parent, "api");
     await mkdir(folder);
-    await makeCertificates(folder);
+    await makeCertificate(folder, address);
     const { child, url } = await serve(command, folder, 0);
     return new ApiProcess({ folder, url, caCert: await readFile(join(folder, "ca.pem"), "utf8"), command, child });
   }
@@ -91,16 +92,6 @@ async function serve(command: string, folder: string, port: number): Promise<{ c
     if (text.endsWith("\n")) return { child, url: serving.parse(JSON.parse(text)).data.address };
   }
   throw new Error(`the API did not start: ${await readFile(join(folder, "api.log"), "utf8")}`);
-}
-
-async function makeCertificates(folder: string): Promise<void> {
-  const openssl = (...args: string[]) => run("openssl", args, { cwd: folder });
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await openssl("req", "-x509", ...newKey, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=lab", "-days", "2");
-  await openssl("req", ...newKey, "-keyout", "api.key", "-out", "api.csr", "-subj", "/CN=api");
-  await writeFile(join(folder, "names"), `subjectAltName=IP:${address}\n`);
-  const signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2"];
-  await openssl("x509", "-req", "-in", "api.csr", "-out", "api.pem", ...signed);
 }
 
 /** Waits until a command has said something on its standard error. */

@@ -88,7 +88,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
     const result = await runDeploy({
       project,
       operation: run.operation,
-      program: environmentProgram(run.notes ?? {}),
+      program: environmentProgram(project.stackName, run.notes ?? {}),
       edit: run.edit,
       waitForLockMs: session.waitForLockMs,
       waitForHostMs: session.waitForHostMs,
