@@ -1,7 +1,8 @@
 /**
- * Bundles what is run outside the checkout's sources into dist/: `node scripts/build.ts [cli|agent|provider|program|all]…`
+ * Bundles what is run outside the checkout's sources into dist/: `node scripts/build.ts [cli|agent|api|provider|program|all]…`
  *
  *   agent     dist/agent.mjs, one file for the agent's image
+ *   api       dist/api.mjs, one file for the API's image
  *   cli       dist/ikoma.mjs (small entry, split chunks) and the launcher dist/ikoma
  *   provider  dist/provider.mjs and the plugin's executable dist/pulumi-resource-ikoma
  *   program   dist/program.mjs, what plain `pulumi` runs; `ikoma init` links it into a project
@@ -81,6 +82,7 @@ const targets = {
     },
     launchers: {},
   },
+  api: { options: { entryPoints: { api: "src/api/main.ts" } }, launchers: {} },
   cli: {
     options: {
       entryPoints: { ikoma: "src/cli/entry.ts" },

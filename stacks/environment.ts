@@ -25,8 +25,28 @@ export interface EnvironmentNotes {
 }
 
 /** An environment: the apps of `ikoma:apps`, each on its host. Exports `apps`, by name. */
-export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
-  const config = loadEnvironmentConfig(pulumi.runtime.allConfig());
+export async function environment(notes: EnvironmentNotes = {}): Promise<Record<string, unknown>> {
+  return { apps: await deployApps(loadEnvironmentConfig(pulumi.runtime.allConfig()), notes) };
+}
+
+/** What the settings of apps do not say. */
+export interface AppExtras {
+  /** Name of the secret with the certificate of its domains: PEM chain and private key. */
+  readonly certificate: string;
+  /** More variables of its compose file, treated as secrets are. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/**
+ * Every app that has a bundle, on its host.
+ *
+ * @returns what is exported of each, by name
+ */
+export async function deployApps(
+  config: EnvironmentConfig,
+  { onlyApp, ...notes }: EnvironmentNotes,
+  extras: Readonly<Record<string, AppExtras>> = {},
+): Promise<Record<string, unknown>> {
   const offline = config.offline || isOffline(process.env);
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
@@ -45,6 +65,7 @@ export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}):
       name,
       app,
       secrets: secrets[name] ?? {},
+      extras: extras[name],
       notes,
       bundles,
       provider: found(providers, app.host),
@@ -52,13 +73,14 @@ export async function environment({ onlyApp, ...notes }: EnvironmentNotes = {}):
     });
     apps[name] = { ...deployed.exports, host: app.host };
   }
-  return { apps };
+  return apps;
 }
 
 interface Deployable {
   name: string;
   app: AppConfig;
   secrets: Readonly<Record<string, string>>;
+  extras: AppExtras | undefined;
   notes: Omit<EnvironmentNotes, "onlyApp">;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
@@ -66,7 +88,7 @@ interface Deployable {
   isMeant: boolean;
 }
 
-function deployApp({ name, app, secrets, notes, bundles, provider, isMeant }: Deployable): App {
+function deployApp({ name, app, secrets, extras, notes, bundles, provider, isMeant }: Deployable): App {
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
@@ -82,8 +104,9 @@ function deployApp({ name, app, secrets, notes, bundles, provider, isMeant }: De
     bundle,
     accessoriesBundle,
     domains,
+    certificatePem: extras && secrets[extras.certificate],
     env: { ...offered, ...env },
-    secrets,
+    secrets: { ...secrets, ...extras?.secrets },
     secretsOf,
     health,
     smoke,

@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import { bridgeStack } from "../src/core/config/schema.ts";
 import { IkomaError } from "../src/core/errors.ts";
+import { bridge } from "./bridge.ts";
 import { environment } from "./environment.ts";
 import { hosts } from "./hosts.ts";
 
@@ -18,11 +20,16 @@ function enterProjectFolder(): void {
   process.chdir(folder);
 }
 
-/** Where plain `pulumi` starts. Sets up servers in the stack named `hosts`; every other stack is an environment with apps. */
+function programOf(stack: string): Promise<Record<string, unknown>> {
+  if (stack === "hosts") return hosts();
+  return stack === bridgeStack ? bridge() : environment();
+}
+
+/** Where plain `pulumi` starts. Sets up servers in the stack `hosts`, the Bridge itself in `bridge`; every other stack is an environment with apps. */
 async function program(): Promise<Record<string, unknown>> {
   enterProjectFolder();
   try {
-    return pulumi.getStack() === "hosts" ? await hosts() : await environment();
+    return await programOf(pulumi.getStack());
   } catch (error) {
     if (!(error instanceof IkomaError)) throw error;
     throw new pulumi.RunError(`${error.code}: ${error.message}\n${error.hint}`);

@@ -1,3 +1,4 @@
+import type { AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import type { EventFeed } from "./event-feed.ts";
 import type { HostLinks } from "./links/host-links.ts";
 import type { ApiStore } from "./store/api-store.ts";
@@ -7,4 +8,6 @@ export interface ApiParts {
   readonly store: ApiStore;
   readonly links: HostLinks;
   readonly feed: EventFeed;
+  /** Who may manage tokens. */
+  readonly admins: readonly AdminFingerprint[];
 }

@@ -1,13 +1,16 @@
-import type { FastifyRequest, onRequestAsyncHookHandler } from "fastify";
-import type { TokenKind } from "../core/link/api-token.ts";
+import type { FastifyReply, FastifyRequest, onRequestAsyncHookHandler } from "fastify";
+import type { AdminFingerprint } from "../core/link/admin-fingerprint.ts";
+import { parseToken, type HostTokenKind, type TokenKind } from "../core/link/api-token.ts";
 import { ApiProblem } from "./problems.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
-import { checkToken } from "./tokens.ts";
+import { checkAdminToken, checkToken } from "./tokens.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Set by {@link requireToken} before the route's handler. */
     token?: TokenRecord;
+    /** Id of the administrator who asks; set by {@link requireAdmin}. */
+    admin?: string;
   }
 }
 
@@ -15,21 +18,27 @@ declare module "fastify" {
 const usedEveryMs = 60_000;
 
 /** Lets only requests with a token of this kind through. Before their body is read. */
-export function requireToken(store: ApiStore, kind: TokenKind): onRequestAsyncHookHandler {
+export function requireToken(store: ApiStore, kind: HostTokenKind): onRequestAsyncHookHandler {
   return async (request, reply) => {
     const token = await tokenOf(store, request);
-    if (token === undefined) {
-      void reply.header("www-authenticate", 'Bearer realm="ikoma"');
-      throw new ApiProblem(401, "API_AUTH", "The request has no token, or one that is wrong or was revoked.");
-    }
-    if (token.kind !== kind)
-      throw new ApiProblem(
-        403,
-        "API_AUTH",
-        `This is for tokens of the kind ${kind}; the request has one of ${token.kind}.`,
-      );
+    if (token === undefined) throw notAuthenticated(reply);
+    if (token.kind !== kind) throw wrongKind(kind, token.kind);
     if (Date.now() - (token.usedMs ?? 0) > usedEveryMs) await store.tokenUsed(token.id, Date.now());
     request.token = token;
+  };
+}
+
+/** Lets only administrators through. Before the request's body is read. */
+export function requireAdmin(admins: readonly AdminFingerprint[]): onRequestAsyncHookHandler {
+  // eslint-disable-next-line @typescript-eslint/require-await -- a hook of Fastify is asynchronous
+  return async (request, reply) => {
+    const text = bearerOf(request);
+    const kind = text === undefined ? undefined : parseToken(text)?.kind;
+    if (text === undefined || kind === undefined) throw notAuthenticated(reply);
+    if (kind !== "admin") throw wrongKind("admin", kind);
+    const admin = checkAdminToken(admins, text);
+    if (admin === undefined) throw notAuthenticated(reply);
+    request.admin = admin;
   };
 }
 
@@ -53,6 +62,19 @@ export function callerFor({ token }: FastifyRequest, host: string): TokenRecord 
 }
 
 async function tokenOf(store: ApiStore, request: FastifyRequest): Promise<TokenRecord | undefined> {
-  const [, text] = /^Bearer ([A-Za-z0-9_]+)$/.exec(request.headers.authorization ?? "") ?? [];
+  const text = bearerOf(request);
   return text === undefined ? undefined : checkToken(store, text);
+}
+
+function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer ([A-Za-z0-9_]+)$/.exec(headers.authorization ?? "")?.[1];
+}
+
+function notAuthenticated(reply: FastifyReply): ApiProblem {
+  void reply.header("www-authenticate", 'Bearer realm="ikoma"');
+  return new ApiProblem(401, "API_AUTH", "The request has no token, or one that is wrong or was revoked.");
+}
+
+function wrongKind(wanted: TokenKind, given: TokenKind): ApiProblem {
+  return new ApiProblem(403, "API_AUTH", `This is for tokens of the kind ${wanted}; the request has one of ${given}.`);
 }

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
 import { IkomaError } from "../core/errors.ts";
+import type { AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import { isLoopback } from "../core/link/loopback.ts";
 import { createApi } from "./server.ts";
 import { SqliteStore } from "./store/sqlite-store.ts";
@@ -20,6 +21,10 @@ export interface ServeOptions {
   /** Folder of the store. */
   readonly state: string;
   readonly version: string;
+  /** Who may manage tokens over HTTP. @default nobody */
+  readonly admins?: readonly AdminFingerprint[];
+  /** Only a proxy on the same host can reach it, over a network that does not leave that: plain HTTP will do. */
+  readonly isBehindProxy?: boolean;
 }
 
 /** An API that listens, at `address`. */
@@ -33,13 +38,14 @@ export interface ServedApi {
  *
  * @throws CONFIG_INVALID for plain HTTP where others would hear it, USAGE where it cannot listen, JOURNAL_NEWER
  */
-export async function serveApi({ host, port, tls, state, version }: ServeOptions): Promise<ServedApi> {
-  requireTls(host, tls);
+export async function serveApi(options: ServeOptions): Promise<ServedApi> {
+  const { host, port, tls, state, version, admins, isBehindProxy = false } = options;
+  if (!isBehindProxy) requireTls(host, tls);
   const certificate = tls === undefined ? undefined : await readCertificate(tls);
   const log = pino({ base: { name: "ikoma-api" } }, pino.destination(2));
   const store = SqliteStore.open(state);
   try {
-    const api = await createApi({ store, log, version, tls: certificate });
+    const api = await createApi({ store, log, version, tls: certificate, admins });
     await api.listen({ host, port }).catch(async (cause: unknown) => {
       // What it does now and then would keep the process from ending.
       await api.close();

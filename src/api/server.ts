@@ -2,6 +2,7 @@ import swagger from "@fastify/swagger";
 import { fastify, LogController, type FastifyInstance } from "fastify";
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
+import type { AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import { maxBodyBytes } from "../core/link/link-protocol.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { SessionTimes } from "./links/agent-session.ts";
@@ -10,6 +11,8 @@ import { addProblems } from "./problems.ts";
 import { agentRoutes } from "./routes/agent-routes.ts";
 import { channelRoutes } from "./routes/channel-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
+import { healthRoutes } from "./routes/health-routes.ts";
+import { tokenRoutes } from "./routes/token-routes.ts";
 import type { ApiStore } from "./store/api-store.ts";
 
 export interface ApiOptions {
@@ -18,6 +21,8 @@ export interface ApiOptions {
   readonly version: string;
   /** Without it plain HTTP is spoken, which only this machine may hear. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+  /** Who may manage tokens over HTTP. @default nobody */
+  readonly admins?: readonly AdminFingerprint[] | undefined;
   /** How long an agent's request is held, and how long the next may take; tests shorten it. */
   readonly times?: Partial<SessionTimes>;
 }
@@ -29,7 +34,7 @@ const requestTimeoutMs = 60_000;
 const sightingMs = 15_000;
 
 /** The Bridge's API. Nothing of a request but method, path and status is logged: tokens and secrets are elsewhere. */
-export async function createApi({ store, log, version, tls, times }: ApiOptions): Promise<FastifyInstance> {
+export async function createApi({ store, log, version, tls, admins = [], times }: ApiOptions): Promise<FastifyInstance> {
   const app = fastify({
     https: tls ?? null,
     loggerInstance: log,
@@ -59,8 +64,8 @@ export async function createApi({ store, log, version, tls, times }: ApiOptions)
   const sighting = setInterval(() => {
     for (const [host, { seenMs }] of links.all()) void remember(host, seenMs);
   }, sightingMs);
-  const parts = { store, links, feed: new EventFeed() };
-  for (const routes of [agentRoutes, channelRoutes, eventRoutes]) await app.register(routes(parts));
+  const parts = { store, links, feed: new EventFeed(), admins };
+  for (const routes of [agentRoutes, channelRoutes, eventRoutes, tokenRoutes, healthRoutes]) await app.register(routes(parts));
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
   app.addHook("preClose", (done) => {
     clearInterval(sighting);

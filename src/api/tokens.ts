@@ -1,25 +1,40 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { base62, formatToken, parseToken, type TokenKind } from "../core/link/api-token.ts";
+import { formatFingerprint, type AdminFingerprint } from "../core/link/admin-fingerprint.ts";
+import type { TokenRequest, TokenView } from "../core/link/token-protocol.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
-
-/** What a token is made for. */
-export interface NewToken {
-  readonly kind: TokenKind;
-  readonly hosts: readonly string[];
-  readonly note: string;
-}
 
 /** Makes a token and keeps its hash. The text is given this once. */
 export async function createToken(
   store: ApiStore,
-  { kind, hosts, note }: NewToken,
+  { kind, hosts, note }: TokenRequest,
 ): Promise<{ id: string; text: string }> {
-  const id = base62(numberOf(randomBytes(8)), 10);
-  const secret = base62(numberOf(randomBytes(32)), 43);
-  const hash = hashOf(secret).toString("hex");
+  const { id, hash, text } = mintToken(kind);
   const createdMs = Date.now();
   await store.addToken({ id, kind, hash, hosts, note, createdMs, usedMs: undefined, revokedMs: undefined });
-  return { id, text: formatToken({ kind, id, secret }) };
+  return { id, text };
+}
+
+/** Makes an administrator's token. The API is told its fingerprint and nothing else; nobody keeps the text. */
+export function createAdminToken(): { fingerprint: string; text: string } {
+  const { id, hash, text } = mintToken("admin");
+  return { fingerprint: formatFingerprint({ id, hash }), text };
+}
+
+/** Id of the administrator whose token a text is; undefined for what is none of these. */
+export function checkAdminToken(admins: readonly AdminFingerprint[], text: string): string | undefined {
+  const parts = parseToken(text);
+  const admin = parts?.kind === "admin" ? admins.find(({ id }) => id === parts.id) : undefined;
+  return parts !== undefined && admin !== undefined && isSecret(parts.secret, admin.hash) ? admin.id : undefined;
+}
+
+/** All tokens, for people: the newest last, without what they are checked by. */
+export async function tokenViews(store: ApiStore): Promise<TokenView[]> {
+  return (await store.tokens()).map(({ id, kind, hosts, note, createdMs, usedMs, revokedMs }) => ({
+    ...{ id, kind, hosts: [...hosts], note, createdMs },
+    ...(usedMs !== undefined && { usedMs }),
+    ...(revokedMs !== undefined && { revokedMs }),
+  }));
 }
 
 /** The token that a text is, where it is one that was given and not taken back. */
@@ -28,8 +43,18 @@ export async function checkToken(store: ApiStore, text: string): Promise<TokenRe
   if (parts === undefined) return undefined;
   const record = await store.findToken(parts.id);
   if (record?.kind !== parts.kind || record.revokedMs !== undefined) return undefined;
-  // A plain hash will do: 256 random bits cannot be guessed, however fast.
-  return timingSafeEqual(hashOf(parts.secret), Buffer.from(record.hash, "hex")) ? record : undefined;
+  return isSecret(parts.secret, record.hash) ? record : undefined;
+}
+
+function mintToken(kind: TokenKind): { id: string; hash: string; text: string } {
+  const id = base62(numberOf(randomBytes(8)), 10);
+  const secret = base62(numberOf(randomBytes(32)), 43);
+  return { id, hash: hashOf(secret).toString("hex"), text: formatToken({ kind, id, secret }) };
+}
+
+/** A plain hash will do: 256 random bits cannot be guessed, however fast. */
+function isSecret(secret: string, hash: string): boolean {
+  return timingSafeEqual(hashOf(secret), Buffer.from(hash, "hex"));
 }
 
 function hashOf(secret: string): Buffer {

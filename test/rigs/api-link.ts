@@ -8,9 +8,10 @@ import { Outbox } from "../../src/agent/ledger/outbox.ts";
 import { PullLink } from "../../src/agent/link/pull-link.ts";
 import { createApi } from "../../src/api/server.ts";
 import { SqliteStore } from "../../src/api/store/sqlite-store.ts";
-import { createToken } from "../../src/api/tokens.ts";
+import { createAdminToken, createToken } from "../../src/api/tokens.ts";
+import { parseFingerprint } from "../../src/core/link/admin-fingerprint.ts";
 import { ApiClient } from "../../src/core/link/api-client.ts";
-import type { TokenKind } from "../../src/core/link/api-token.ts";
+import type { HostTokenKind } from "../../src/core/link/api-token.ts";
 import type { HostEvent } from "../../src/core/link/link-protocol.ts";
 import { AgentClient, type AgentClientOptions } from "../../src/core/transport/agent-client.ts";
 import { ApiChannels, type ApiHost } from "../../src/core/transport/api-stream.ts";
@@ -28,11 +29,15 @@ export class ApiRig {
   readonly store: SqliteStore;
   readonly folder: string;
   url = "";
+  /** An administrator's token that the API knows. */
+  readonly adminToken: string;
+  readonly #fingerprint: string;
   #close: () => Promise<void> = () => Promise.resolve();
   readonly #ends: (() => void | Promise<void>)[] = [];
 
   private constructor(folder: string) {
     this.folder = folder;
+    ({ text: this.adminToken, fingerprint: this.#fingerprint } = createAdminToken());
     this.store = SqliteStore.open(join(folder, "state"));
   }
 
@@ -45,7 +50,9 @@ export class ApiRig {
   /** Starts the API, after {@link down} on the port that it had. */
   async up(): Promise<void> {
     const times = { holdMs: 1_000, graceMs: 300 };
-    const api = await createApi({ store: this.store, log: pino({ level: "silent" }), version: "0.0.0", times });
+    const admins = [parseFingerprint(this.#fingerprint)].filter((each) => each !== undefined);
+    const log = pino({ level: "silent" });
+    const api = await createApi({ store: this.store, log, version: "0.0.0", admins, times });
     await api.listen({ host: "127.0.0.1", port: this.url === "" ? 0 : Number(new URL(this.url).port) });
     this.url = api.listeningOrigin;
     this.#close = () => api.close();
@@ -55,7 +62,7 @@ export class ApiRig {
     await this.#close();
   }
 
-  async token(kind: TokenKind, ...hosts: string[]): Promise<{ id: string; text: string }> {
+  async token(kind: HostTokenKind, ...hosts: string[]): Promise<{ id: string; text: string }> {
     return createToken(this.store, { kind, hosts, note: "a test" });
   }
 

@@ -1,10 +1,10 @@
 import type { EventChunk, StoredEvent } from "../../core/link/link-protocol.ts";
-import type { TokenKind } from "../../core/link/api-token.ts";
+import type { HostTokenKind } from "../../core/link/api-token.ts";
 
 /** A token as the API keeps it: its secret only as a hash. */
 export interface TokenRecord {
   readonly id: string;
-  readonly kind: TokenKind;
+  readonly kind: HostTokenKind;
   /** SHA-256 of the secret, hexadecimal. */
   readonly hash: string;
   /** The one host of an agent, or those that a caller may reach. */

@@ -54,7 +54,7 @@ async function showDrift(argv: DriftArguments): Promise<void> {
     progress.begin({ id: root, title: `compare ${project.stackName} with its hosts` });
     const report = await runDrift({
       project,
-      program: environmentProgram({}),
+      program: environmentProgram(project.stackName, {}),
       onlyApp: argv.app,
       signal,
       onEvent: (event) => {

@@ -122,15 +122,17 @@ function withBake(settings: Settings): Settings {
 }
 
 /** What an app leaves to its bundle (health, smoke checks, draining), with what holds where the bundle is silent too. */
-function releaseDefaults({ apps = {} }: Settings): EffectiveSetting[] {
+function releaseDefaults({ apps = {}, bridge }: Settings): EffectiveSetting[] {
   const shared = Object.entries(releaseSpec.shape).filter(
     ([key]) => key !== "bundle" && Object.hasOwn(appConfig.shape, key),
   );
-  return Object.entries(apps).flatMap(([app, settings]) => {
+  const own = bridge === undefined ? [] : [{ place: ["bridge"], settings: bridge }];
+  const placed = Object.entries(apps).map(([app, settings]) => ({ place: ["apps", app], settings }));
+  return [...placed, ...own].flatMap(({ place, settings }) => {
     const said = new Map(Object.entries(settings));
     return shared
       .filter(([key]) => said.get(key) === undefined)
-      .flatMap(([key, schema]) => leaves(schema.parse(undefined), ["apps", app, key]))
+      .flatMap(([key, schema]) => leaves(schema.parse(undefined), [...place, key]))
       .map(([path, value]) => ({
         path: prefix + path.join("."),
         value,

@@ -2,15 +2,21 @@ import * as z from "zod";
 import { IkomaError } from "../errors.ts";
 import { policyConfig } from "../policies/policy-config.ts";
 import { storeConfig, type StoreConfig } from "../secret-store/store-config.ts";
+import { appOfBridge } from "./bridge.ts";
 import { explainIssues, nearestName } from "./explain-issues.ts";
 import {
+  adminsVariable,
   appsConfig,
+  bridgeApp,
+  bridgeConfig,
+  bridgeStack,
   hostsConfig,
   secretsConfig,
   type SecretSource,
   setupConfig,
   stackSettings,
   type AppConfig,
+  type BridgeConfig,
   type HostWay,
   type HostSetup,
   type PrepareStep,
@@ -29,6 +35,11 @@ export interface EnvironmentConfig {
   store: StoreConfig | undefined;
   /** Plan without looking at hosts. */
   offline: boolean;
+}
+
+/** What the stack `bridge` is made of: an environment with one app. */
+export interface BridgeStackConfig extends EnvironmentConfig {
+  bridge: BridgeConfig;
 }
 
 /** What the stack `hosts` sets up. */
@@ -52,13 +63,47 @@ type Key = (typeof keys)[number];
  */
 export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
   refuseUnknownKeys(raw);
+  if (raw[`${namespace}bridge`] !== undefined)
+    refuse([`ikoma:bridge: only the stack \`${bridgeStack}\` deploys the Bridge`], "Move it to Pulumi.bridge.yaml.");
+  return environmentOf(raw, setting(raw, "apps", appsConfig) ?? {}, (app) => `ikoma:apps.${app}`);
+}
+
+/**
+ * Reads and checks the configuration of the stack `bridge`: an environment with one app, the Bridge itself.
+ *
+ * @throws IkomaError CONFIG_INVALID, CONFIG_MISSING
+ */
+export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
+  refuseUnknownKeys(raw);
+  if (raw[`${namespace}apps`] !== undefined)
+    refuse([`ikoma:apps: the stack \`${bridgeStack}\` holds the Bridge alone`], "Give the apps a stack of their own.");
+  const bridge = setting(raw, "bridge", bridgeConfig);
+  if (bridge === undefined)
+    throw new IkomaError("CONFIG_MISSING", "The stack `bridge` does not say what to deploy: `ikoma:bridge` is missing.");
+  const environment = environmentOf(raw, { [bridgeApp]: appOfBridge(bridge) }, () => "ikoma:bridge");
+  const own = environment.secrets[bridgeApp] ?? {};
+  for (const [name, path] of [
+    ...Object.keys(bridge.env).map((each) => [each, `ikoma:bridge.env.${each}`] as const),
+    ...Object.keys(own).map((each) => [each, `ikoma:secrets.bridge.${each}`] as const),
+  ])
+    if (name === adminsVariable) refuse([`${path}: it is made of ikoma:bridge.admins`], "Take it out.");
+  if (own[bridge.certificate] !== undefined) return { ...environment, bridge };
+  throw new IkomaError("CONFIG_MISSING", `There is no certificate for ${bridge.domain}: a token would go there in clear.`, {
+    hint: `Set it: \`cat fullchain.pem key.pem | pulumi config set --stack ${bridgeStack} --secret --path 'ikoma:secrets.bridge.${bridge.certificate}'\`.`,
+  });
+}
+
+function environmentOf(
+  raw: RawConfig,
+  apps: Readonly<Record<string, AppConfig>>,
+  pathOf: (app: string) => string,
+): EnvironmentConfig {
   const hosts = setting(raw, "hosts", hostsConfig) ?? {};
-  const apps = setting(raw, "apps", appsConfig) ?? {};
   const secrets = setting(raw, "secrets", secretsConfig) ?? {};
   for (const [app, { host }] of Object.entries(apps)) {
     if (hosts[host] === undefined)
       refuse(
-        [`ikoma:apps.${app}.host: there is no host "${host}" in ikoma:hosts${suggestion(host, Object.keys(hosts))}`],
+        [`${pathOf(app)}.host: there is no host "${host}" in ikoma:hosts${suggestion(host, Object.keys(hosts))}`],
         "Add the host with `ikoma host trust`.",
       );
   }
@@ -67,7 +112,7 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
       refuse([`ikoma:secrets.${app}: there is no app "${app}" in ikoma:apps${suggestion(app, Object.keys(apps))}`]);
     const twice = Object.keys(values).find((name) => apps[app]?.env[name] !== undefined);
     if (twice !== undefined)
-      refuse([`ikoma:secrets.${app}.${twice}: has a value in ikoma:apps.${app}.env as well`], "Remove one of the two.");
+      refuse([`ikoma:secrets.${app}.${twice}: has a value in ${pathOf(app)}.env as well`], "Remove one of the two.");
   }
   checkPolicy(raw, Object.keys(apps));
   const store = setting(raw, "store", storeConfig);

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { policyConfig } from "../policies/policy-config.ts";
 import { backupPolicy } from "../backup/backup-policy.ts";
 import { databaseSettings } from "../database/remote-database.ts";
+import { fingerprintText } from "../link/admin-fingerprint.ts";
 import { isLoopback } from "../link/loopback.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
@@ -35,7 +36,8 @@ export const hostConfig = z.strictObject({
 });
 export type HostConfig = z.infer<typeof hostConfig>;
 
-const apiAddress = z
+/** Where the Bridge's API is. */
+export const apiAddress = z
   .url({ protocol: /^https?$/, error: "an https:// address" })
   .refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname), "plain HTTP only on this machine")
   .refine((url) => !/[@?#]/.test(url), "an address without user, query or fragment");
@@ -213,6 +215,42 @@ export const appConfig = z.strictObject({
 });
 export type AppConfig = z.infer<typeof appConfig>;
 
+/** The stack that holds nothing but the Bridge itself, and the name of that app on its host. */
+export const bridgeStack = "bridge";
+export const bridgeApp = "bridge";
+
+/** What the compose file of the Bridge is told of its administrators by. */
+export const adminsVariable = "API_ADMINS";
+
+/** `ikoma:bridge`: the settings of one app, with what its API needs besides. */
+export const bridgeConfig = appConfig
+  .omit({ domains: true })
+  .extend({
+    domain: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9.-]*$/, "a lower-case host name")
+      .describe("Host name that the edge serves the API under, with TLS: `https://<domain>` is its address."),
+    certificate: z
+      .string()
+      .default("CERTIFICATE")
+      .describe(
+        "Name of the secret of `ikoma:secrets.bridge` that holds the certificate of the domain: PEM, with what it is signed by, then its private key. The edge gets it, the API does not.",
+      ),
+    admins: z
+      .array(fingerprintText)
+      .min(1)
+      .describe(
+        "Fingerprints of the tokens that may make and revoke others, as `ikoma api token admin` prints them. A rollback leaves them as they are.",
+      ),
+    bake: bakePolicy
+      .default({ ...bakePolicy.parse({}), maxErrorRate: 1 })
+      .describe(
+        "How a release is watched after the switch. Errors do not count: with 503 the API says that a host is away. Containers and health do.",
+      ),
+  })
+  .describe("The Bridge's own API and database; only in the stack `bridge`. All that an app may say is allowed here too.");
+export type BridgeConfig = z.infer<typeof bridgeConfig>;
+
 /** `ikoma:hosts` */
 export const hostsConfig = z
   .record(z.string(), hostWay)
@@ -257,6 +295,7 @@ export const stackSettings = z.strictObject({
   hosts: hostsConfig.optional(),
   apps: appsConfig.optional(),
   secrets: secretsConfig.optional(),
+  bridge: bridgeConfig.optional(),
   setup: setupConfig.optional(),
   policy: policyConfig.optional(),
   store: storeConfig.optional(),

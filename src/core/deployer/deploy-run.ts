@@ -1,4 +1,5 @@
 import type { OperationEvent } from "../../agent/protocol.ts";
+import { settingsPath } from "../config/bridge.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { PlanBuilder } from "../engine/plan.ts";
@@ -49,14 +50,12 @@ export interface DeployRunResult {
   readonly outputs: Readonly<Record<string, unknown>>;
 }
 
-const appsKey = "ikoma:apps";
-
 /** Runs the engine over an environment, with an app's settings changed for this run alone. */
 export async function runDeploy(run: DeployRun): Promise<DeployRunResult> {
   const { project, edit } = run;
   if (edit === undefined) return runEngine(run, undefined);
   const { withConfigOverride } = await import("../engine/stack-config-file.ts");
-  const path = (key: string): string[] => [appsKey, edit.app, key];
+  const path = (key: string): string[] => [...settingsPath(project.stackName, edit.app), key];
   const overrides = [
     ...Object.entries(edit.set).map(([key, value]) => ({ path: path(key), value })),
     ...edit.remove.map((key) => ({ path: path(key), value: undefined })),

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument, type Document } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
+import { bridgeApp, hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 
 /** The stack that sets hosts up. */
@@ -33,6 +33,7 @@ const stackFile = z
         "ikoma:hosts": hostsConfig.nullish(),
         "ikoma:setup": readableSetup.nullish(),
         "ikoma:apps": z.record(z.string(), z.looseObject({ host: z.string().optional() })).nullish(),
+        "ikoma:bridge": z.looseObject({ host: z.string().optional() }).nullish(),
       })
       .nullish(),
   })
@@ -65,7 +66,9 @@ async function readHostFile(path: string, stack: string): Promise<HostFile> {
     });
   }
   const config = parsed.data?.config ?? {};
-  const placed = Object.entries(config["ikoma:apps"] ?? {}).flatMap(([app, { host }]): [string, string][] =>
+  const { "ikoma:apps": apps, "ikoma:bridge": bridge } = config;
+  const all = { ...apps, ...(bridge != null && { [bridgeApp]: bridge }) };
+  const placed = Object.entries(all).flatMap(([app, { host }]): [string, string][] =>
     host === undefined ? [] : [[app, host]],
   );
   const appHosts = Object.fromEntries<string>(placed);

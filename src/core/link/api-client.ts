@@ -14,7 +14,7 @@ export interface ApiAccess {
 }
 
 export interface ApiRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** From the root, such as `/v1/hosts/vps1/channels`. */
   readonly path: string;
   readonly body?: unknown;

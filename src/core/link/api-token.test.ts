@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { base62, formatToken, parseToken, type TokenParts } from "./api-token.ts";
 
 const token = fc.record<TokenParts>({
-  kind: fc.constantFrom("agent", "caller"),
+  kind: fc.constantFrom("agent", "caller", "admin"),
   id: fc.bigInt({ min: 0n, max: 2n ** 59n }).map((value) => base62(value, 10)),
   secret: fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }).map((value) => base62(value, 43)),
 });

@@ -1,7 +1,9 @@
 import { crc32 } from "node:zlib";
 
-/** What a token is for: an agent takes calls for its one host, a caller reaches the hosts that it may. */
-export type TokenKind = "agent" | "caller";
+/** What a token is for: an agent takes calls for its one host, a caller reaches the hosts that it may, an admin manages tokens. */
+export type TokenKind = "agent" | "caller" | "admin";
+/** Of those that the API gives out and keeps. */
+export type HostTokenKind = Exclude<TokenKind, "admin">;
 
 /** A token, taken apart. */
 export interface TokenParts {
@@ -13,7 +15,7 @@ export interface TokenParts {
 }
 
 const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const shape = /^ikb_(agent|caller)_([0-9A-Za-z]{10})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/;
+const shape = /^ikb_(agent|caller|admin)_([0-9A-Za-z]{10})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/;
 
 /**
  * `ikb_<kind>_<id>_<secret><checksum>`: known at sight, by people and by scanners for leaked secrets; the checksum
@@ -27,7 +29,7 @@ export function formatToken({ kind, id, secret }: TokenParts): string {
 /** Undefined for what is no token, or has a typing error. */
 export function parseToken(text: string): TokenParts | undefined {
   const [, kind, id, secret, sum] = shape.exec(text) ?? [];
-  if ((kind !== "agent" && kind !== "caller") || id === undefined || secret === undefined) return undefined;
+  if ((kind !== "agent" && kind !== "caller" && kind !== "admin") || id === undefined || secret === undefined) return undefined;
   return checksum(`ikb_${kind}_${id}_${secret}`) === sum ? { kind, id, secret } : undefined;
 }
 

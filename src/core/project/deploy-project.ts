@@ -3,11 +3,12 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
+import { bridgeStack } from "../config/schema.ts";
 import { nearestName } from "../config/explain-issues.ts";
 import { IkomaError } from "../errors.ts";
 
-/** The stack of hosts: it holds no app, so it is never the one that is meant when none is named. */
-const hostsStack = "hosts";
+/** Stacks that hold none of the user's apps, so none of them is the one that is meant when none is named. */
+const namedStacks: readonly string[] = ["hosts", bridgeStack];
 
 const projectFile = z.looseObject({
   name: z.string(),
@@ -30,7 +31,7 @@ export interface DeployProject {
 /**
  * Finds the project in `folder` and its stack.
  *
- * @param stackName the one that was named; without it, the only one besides `hosts`
+ * @param stackName the one that was named; without it, the only one besides `hosts` and `bridge`
  * @throws CONFIG_MISSING without Pulumi.yaml, STACK_NOT_FOUND without the stack's file, USAGE where a stack must be named
  */
 export async function findDeployProject(
@@ -69,7 +70,7 @@ async function chooseStack(folder: string, named: string | undefined): Promise<s
       hint: nearest === undefined ? `There are: ${stacks.join(", ") || "none"}.` : `Did you mean --stack ${nearest}?`,
     });
   }
-  const [only, ...others] = stacks.filter((name) => name !== hostsStack);
+  const [only, ...others] = stacks.filter((name) => !namedStacks.includes(name));
   if (only !== undefined && others.length === 0) return only;
   const hint = `Name one with --stack (or IKOMA_STACK): ${stacks.join(", ") || "there is none yet"}.`;
   throw new IkomaError("USAGE", "Which stack?", { hint });

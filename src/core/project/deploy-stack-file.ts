@@ -2,8 +2,9 @@ import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair } from "yaml";
 import * as z from "zod";
+import { appOfBridge } from "../config/bridge.ts";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { appsConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
+import { appsConfig, bridgeApp, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
 import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
 import { policyConfig, type Policy } from "../policies/policy-config.ts";
@@ -29,6 +30,7 @@ export interface AppEdit {
 }
 
 const appsKey = "ikoma:apps";
+const bridgeKey = "ikoma:bridge";
 const hostsKey = "ikoma:hosts";
 const policyKey = "ikoma:policy";
 const storeKey = "ikoma:store";
@@ -45,9 +47,11 @@ const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).null
 export async function readStackSettings(path: string): Promise<StackSettings> {
   const document = parseStackFile(await readFile(path, "utf8"), path);
   const config = stackFile.parse(document.toJS())?.config ?? {};
+  const apps = checked(appsConfig, config[appsKey] ?? {}, appsKey, path);
+  const bridge = checked(bridgeConfig.optional(), config[bridgeKey], bridgeKey, path);
   return {
     hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
-    apps: checked(appsConfig, config[appsKey] ?? {}, appsKey, path),
+    apps: bridge === undefined ? apps : { ...apps, [bridgeApp]: appOfBridge(bridge) },
     policy: checked(policyConfig.optional(), config[policyKey], policyKey, path),
     store: checked(storeConfig.optional(), config[storeKey], storeKey, path),
     offline: checked(offlineSetting, config[offlineKey], offlineKey, path),
@@ -122,12 +126,18 @@ export function hostOf(settings: Pick<StackSettings, "apps" | "hosts">, app: str
  * The text of a stack's file with an app's settings changed. Everything else stays, comments included: only values
  * that differ are touched, down to single entries of a map. What is a matter of single lines (a new pin) is edited
  * in the text, so that the commit shows those lines and no other.
+ *
+ * @param place of the app's settings below `config:`
  */
-export function editAppSettings(text: string, { app, set, remove }: AppEdit): string {
-  const base = ["config", appsKey, app];
+export function editAppSettings(
+  text: string,
+  { app, set, remove }: AppEdit,
+  place: readonly string[] = [appsKey, app],
+): string {
+  const base = ["config", ...place];
   const lined = editLines(text, base, set, remove);
   const document = parseStackFile(lined, "The stack's file");
-  if (!isMap(document.getIn(base))) throw new IkomaError("CONFIG_MISSING", `\`${appsKey}\` has no app "${app}".`);
+  if (!isMap(document.getIn(base))) throw new IkomaError("CONFIG_MISSING", `There are no settings of the app "${app}" (\`${place.join(".")}\`).`);
   const deleted = remove.filter((key) => document.deleteIn([...base, key]));
   const merged = Object.entries(set).filter(([key, value]) => mergeValue(document, [...base, key], value));
   return deleted.length + merged.length === 0 ? lined : document.toString({ lineWidth: 0 });

@@ -117,8 +117,14 @@ export class AppProject {
   }
 
   startIkoma(...args: readonly string[]): RunningCommand {
+    return this.startIkomaWith({}, ...args);
+  }
+
+  /** With more variables than the shell has. */
+  startIkomaWith(variables: Readonly<Record<string, string>>, ...args: readonly string[]): RunningCommand {
     const file = join(this.#commands.cli, "ikoma");
-    return new RunningCommand({ file, args, cwd: this.folder, env: this.environment(this.#commands.cli) });
+    const env = { ...this.environment(this.#commands.cli), ...variables };
+    return new RunningCommand({ file, args, cwd: this.folder, env });
   }
 
   /** {@link pulumi}, expected to go well. Gives what it printed. */

@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
+import { parseFingerprint, type AdminFingerprint } from "../../../core/link/admin-fingerprint.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { cliVersion } from "../../version.ts";
 
@@ -8,6 +9,7 @@ interface ServeArguments extends GlobalArguments {
   readonly state: string;
   readonly "tls-cert": string | undefined;
   readonly "tls-key": string | undefined;
+  readonly admin: string[];
 }
 
 /** `ikoma api serve`: the Bridge's API, until it is told to end. */
@@ -30,6 +32,13 @@ const command: CommandModule<GlobalArguments, ServeArguments> = {
       })
       .option("tls-cert", { ...oneText, describe: "File with the certificate and what it is signed by (PEM)" })
       .option("tls-key", { ...oneText, describe: "File with the key of the certificate (PEM)" })
+      .option("admin", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        default: [],
+        describe: "Fingerprint of an administrator's token (`api token admin`), which may manage tokens (repeatable)",
+      })
       .example("$0 api serve --state /var/lib/ikoma-api", "Behind a proxy on the same machine")
       .example("$0 api serve --state … --listen 0.0.0.0:443 --tls-cert …", "With a certificate of its own"),
   handler: serve,
@@ -40,6 +49,7 @@ export default command;
 async function serve(argv: ServeArguments): Promise<void> {
   const place = placeOf(argv.listen);
   const tls = tlsOf(argv);
+  const admins = argv.admin.map(adminOf);
   const [{ serveApi }, { printResult }] = await Promise.all([
     import("../../../api/serve.ts"),
     import("../../output/envelope.ts"),
@@ -51,7 +61,7 @@ async function serve(argv: ServeArguments): Promise<void> {
       });
     }
   });
-  const api = await serveApi({ ...place, tls, state: argv.state, version: cliVersion });
+  const api = await serveApi({ ...place, tls, state: argv.state, version: cliVersion, admins });
   const { address } = api;
   printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
   await told;
@@ -62,6 +72,14 @@ function placeOf(listen: string): { host: string; port: number } {
   const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[^:]+):(\d{1,5})$/.exec(listen) ?? [];
   if (host !== undefined && Number(port) <= 65535) return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
   throw new IkomaError("USAGE", `--listen: "${listen}" is no ADDRESS:PORT.`, { hint: "Such as 127.0.0.1:7410." });
+}
+
+function adminOf(text: string): AdminFingerprint {
+  const found = parseFingerprint(text);
+  if (found !== undefined) return found;
+  throw new IkomaError("USAGE", "--admin: that is no fingerprint of an administrator's token.", {
+    hint: "`ikoma api token admin` prints it, beside the token itself, which is not to be given here.",
+  });
 }
 
 function tlsOf({ "tls-cert": certFile, "tls-key": keyFile }: ServeArguments) {

@@ -1,12 +1,10 @@
 import type { Argv, CommandModule } from "yargs";
-import type { TokenRecord } from "../../../api/store/api-store.ts";
-import type { SqliteStore } from "../../../api/store/sqlite-store.ts";
 import { IkomaError } from "../../../core/errors.ts";
-import type { GlobalArguments } from "../../global-options.ts";
+import type { TokenView } from "../../../core/link/token-protocol.ts";
+import { oneText, type GlobalArguments } from "../../global-options.ts";
+import { openTokenDesk, type DeskArguments, type TokenDesk } from "./token-desk.ts";
 
-interface TokenArguments extends GlobalArguments {
-  readonly state: string;
-}
+interface TokenArguments extends GlobalArguments, DeskArguments {}
 
 interface CreateArguments extends TokenArguments {
   readonly host: string[];
@@ -18,16 +16,22 @@ interface RevokeArguments extends TokenArguments {
   readonly id: string;
 }
 
-/** `ikoma api token …`: who may use the API; works on its store, whether it runs or not. */
+/** `ikoma api token …`: who may use the API; works on its store, whether it runs or not, or asks an API elsewhere. */
 const command: CommandModule<GlobalArguments, TokenArguments> = {
   command: "token",
   describe: "Tokens for the API: make one, list them, take one back",
   builder: (parser) =>
     parser
-      .option("state", { type: "string", requiresArg: true, demandOption: true, describe: "Folder of the API's store" })
+      .option("state", { ...oneText, describe: "Folder of the API's store, on the machine where that is" })
+      .option("api", {
+        ...oneText,
+        describe: "Address of an API that runs elsewhere; needs IKOMA_API_ADMIN_TOKEN_FILE (or IKOMA_API_ADMIN_TOKEN)",
+      })
+      .option("ca-cert", { ...oneText, describe: "With --api: file with the only authority that its certificate may be from" })
       .command(create)
       .command(list)
       .command(revoke)
+      .command(admin)
       .demandCommand(1, "Which command of api token?"),
   handler: () => undefined,
 };
@@ -49,14 +53,14 @@ const create: CommandModule<TokenArguments, CreateArguments> = {
       .option("caller", { type: "boolean", default: false, describe: "For a CLI or CI, instead of for an agent" })
       .option("note", { type: "string", requiresArg: true, default: "", describe: "What it is for, for the list" })
       .example("$0 api token create --state DIR --host vps1 >vps1.token", "For the agent of vps1")
-      .example("$0 api token create --state DIR --caller --host vps1", "For a CLI or CI that deploys there"),
-  handler: (argv) => inStore(argv, (store) => createOne(store, argv)),
+      .example("$0 api token create --api URL --caller --host vps1", "For a CLI or CI that deploys there"),
+  handler: (argv) => atDesk(argv, (desk) => createOne(desk, argv)),
 };
 
 const list: CommandModule<TokenArguments, TokenArguments> = {
   command: "list",
   describe: "All tokens, without their secrets",
-  handler: (argv) => inStore(argv, (store) => listAll(store, argv)),
+  handler: (argv) => atDesk(argv, (desk) => listAll(desk, argv)),
 };
 
 const revoke: CommandModule<TokenArguments, RevokeArguments> = {
@@ -64,13 +68,20 @@ const revoke: CommandModule<TokenArguments, RevokeArguments> = {
   describe: "Take a token back: it is refused from now on, what it holds open is ended",
   builder: (parser: Argv<TokenArguments>) =>
     parser.positional("id", { type: "string", demandOption: true, describe: "Its id, as in the list" }),
-  handler: (argv) => inStore(argv, (store) => revokeOne(store, argv)),
+  handler: (argv) => atDesk(argv, (desk) => revokeOne(desk, argv)),
 };
 
-async function createOne(store: SqliteStore, argv: CreateArguments): Promise<void> {
+const admin: CommandModule<TokenArguments, TokenArguments> = {
+  command: "admin",
+  describe: "Make an administrator's token, which manages tokens over HTTP; nothing is kept, nobody is asked",
+  builder: (parser: Argv<TokenArguments>) =>
+    parser.example("$0 api token admin >admin.token", "Its fingerprint, for the API's settings, is on standard error"),
+  handler: makeAdmin,
+};
+
+async function createOne(desk: TokenDesk, argv: CreateArguments): Promise<void> {
   const { host: hosts, caller, note } = argv;
-  const [{ createToken }, { hostName }, { printResult }] = await Promise.all([
-    import("../../../api/tokens.ts"),
+  const [{ hostName }, { printResult }] = await Promise.all([
     import("../../../core/link/link-protocol.ts"),
     import("../../output/envelope.ts"),
   ]);
@@ -79,18 +90,18 @@ async function createOne(store: SqliteStore, argv: CreateArguments): Promise<voi
   if (!caller && hosts.length > 1)
     throw new IkomaError("USAGE", "An agent's token is for one host: each host has its own.");
   const kind = caller ? "caller" : "agent";
-  const { id, text } = await createToken(store, { kind, hosts, note });
-  printResult({ kind: "ApiToken", data: { id, kind, hosts, note, token: text }, human: text }, argv);
+  const { id, token } = await desk.create({ kind, hosts, note });
+  printResult({ kind: "ApiToken", data: { id, kind, hosts, note, token }, human: token }, argv);
 }
 
-async function listAll(store: SqliteStore, argv: TokenArguments): Promise<void> {
+async function listAll(desk: TokenDesk, argv: TokenArguments): Promise<void> {
   const [{ printResult }, { renderTable }] = await Promise.all([
     import("../../output/envelope.ts"),
     import("../../output/table.ts"),
   ]);
-  const tokens = (await store.tokens()).map(withoutHash);
+  const tokens = await desk.list();
   const human = (): string =>
-    renderTable<Omit<TokenRecord, "hash">>(
+    renderTable<TokenView>(
       [
         { title: "id", value: ({ id }) => id },
         { title: "kind", value: ({ kind }) => kind },
@@ -105,25 +116,26 @@ async function listAll(store: SqliteStore, argv: TokenArguments): Promise<void> 
   printResult({ kind: "ApiTokens", data: { tokens }, human }, argv);
 }
 
-function withoutHash({ id, kind, hosts, note, createdMs, usedMs, revokedMs }: TokenRecord): Omit<TokenRecord, "hash"> {
-  return { id, kind, hosts, note, createdMs, usedMs, revokedMs };
-}
-
-async function revokeOne(store: SqliteStore, argv: RevokeArguments): Promise<void> {
+async function revokeOne(desk: TokenDesk, argv: RevokeArguments): Promise<void> {
   const { printResult } = await import("../../output/envelope.ts");
-  if (!(await store.revokeToken(argv.id, Date.now())))
+  if (!(await desk.revoke(argv.id)))
     throw new IkomaError("USAGE", `There is no token ${argv.id}.`, { hint: "See `ikoma api token list`." });
   printResult({ kind: "ApiTokenRevoked", data: { id: argv.id }, human: `${argv.id} is revoked` }, argv);
 }
 
-async function inStore(argv: TokenArguments, use: (store: SqliteStore) => Promise<void>): Promise<void> {
-  const { SqliteStore } = await import("../../../api/store/sqlite-store.ts");
-  const store = SqliteStore.open(argv.state);
-  try {
-    await use(store);
-  } finally {
-    store.close();
-  }
+async function makeAdmin(argv: TokenArguments): Promise<void> {
+  const [{ createAdminToken }, { printResult }] = await Promise.all([
+    import("../../../api/tokens.ts"),
+    import("../../output/envelope.ts"),
+  ]);
+  const { text: token, fingerprint } = createAdminToken();
+  printResult({ kind: "ApiAdminToken", data: { token, fingerprint }, human: token }, argv);
+  if (!argv.json) process.stderr.write(`Add it to \`ikoma:bridge.admins\` (or \`api serve --admin\`): ${fingerprint}\n`);
+}
+
+async function atDesk(argv: TokenArguments, use: (desk: TokenDesk) => Promise<void>): Promise<void> {
+  await using desk = await openTokenDesk(argv);
+  await use(desk);
 }
 
 function moment(ms: number | undefined): string {

@@ -89,7 +89,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
     const result = await runDeploy({
       project,
       operation: run.operation,
-      program: environmentProgram({ ...run.notes, ...(onlyApp !== undefined && { onlyApp }) }),
+      program: environmentProgram(project.stackName, { ...run.notes, ...(onlyApp !== undefined && { onlyApp }) }),
       edit: run.edit,
       waitForLockMs: session.waitForLockMs,
       waitForHostMs: session.waitForHostMs,

@@ -1,3 +1,4 @@
+import { bridgeStack } from "../../../core/config/schema.ts";
 import type { ProgramLoader } from "../../../core/engine/language-server.ts";
 
 /** What a deploy says about itself besides the configuration; it goes into the host's ledger. */
@@ -12,9 +13,13 @@ export interface ProgramNotes {
   readonly onlyApp?: string;
 }
 
-/** The program of an environment. It and the SDK are loaded when the engine has been started. */
-export function environmentProgram(notes: ProgramNotes): ProgramLoader {
+/** The program of a stack with apps. It and the SDK are loaded when the engine has been started. */
+export function environmentProgram(stack: string, notes: ProgramNotes): ProgramLoader {
   return async () => {
+    if (stack === bridgeStack) {
+      const { bridge } = await import("../../../../stacks/bridge.ts");
+      return () => bridge(notes);
+    }
     const { environment } = await import("../../../../stacks/environment.ts");
     return () => environment(notes);
   };

@@ -47,7 +47,7 @@ async function repair(argv: RepairArguments): Promise<void> {
     };
     await repairStack({
       place: { workDir: project.folder, stackName: project.stackName },
-      program: environmentProgram({}),
+      program: environmentProgram(project.stackName, {}),
       waitForLockMs,
       signal,
       breakLocks: argv.force ? breakLocks : undefined,

@@ -1,0 +1,21 @@
+import { adminsVariable, bridgeApp, bridgeStack, type AppConfig, type BridgeConfig } from "./schema.ts";
+
+/** Where the settings of an app stand in its stack's file, below `config:`. */
+export function settingsPath(stack: string, app: string): string[] {
+  return stack === bridgeStack && app === bridgeApp ? ["ikoma:bridge"] : ["ikoma:apps", app];
+}
+
+/** The Bridge as an app like any other. */
+export function appOfBridge({ domain, certificate: _certificate, admins: _admins, ...app }: BridgeConfig): AppConfig {
+  return { ...app, domains: [domain] };
+}
+
+/** Variables of its compose file that the program sets. As secrets are, they are not taken back by a rollback. */
+export function variablesOfBridge({ admins }: Pick<BridgeConfig, "admins">): Record<string, string> {
+  return { [adminsVariable]: admins.join(" ") };
+}
+
+/** Where its API is found. */
+export function addressOfBridge({ domain }: Pick<BridgeConfig, "domain">): string {
+  return `https://${domain}`;
+}
