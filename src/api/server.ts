@@ -34,7 +34,14 @@ const requestTimeoutMs = 60_000;
 const sightingMs = 15_000;
 
 /** The Bridge's API. Nothing of a request but method, path and status is logged: tokens and secrets are elsewhere. */
-export async function createApi({ store, log, version, tls, admins = [], times }: ApiOptions): Promise<FastifyInstance> {
+export async function createApi({
+  store,
+  log,
+  version,
+  tls,
+  admins = [],
+  times,
+}: ApiOptions): Promise<FastifyInstance> {
   const app = fastify({
     https: tls ?? null,
     loggerInstance: log,
@@ -65,7 +72,8 @@ export async function createApi({ store, log, version, tls, admins = [], times }
     for (const [host, { seenMs }] of links.all()) void remember(host, seenMs);
   }, sightingMs);
   const parts = { store, links, feed: new EventFeed(), admins };
-  for (const routes of [agentRoutes, channelRoutes, eventRoutes, tokenRoutes, healthRoutes]) await app.register(routes(parts));
+  for (const routes of [agentRoutes, channelRoutes, eventRoutes, tokenRoutes, healthRoutes])
+    await app.register(routes(parts));
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());
   app.addHook("preClose", (done) => {
     clearInterval(sighting);

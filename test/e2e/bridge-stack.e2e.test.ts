@@ -87,7 +87,9 @@ test("it is deployed over SSH as an app, unprivileged, and its database is reach
   expect(await bridge.stackText()).toMatch(/ikoma:bridge:\n(.*\n)* {4}bundle: .*bridge-bundle@sha256:/);
   expect(await bridge.drift()).toBe("clean");
   const format = "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.Privileged}}";
-  expect(await onHost(`docker inspect --format '${format}' $(docker ps -q --filter name=api)`)).toBe("ikoma true [ALL] false");
+  expect(await onHost(`docker inspect --format '${format}' $(docker ps -q --filter name=api)`)).toBe(
+    "ikoma true [ALL] false",
+  );
   await onHost("exec 3<>/dev/tcp/127.0.0.1/5433");
   await expect(onHost(`exec 3<>/dev/tcp/${lab.host.vps.address}/5433`)).rejects.toThrow("refused");
   const outputs = await project.shell("pulumi stack output bridge --stack bridge --json");
@@ -100,7 +102,9 @@ test("tokens are made over HTTPS by an administrator, who can do nothing else", 
   expect((await bridge.tokens()).map(({ kind }) => kind)).toEqual(["agent", "caller"]);
   expect(readFailure(await bridge.tokenCommand(["list"], callerToken.text))).toMatchObject({ code: "API_AUTH" });
   const admin = new ApiClient({ ...throughBridge(), url: bridge.url, token: () => bridge.adminToken });
-  await expect(admin.stream({ method: "POST", path: "/v1/hosts/vps1/channels" })).rejects.toMatchObject({ status: 401 });
+  await expect(admin.stream({ method: "POST", path: "/v1/hosts/vps1/channels" })).rejects.toMatchObject({
+    status: 401,
+  });
   await admin.close();
   await dialOut();
 }, 60_000);

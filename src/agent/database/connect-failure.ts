@@ -1,5 +1,4 @@
 import { isIP } from "node:net";
-import { isNativeError } from "node:util/types";
 import * as z from "zod";
 import { describeTarget } from "../../core/database/database-url.ts";
 import { IkomaError } from "../../core/errors.ts";
@@ -145,13 +144,15 @@ function said({ code, message }: Failure): string {
 
 /** Where a name has several addresses, each was tried. */
 function failuresOf(cause: unknown): Failure[] {
-  if (!isNativeError(cause)) return [{ code: "", message: String(cause), address: "" }];
-  const { errors, code, address } = facts.parse(cause);
+  const read = facts.safeParse(cause);
+  if (!read.success) return [{ code: "", message: String(cause), address: "" }];
+  const { errors, message, code, address } = read.data;
   if (errors.length > 0) return errors.flatMap((each) => failuresOf(each));
-  return [{ code: code ?? wordless(cause.message), message: cause.message, address: address ?? "" }];
+  return [{ code: code ?? wordless(message), message, address: address ?? "" }];
 }
 
 const facts = z.object({
+  message: z.string(),
   errors: z.array(z.unknown()).catch([]),
   code: z.string().optional().catch(undefined),
   address: z.string().optional().catch(undefined),

@@ -657,5 +657,6 @@ test("a program that migrates goes in as it is written", async () => {
     command: ["npx", "prisma", "migrate", "deploy"],
     timeoutSeconds: 600,
   });
-  await expect(make(shop({}, {}, top))).rejects.toMatchObject({ code: "COMPOSE_UNSUPPORTED" });
+  // The database may be elsewhere.
+  expect((await make(shop({}, {}, top))).manifest.migrationCommand).toEqual(manifest.migrationCommand);
 });

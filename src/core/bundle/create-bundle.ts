@@ -75,8 +75,7 @@ async function bundleOf(options: CreateBundleOptions, project: ComposeFiles): Pr
   for (const warning of findings.warnings) options.onWarning?.(warning);
   findings.throwIfRefused();
   const migrations = await migrationsOf(plan, projectDirectory);
-  if (migrations !== undefined && migrations.database === undefined) options.onWarning?.(noDatabaseInFile);
-  for (const warning of (migrations?.files ?? []).flatMap(refusedInWords)) options.onWarning?.(warning);
+  for (const warning of warningsOf(migrations)) options.onWarning?.(warning);
   const whole = { ...normalised, migrations, migrationCommand: plan?.migrationCommand };
   return assemble(options, whole, await digestsOf(normalised, options.registry ?? {}));
 }
@@ -99,6 +98,13 @@ function expectServices(names: readonly string[], services: Readonly<Record<stri
   throw new IkomaError("USAGE", `--image ${unknown}=…: there is no service ${unknown}.`, {
     hint: `Services are: ${Object.keys(services).sort().join(", ")}.`,
   });
+}
+
+/** What an environment has to add to them, and what of them would be refused. */
+function warningsOf(migrations: BundleManifest["migrations"]): string[] {
+  if (migrations === undefined) return [];
+  const missing = migrations.database === undefined ? [noDatabaseInFile] : [];
+  return [...missing, ...migrations.files.flatMap(refusedInWords)];
 }
 
 /** Refused when it is to be run, unless the database has it already. */

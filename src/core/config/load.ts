@@ -79,7 +79,10 @@ export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
     refuse([`ikoma:apps: the stack \`${bridgeStack}\` holds the Bridge alone`], "Give the apps a stack of their own.");
   const bridge = setting(raw, "bridge", bridgeConfig);
   if (bridge === undefined)
-    throw new IkomaError("CONFIG_MISSING", "The stack `bridge` does not say what to deploy: `ikoma:bridge` is missing.");
+    throw new IkomaError(
+      "CONFIG_MISSING",
+      "The stack `bridge` does not say what to deploy: `ikoma:bridge` is missing.",
+    );
   const environment = environmentOf(raw, { [bridgeApp]: appOfBridge(bridge) }, () => "ikoma:bridge");
   const own = environment.secrets[bridgeApp] ?? {};
   for (const [name, path] of [
@@ -88,9 +91,13 @@ export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
   ])
     if (name === adminsVariable) refuse([`${path}: it is made of ikoma:bridge.admins`], "Take it out.");
   if (own[bridge.certificate] !== undefined) return { ...environment, bridge };
-  throw new IkomaError("CONFIG_MISSING", `There is no certificate for ${bridge.domain}: a token would go there in clear.`, {
-    hint: `Set it: \`cat fullchain.pem key.pem | pulumi config set --stack ${bridgeStack} --secret --path 'ikoma:secrets.bridge.${bridge.certificate}'\`.`,
-  });
+  throw new IkomaError(
+    "CONFIG_MISSING",
+    `There is no certificate for ${bridge.domain}: a token would go there in clear.`,
+    {
+      hint: `Set it: \`cat fullchain.pem key.pem | pulumi config set --stack ${bridgeStack} --secret --path 'ikoma:secrets.bridge.${bridge.certificate}'\`.`,
+    },
+  );
 }
 
 function environmentOf(

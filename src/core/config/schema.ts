@@ -248,7 +248,9 @@ export const bridgeConfig = appConfig
         "How a release is watched after the switch. Errors do not count: with 503 the API says that a host is away. Containers and health do.",
       ),
   })
-  .describe("The Bridge's own API and database; only in the stack `bridge`. All that an app may say is allowed here too.");
+  .describe(
+    "The Bridge's own API and database; only in the stack `bridge`. All that an app may say is allowed here too.",
+  );
 export type BridgeConfig = z.infer<typeof bridgeConfig>;
 
 /** `ikoma:hosts` */

@@ -3,7 +3,15 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument, type Document } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { bridgeApp, hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
+import {
+  bridgeApp,
+  hostSetup,
+  hostsConfig,
+  wayKeys,
+  type HostConfig,
+  type HostSetup,
+  type HostWay,
+} from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 
 /** The stack that sets hosts up. */

@@ -29,7 +29,8 @@ export function formatToken({ kind, id, secret }: TokenParts): string {
 /** Undefined for what is no token, or has a typing error. */
 export function parseToken(text: string): TokenParts | undefined {
   const [, kind, id, secret, sum] = shape.exec(text) ?? [];
-  if ((kind !== "agent" && kind !== "caller" && kind !== "admin") || id === undefined || secret === undefined) return undefined;
+  if ((kind !== "agent" && kind !== "caller" && kind !== "admin") || id === undefined || secret === undefined)
+    return undefined;
   return checksum(`ikb_${kind}_${id}_${secret}`) === sum ? { kind, id, secret } : undefined;
 }
 

@@ -137,7 +137,8 @@ export function editAppSettings(
   const base = ["config", ...place];
   const lined = editLines(text, base, set, remove);
   const document = parseStackFile(lined, "The stack's file");
-  if (!isMap(document.getIn(base))) throw new IkomaError("CONFIG_MISSING", `There are no settings of the app "${app}" (\`${place.join(".")}\`).`);
+  if (!isMap(document.getIn(base)))
+    throw new IkomaError("CONFIG_MISSING", `There are no settings of the app "${app}" (\`${place.join(".")}\`).`);
   const deleted = remove.filter((key) => document.deleteIn([...base, key]));
   const merged = Object.entries(set).filter(([key, value]) => mergeValue(document, [...base, key], value));
   return deleted.length + merged.length === 0 ? lined : document.toString({ lineWidth: 0 });

@@ -49,7 +49,9 @@ export class BridgeProject {
     const config = {
       "ikoma:hosts": { vps1: host.config },
       "ikoma:bridge": { host: "vps1", domain: address, admins: [fingerprint], bake: { seconds: 1, maxErrorRate: 1 } },
-      "ikoma:secrets": { bridge: { CERTIFICATE: certificate, POSTGRES_PASSWORD: { command: ["cat", "bridge/names"] } } },
+      "ikoma:secrets": {
+        bridge: { CERTIFICATE: certificate, POSTGRES_PASSWORD: { command: ["cat", "bridge/names"] } },
+      },
     };
     await writeFile(bridge.#stackFile, stringify({ config }));
     return bridge;
@@ -63,7 +65,18 @@ export class BridgeProject {
     const image = await pushToRegistry(tag, tag);
     await runChecked("docker", ["image", "rm", "--no-prune", tag]);
     const file = join(checkout, "src/infra/bridge/compose.yaml");
-    const what = ["--app", "bridge", "--version", version, "--file", file, "--image", `api=${image}`, "--profile", "store"];
+    const what = [
+      "--app",
+      "bridge",
+      "--version",
+      version,
+      "--file",
+      file,
+      "--image",
+      `api=${image}`,
+      "--profile",
+      "store",
+    ];
     const mirror = ["--registry-mirror", `docker.io=http://${registryAddress}`];
     const where = ["--push", `${registryAddress}/bridge-bundle`, ...mirror];
     const { code, stdout, stderr } = await this.#project.ikoma("bundle", "create", ...what, ...where);

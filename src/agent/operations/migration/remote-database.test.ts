@@ -55,6 +55,11 @@ function remote(more: Partial<Remote> & { at?: string; login?: string; query?: s
   return { url: `postgresql://${login}@${at}/${database}${query}`, caCert, environment: "prod", ...rest };
 }
 
+/** Only the usual authorities. */
+function trusting({ url, environment }: Remote): Remote {
+  return { url, environment };
+}
+
 const users = { "1_users": "create table users (id bigint primary key, email text);" };
 
 async function filesOf(texts: Record<string, string>): Promise<MigrationFile[]> {
@@ -111,7 +116,7 @@ test("migrations are run over a verified connection, later only those that are n
 });
 
 test("a certificate of an authority that is not trusted is refused, and what to do is said", async () => {
-  const { caCert: _, ...without } = remote({ query: "?sslmode=require" });
+  const without = trusting(remote({ query: "?sslmode=require" }));
   const refused = await refusals(without);
   expect(refused).toMatchObject({ code: "DATABASE_TLS" });
   expect(refused.message).toContain("not from any of the usual authorities");
@@ -166,7 +171,7 @@ test.each([
   ["statement", 5],
 ] as const)("a pooler in %s mode with %i sessions is refused before anything is run", async (mode, size) => {
   await using pooler = await LocalPooler.start(server.port, mode, size);
-  const { caCert: _, ...plain } = remote({ at: `127.0.0.1:${pooler.port}` });
+  const plain = trusting(remote({ at: `127.0.0.1:${pooler.port}` }));
   // Others use it too, so that several of its sessions are open.
   const others = await Promise.all(Array.from({ length: size - 1 }, () => server.connect(database, pooler.port)));
   await Promise.all(others.map((each) => each.query("SELECT pg_sleep(0.05)")));
@@ -178,7 +183,7 @@ test.each([
 
 test("a pooler in session mode will do", async () => {
   await using pooler = await LocalPooler.start(server.port, "session", 3);
-  const { caCert: _, ...plain } = remote({ at: `127.0.0.1:${pooler.port}` });
+  const plain = trusting(remote({ at: `127.0.0.1:${pooler.port}` }));
   expect(await migrate(plain)).toMatchObject({ state: "succeeded", result: { applied: ["1_users"] } });
 });
 

@@ -24,7 +24,10 @@ export interface DeskArguments {
  */
 export async function openTokenDesk({ state, api, "ca-cert": caFile }: DeskArguments): Promise<TokenDesk> {
   if ((state === undefined) === (api === undefined))
-    throw new IkomaError("USAGE", "Which API: --state DIR for a store on this machine, or --api URL for one elsewhere?");
+    throw new IkomaError(
+      "USAGE",
+      "Which API: --state DIR for a store on this machine, or --api URL for one elsewhere?",
+    );
   if (api !== undefined) return remoteDesk(api, caFile);
   if (caFile !== undefined) throw new IkomaError("USAGE", "--ca-cert belongs to --api.");
   return localDesk(state ?? "");

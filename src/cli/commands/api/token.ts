@@ -27,7 +27,10 @@ const command: CommandModule<GlobalArguments, TokenArguments> = {
         ...oneText,
         describe: "Address of an API that runs elsewhere; needs IKOMA_API_ADMIN_TOKEN_FILE (or IKOMA_API_ADMIN_TOKEN)",
       })
-      .option("ca-cert", { ...oneText, describe: "With --api: file with the only authority that its certificate may be from" })
+      .option("ca-cert", {
+        ...oneText,
+        describe: "With --api: file with the only authority that its certificate may be from",
+      })
       .command(create)
       .command(list)
       .command(revoke)
@@ -130,7 +133,8 @@ async function makeAdmin(argv: TokenArguments): Promise<void> {
   ]);
   const { text: token, fingerprint } = createAdminToken();
   printResult({ kind: "ApiAdminToken", data: { token, fingerprint }, human: token }, argv);
-  if (!argv.json) process.stderr.write(`Add it to \`ikoma:bridge.admins\` (or \`api serve --admin\`): ${fingerprint}\n`);
+  if (!argv.json)
+    process.stderr.write(`Add it to \`ikoma:bridge.admins\` (or \`api serve --admin\`): ${fingerprint}\n`);
 }
 
 async function atDesk(argv: TokenArguments, use: (desk: TokenDesk) => Promise<void>): Promise<void> {
