@@ -3,8 +3,9 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { waitUntil } from "../lab/wait-until.ts";
+import { LocalPostgres, password as serverPassword, user } from "../rigs/postgres.ts";
 import { pushTinyWeb, type TinyWebImage } from "./fixture/index.ts";
-import { startDeployLab, webMigratedByCommand, webWithDatabase } from "./project/index.ts";
+import { startDeployLab, webAlone, webMigratedByCommand, webWithDatabase } from "./project/index.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 
 let lab: DeployLab;
@@ -236,4 +237,51 @@ test("a program of the app's own migrates where its database is, once for each b
   expect(await runs()).toBe("2");
   expect((await crew.app.inShort()).containers).toEqual(["crew-4-web-1 running", "crew-accessories-db-1 running"]);
   expect(await crew.project.allState()).not.toContain(password);
+});
+
+test("a database that a URL leads to is migrated by the host, over TLS; another one in its place is refused", async () => {
+  // This machine, as the lab's see it.
+  const address = "10.77.0.1";
+  await using server = await LocalPostgres.start(`IP:${address}`);
+  const [right, wrong] = [await server.database(), await server.database()];
+  const at = (name: string): string => `postgresql://${user}:${serverPassword}@${address}:${server.port}/${name}`;
+  const tables = async (name: string): Promise<unknown[]> => {
+    const query =
+      "SELECT tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1";
+    return (await (await server.connect(name)).query<{ tablename: string }>(query)).rows.map((row) => row.tablename);
+  };
+
+  const settings = { health: { path: "/health", timeoutSeconds: 20 } };
+  const elsewhere = `x-ikoma: { migrations: { path: ./supabase/migrations } }\n${webAlone}`;
+  const { project: cloud, app: cloudApp } = await lab.addProject({ name: "cloud", compose: elsewhere, settings });
+  const files = join(cloud.folder, "supabase/migrations");
+  await mkdir(files, { recursive: true });
+  await writeFile(join(files, "1_users.sql"), users);
+  const first = await cloud.bundle(v1);
+  expect((await cloud.applyBadly("--bundle", first)).code).toBe("DATABASE_NOT_FOUND");
+
+  await cloud.setSecret("DATABASE_URL", at(right));
+  await cloud.configure(["database"], {});
+  expect((await cloud.applyBadly("--bundle", first)).code).toBe("DATABASE_TLS");
+  await cloud.configure(["database"], { caCert: await server.authority() });
+  const planned = await cloud.ikoma("deploy", "plan", "--bundle", first);
+  expect(planned.stdout).toContain(`in ${right} at ${address}:${server.port} as ${user}`);
+  await cloud.apply("--bundle", first);
+  expect(await tables(right)).toEqual(["migrations", "owner", "schema_migrations", "users"]);
+
+  await writeFile(join(files, "2_orders.sql"), "create table public.orders (id bigint);\n");
+  const second = await cloud.bundle(v2);
+  await cloud.setSecret("DATABASE_URL", at(wrong));
+  const refused = await cloud.applyBadly("--bundle", second);
+  expect(refused).toMatchObject({
+    code: "DATABASE_MISMATCH",
+    message: expect.stringContaining(`/${right}`) as unknown,
+  });
+  expect(await tables(wrong)).toEqual([]);
+  expect(await cloudApp.versions()).toEqual(["v1"]);
+  await cloud.setSecret("DATABASE_URL", at(right));
+  await cloud.apply("--bundle", second);
+  expect(await tables(right)).toContain("orders");
+  expect(await cloud.rollBack()).toBeDefined();
+  expect(await cloud.allState()).not.toContain(serverPassword);
 });

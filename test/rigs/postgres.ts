@@ -16,7 +16,7 @@ const startTimeoutMs = 30_000;
 export const user = "tester";
 export const password = "s3cret-of-the-test";
 
-/** For tests: a real PostgreSQL on loopback, in a folder of its own, with a database for each test. */
+/** For tests: a real PostgreSQL for this machine and the lab's, in a folder of its own, with a database for each test. */
 export class LocalPostgres implements AsyncDisposable {
   readonly port: number;
   readonly #folder: string;
@@ -47,7 +47,10 @@ export class LocalPostgres implements AsyncDisposable {
       ["-D", data, "-U", user, `--pwfile=${join(folder, "password")}`, "--auth=scram-sha-256", "--no-sync"],
       { ...owner, cwd: folder },
     );
-    await appendFile(join(data, "pg_hba.conf"), "host all all 127.0.0.0/8 scram-sha-256\n");
+    await appendFile(
+      join(data, "pg_hba.conf"),
+      "host all all 127.0.0.0/8 scram-sha-256\nhost all all samenet scram-sha-256\n",
+    );
     const port = randomInt(20_000, 30_000);
     const settings = [`port=${port}`, "listen_addresses=*", `unix_socket_directories=${folder}`, "fsync=off"];
     if (tls !== undefined) settings.push(...(await certified(folder, tls, owner)));

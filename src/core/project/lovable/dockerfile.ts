@@ -103,8 +103,9 @@ function installCommands({ install: { tool, isExact } }: ImagePlan): string {
   const quiet = "--ignore-scripts --no-audit --no-fund";
   if (tool === "bun") {
     const frozen = isExact ? " --frozen-lockfile" : "";
-    // The lock file's checksums stay: what comes from another registry is the same, or is refused.
-    const anywhere = `sed -i -E 's#"https://[a-z0-9-]+-npm\\.pkg\\.dev/[^"]*"#""#' bun.lock`;
+    // Most name a mirror that only Lovable reaches. The checksums stay: what comes from another registry is the same, or
+    // is refused.
+    const anywhere = `sed -i 's#, "https://[^"]*"#, ""#' bun.lock`;
     return `npm install --global --no-audit --no-fund bun@${bunVersion} && ${anywhere} && bun install${frozen} --ignore-scripts`;
   }
   if (!isExact) return `npm install --legacy-peer-deps ${quiet}`;
