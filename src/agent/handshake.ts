@@ -2,8 +2,9 @@ import { statfs } from "node:fs/promises";
 import * as z from "zod";
 import type { Compose } from "./engine/compose.ts";
 import type { Host } from "./host.ts";
-import { protocolVersion, releasePhases } from "./protocol.ts";
-import type { Handshake } from "./protocol.ts";
+import { releasePhases } from "./protocol/phases.ts";
+import { protocolVersion } from "./protocol/wire.ts";
+import type { Handshake } from "./protocol/views.ts";
 
 /** Version of the agent; the build puts it in. */
 export const agentVersion = process.env["IKOMA_AGENT_VERSION"] ?? "0.0.0";

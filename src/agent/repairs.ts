@@ -1,4 +1,4 @@
-import type { Repair } from "./protocol.ts";
+import type { Repair } from "./protocol/views.ts";
 
 const kept = 20;
 

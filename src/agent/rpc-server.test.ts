@@ -11,8 +11,10 @@ import { aHolder, aRelease, aRequest } from "../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
 import { readLines } from "./line-reader.ts";
 import { OperationRunner } from "./operations/operation-runner.ts";
-import { handshakeResult, maxMessageBytes, methods, protocolVersion, rpcMessage } from "./protocol.ts";
-import type { Method, Params } from "./protocol.ts";
+import { methods } from "./protocol/methods.ts";
+import { handshakeResult } from "./protocol/views.ts";
+import { maxMessageBytes, protocolVersion, rpcMessage } from "./protocol/wire.ts";
+import type { Method, Params } from "./protocol/methods.ts";
 import { serve } from "./rpc-server.ts";
 
 type RpcMessage = z.infer<typeof rpcMessage>;

@@ -30,7 +30,7 @@ export function requireToken(store: ApiStore, kind: HostTokenKind): onRequestAsy
 
 /** Lets only administrators through. Before the request's body is read. */
 export function requireAdmin(admins: readonly AdminFingerprint[]): onRequestAsyncHookHandler {
-  // eslint-disable-next-line @typescript-eslint/require-await -- a hook of Fastify is asynchronous
+   
   return async (request, reply) => {
     const text = bearerOf(request);
     const kind = text === undefined ? undefined : parseToken(text)?.kind;

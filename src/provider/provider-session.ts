@@ -1,4 +1,4 @@
-import type { OperationEvent } from "../agent/protocol.ts";
+import type { OperationEvent } from "../agent/protocol/wire.ts";
 import { wayKeys } from "../core/config/schema.ts";
 import { toIkomaError, type IkomaError } from "../core/errors.ts";
 import { ChangeGuard, type Clearance } from "../core/policies/change-guard.ts";

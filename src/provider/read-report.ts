@@ -1,4 +1,4 @@
-import type { Drift } from "../agent/protocol.ts";
+import type { Drift } from "../agent/protocol/views.ts";
 import type { IkomaError } from "../core/errors.ts";
 
 /** What a read of one resource found, with what the engine's own events leave out. */

@@ -1,4 +1,4 @@
-import type { Drift } from "../agent/protocol.ts";
+import type { Drift } from "../agent/protocol/views.ts";
 import { IkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
 import { differences, type Difference } from "./detailed-diff.ts";

@@ -1,5 +1,6 @@
 import type * as z from "zod";
-import type { Drift, OperationEvent } from "../agent/protocol.ts";
+import type { Drift } from "../agent/protocol/views.ts";
+import type { OperationEvent } from "../agent/protocol/wire.ts";
 import type { IkomaError } from "../core/errors.ts";
 import type { Difference } from "./detailed-diff.ts";
 import type { HostInstance } from "./hosts/host-instance.ts";

@@ -1,17 +1,12 @@
 import { createHash } from "node:crypto";
-import type {
-  Drift,
-  Method,
-  OperationEvent,
-  OperationKind,
-  OperationResult,
-  Params,
-  Part,
-  BackupView,
-  Result,
-  WireError,
-} from "../../src/agent/protocol.ts";
-import { operations, protocolVersion, releasePhases } from "../../src/agent/protocol.ts";
+import type { BackupView } from "../../src/agent/protocol/backup-views.ts";
+import type { Method, Params, Result } from "../../src/agent/protocol/methods.ts";
+import type { OperationKind, OperationResult, Part } from "../../src/agent/protocol/operations.ts";
+import type { Drift } from "../../src/agent/protocol/views.ts";
+import type { OperationEvent, WireError } from "../../src/agent/protocol/wire.ts";
+import { operations } from "../../src/agent/protocol/operations.ts";
+import { releasePhases } from "../../src/agent/protocol/phases.ts";
+import { protocolVersion } from "../../src/agent/protocol/wire.ts";
 import { canonicalJson } from "../../src/core/canonical-json.ts";
 import type { HostConfig, HostSetup, HostWay } from "../../src/core/config/schema.ts";
 import { IkomaError } from "../../src/core/errors.ts";

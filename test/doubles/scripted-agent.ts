@@ -3,8 +3,12 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { methods, protocolVersion, releasePhases, rpcRequest } from "../../src/agent/protocol.ts";
-import type { Method, OperationEvent, OperationView, Params } from "../../src/agent/protocol.ts";
+import { methods } from "../../src/agent/protocol/methods.ts";
+import { releasePhases } from "../../src/agent/protocol/phases.ts";
+import { protocolVersion, rpcRequest } from "../../src/agent/protocol/wire.ts";
+import type { Method, Params } from "../../src/agent/protocol/methods.ts";
+import type { OperationView } from "../../src/agent/protocol/operations.ts";
+import type { OperationEvent } from "../../src/agent/protocol/wire.ts";
 import { IkomaError } from "../../src/core/errors.ts";
 
 /** A request as it came in, on the how-manieth connection. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { occasionalPhases, releasePhases } from "../../src/agent/protocol.ts";
-import type { OperationEvent, ReleasePhase } from "../../src/agent/protocol.ts";
+import { occasionalPhases, releasePhases } from "../../src/agent/protocol/phases.ts";
+import type { ReleasePhase } from "../../src/agent/protocol/phases.ts";
+import type { OperationEvent } from "../../src/agent/protocol/wire.ts";
 import {
   crash,
   expectFlawless,

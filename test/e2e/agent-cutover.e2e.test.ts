@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { occasionalPhases, releasePhases } from "../../src/agent/protocol.ts";
-import type { OperationEvent } from "../../src/agent/protocol.ts";
+import { occasionalPhases, releasePhases } from "../../src/agent/protocol/phases.ts";
+import type { OperationEvent } from "../../src/agent/protocol/wire.ts";
 import { askEdge, expectFlawless, expectToSettle, pushTinyWeb, startAgentHost, until } from "./fixture/index.ts";
 import type { AgentHost, AppOnHost, ContainerSeen, TinyWebImage } from "./fixture/index.ts";
 

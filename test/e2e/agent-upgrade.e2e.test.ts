@@ -1,6 +1,6 @@
 import { Duplex, Transform } from "node:stream";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { protocolVersion } from "../../src/agent/protocol.ts";
+import { protocolVersion } from "../../src/agent/protocol/wire.ts";
 import { hostSetup } from "../../src/core/config/schema.ts";
 import { installAgent, removeAgent } from "../../src/core/hosts/host-install.ts";
 import { AgentClient } from "../../src/core/transport/agent-client.ts";

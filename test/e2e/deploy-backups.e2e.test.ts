@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Decrypter, generateIdentity, identityToRecipient } from "age-encryption";
 import * as z from "zod";
-import { backupView } from "../../src/agent/protocol.ts";
+import { backupView } from "../../src/agent/protocol/backup-views.ts";
 import { startStorage } from "../doubles/object-storage/index.ts";
 import { shellBlocks } from "./documents/shell-blocks.ts";
 import { pushTinyWeb, until, type TinyWebImage } from "./fixture/index.ts";

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { stringify } from "yaml";
-import { operations, type OperationInput } from "../../src/agent/protocol.ts";
+import { operations, type OperationInput } from "../../src/agent/protocol/operations.ts";
 import { parseImageReference } from "../../src/core/adapters/registry/image-reference.ts";
 import { RegistryClient } from "../../src/core/adapters/registry/registry-client.ts";
 import { readBundle } from "../../src/core/bundle/bundle-store.ts";

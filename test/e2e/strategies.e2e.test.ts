@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { OperationEvent } from "../../src/agent/protocol.ts";
+import type { OperationEvent } from "../../src/agent/protocol/wire.ts";
 import {
   crash,
   expectFlawless,

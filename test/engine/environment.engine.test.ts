@@ -4,7 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "@jest/globals";
-import { operations } from "../../src/agent/protocol.ts";
+import { operations } from "../../src/agent/protocol/operations.ts";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { IkomaError } from "../../src/core/errors.ts";

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as z from "zod";
-import { drift, type OperationKind } from "../../src/agent/protocol.ts";
+import type { OperationKind } from "../../src/agent/protocol/operations.ts";
+import { drift } from "../../src/agent/protocol/views.ts";
 import type { OperationOutcome, OperationRequest } from "../../src/core/transport/agent-client.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import type { Part } from "../../src/agent/protocol.ts";
+import type { Part } from "../../src/agent/protocol/operations.ts";
 import { IkomaError } from "../../src/core/errors.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { digestOf, hostAddress, hostProgram, imageOf, releaseInputs, releaseProgram } from "./programs.ts";

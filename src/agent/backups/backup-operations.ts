@@ -1,5 +1,5 @@
 import type { Host, OperationContext } from "../host.ts";
-import type { OperationInput, OperationKind, OperationResult } from "../protocol.ts";
+import type { OperationInput, OperationKind, OperationResult } from "../protocol/operations.ts";
 import { settleBackups } from "./accepted-backup.ts";
 import { backupManifest } from "./backup-manifest.ts";
 import { viewOf } from "./backup-view.ts";

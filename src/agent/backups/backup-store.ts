@@ -5,7 +5,7 @@ import { backupId } from "../../core/backup/backup-policy.ts";
 import { IkomaError } from "../../core/errors.ts";
 import { syncToDisk, writeDurably } from "../durable-file.ts";
 import { backupFiles, backupManifest } from "./backup-manifest.ts";
-import type { BackupFileName } from "../protocol.ts";
+import type { BackupFileName } from "../protocol/backup-views.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
 import { sha256Of } from "./file-hash.ts";
 

@@ -1,4 +1,4 @@
-import type { BackupView } from "../protocol.ts";
+import type { BackupView } from "../protocol/backup-views.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
 
 /** What of a backup is told outside the host. */

@@ -1,7 +1,7 @@
 import type { BackupLevel } from "../../core/backup/backup-policy.ts";
 import { findAccessoryDatabase } from "../database/accessory-database.ts";
 import type { Host, OperationContext } from "../host.ts";
-import type { OperationInput, OperationResult } from "../protocol.ts";
+import type { OperationInput, OperationResult } from "../protocol/operations.ts";
 import { accept, acceptedOf, settleBackups } from "./accepted-backup.ts";
 import { isProven, newestProven } from "./backup-manifest.ts";
 import type { BackupManifest } from "./backup-manifest.ts";

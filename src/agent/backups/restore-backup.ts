@@ -6,7 +6,7 @@ import { ask, databaseCommand, DatabaseFailure } from "../database/psql.ts";
 import type { ServerInContainer } from "../database/psql.ts";
 import { runInContainer } from "../engine/container-process.ts";
 import type { Host, OperationContext } from "../host.ts";
-import type { OperationInput, OperationResult } from "../protocol.ts";
+import type { OperationInput, OperationResult } from "../protocol/operations.ts";
 import { settleBackups } from "./accepted-backup.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
 import { serverOf } from "./backup-task.ts";

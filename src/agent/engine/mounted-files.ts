@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, open, readdir, readFile, rename, rm, stat } from "
 import { dirname, join } from "node:path";
 import type { ServiceFile, ServiceSpec } from "../../core/release/release-spec.ts";
 import type { Vault } from "../ledger/vault.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import type { Container } from "./containers.ts";
 
 type Services = Readonly<Record<string, ServiceSpec>>;

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import type { EdgeServer } from "../edge/edge.ts";
-import { operations } from "../protocol.ts";
-import type { Deployment } from "../protocol.ts";
+import { operations } from "../protocol/operations.ts";
+import type { Deployment } from "../protocol/views.ts";
 import { transaction } from "./database.ts";
 import { FoundDeployments } from "./found-deployments.ts";
 import type { Vault } from "./vault.ts";

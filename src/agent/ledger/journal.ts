@@ -1,8 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
 import type { HostEvent } from "../../core/link/link-protocol.ts";
-import { operationEvent, operationKind, operationState, wireError } from "../protocol.ts";
-import type { OperationEvent, OperationKind, OperationState, OperationView, WireError } from "../protocol.ts";
+import { operationKind, operationState } from "../protocol/operations.ts";
+import { operationEvent, wireError } from "../protocol/wire.ts";
+import type { OperationKind, OperationState, OperationView } from "../protocol/operations.ts";
+import type { OperationEvent, WireError } from "../protocol/wire.ts";
 import { transaction } from "./database.ts";
 import type { Outbox } from "./outbox.ts";
 

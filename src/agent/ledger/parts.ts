@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import * as z from "zod";
-import type { Part } from "../protocol.ts";
+import type { Part } from "../protocol/operations.ts";
 import { transaction } from "./database.ts";
 import type { Vault } from "./vault.ts";
 

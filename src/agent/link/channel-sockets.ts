@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { FrameQueue } from "../../core/link/frame-queue.ts";
 import { maxWaitingBytes, type Frame } from "../../core/link/link-protocol.ts";
 import { readLines } from "../line-reader.ts";
-import { maxMessageBytes } from "../protocol.ts";
+import { maxMessageBytes } from "../protocol/wire.ts";
 
 /**
  * The channels of a session, each a connection to the agent's own socket: a caller that comes through the API is served

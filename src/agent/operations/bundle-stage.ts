@@ -2,7 +2,7 @@ import { statfs } from "node:fs/promises";
 import * as z from "zod";
 import { IkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
-import type { OperationInput, OperationResult } from "../protocol.ts";
+import type { OperationInput, OperationResult } from "../protocol/operations.ts";
 import { admitStage, remarkSignature } from "./signed/admission.ts";
 import { refuseIncompatible } from "./release/refuse-incompatible.ts";
 import { refuseWithdrawn } from "./release/refuse-withdrawn.ts";

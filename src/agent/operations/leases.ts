@@ -1,5 +1,5 @@
 import { IkomaError } from "../../core/errors.ts";
-import type { Holder } from "../protocol.ts";
+import type { Holder } from "../protocol/operations.ts";
 
 interface Lease {
   holder: Holder;

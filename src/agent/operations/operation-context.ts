@@ -2,8 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Host, OperationContext } from "../host.ts";
-import { backupPhases, releasePhases } from "../protocol.ts";
-import type { OperationEvent } from "../protocol.ts";
+import { backupPhases, releasePhases } from "../protocol/phases.ts";
+import type { OperationEvent } from "../protocol/wire.ts";
 
 const holdPollMs = 20;
 /** A log line may have any length; one message of the protocol may not. In characters. */

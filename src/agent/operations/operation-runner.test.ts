@@ -5,7 +5,7 @@ import { TestHost } from "../../../test/doubles/host/host.ts";
 import { aHolder, aRelease, aRequest, digestOf, imageOf, run } from "../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../core/errors.ts";
-import type { OperationEvent } from "../protocol.ts";
+import type { OperationEvent } from "../protocol/wire.ts";
 import { OperationRunner } from "./operation-runner.ts";
 
 let on: TestHost;

@@ -1,6 +1,6 @@
 import type { IkomaError } from "../../core/errors.ts";
-import { wireError } from "../protocol.ts";
-import type { WireError } from "../protocol.ts";
+import { wireError } from "../protocol/wire.ts";
+import type { WireError } from "../protocol/wire.ts";
 import { redactDeep } from "./redaction.ts";
 
 /** An error as it travels to the caller and stands in the journal, free of secrets. */

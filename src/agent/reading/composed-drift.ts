@@ -4,7 +4,7 @@ import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import type { Host } from "../host.ts";
 import { impostorOf } from "../operations/upkeep/impostors.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import { containerDrift } from "./container-drift.ts";
 
 /** One container of a compose project: what compose was told, what there is, and how they differ. */

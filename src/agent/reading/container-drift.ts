@@ -1,7 +1,7 @@
 import type { ComposeProject } from "../engine/compose.ts";
 import type { Container } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import { environmentDrift } from "./environment-drift.ts";
 import { mountDrift } from "./mount-drift.ts";
 import { networkDrift } from "./network-drift.ts";

@@ -1,6 +1,6 @@
 import type { Container } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import type { ComposedService } from "./container-drift.ts";
 
 /** Names only: a value may be a secret. */

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Container, MountPoint } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import type { WantedContainer } from "./container-drift.ts";
 
 const mounts = z

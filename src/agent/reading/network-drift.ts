@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Container } from "../engine/containers.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import type { WantedContainer } from "./container-drift.ts";
 
 const endpoints = z.object({ default: z.object({ ipv4_address: z.string(), aliases: z.array(z.string()) }) });

@@ -2,8 +2,8 @@ import { accessoriesSpec, siteSpec, type VolumeSpec } from "../../core/release/r
 import { labels } from "../engine/containers.ts";
 import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";
-import { operations } from "../protocol.ts";
-import type { Result } from "../protocol.ts";
+import { operations } from "../protocol/operations.ts";
+import type { Result } from "../protocol/methods.ts";
 
 type Leftovers = Result<"app.leftovers">;
 

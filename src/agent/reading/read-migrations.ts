@@ -13,7 +13,8 @@ import type { KnownMigration } from "../operations/migration/migration-history.t
 import { commandKey } from "../operations/migration/run-command.ts";
 import { hasRun, rememberedHistory } from "../operations/migration/remembered-migrations.ts";
 import { toWire } from "../operations/wire-error.ts";
-import type { Drift, PartView } from "../protocol.ts";
+import type { PartView } from "../protocol/methods.ts";
+import type { Drift } from "../protocol/views.ts";
 
 type View = Omit<PartView, "generation">;
 

@@ -15,8 +15,11 @@ import { accessoryContainers } from "../operations/accessories/accessory-project
 import { releaseProject } from "../operations/compose-project.ts";
 import { redactDeep, redactor } from "../operations/redaction.ts";
 import { filled } from "../operations/release/kept-secrets.ts";
-import { drift as driftSchema, expectedRelease, operations } from "../protocol.ts";
-import type { Drift, Part, PartView, ServiceStatus } from "../protocol.ts";
+import { expectedRelease, operations } from "../protocol/operations.ts";
+import { drift as driftSchema } from "../protocol/views.ts";
+import type { PartView } from "../protocol/methods.ts";
+import type { Part } from "../protocol/operations.ts";
+import type { Drift, ServiceStatus } from "../protocol/views.ts";
 import { inItsPlace } from "./composed-drift.ts";
 import { readMigrations } from "./read-migrations.ts";
 import { readRelease } from "./read-release.ts";

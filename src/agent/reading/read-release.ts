@@ -16,7 +16,8 @@ import {
 import type { Placement } from "../operations/compose-project.ts";
 import { underwayKey } from "../operations/upkeep/converge.ts";
 import { isStoodDown } from "../operations/upkeep/stood-down.ts";
-import type { Drift, PartView, ServiceStatus } from "../protocol.ts";
+import type { PartView } from "../protocol/methods.ts";
+import type { Drift, ServiceStatus } from "../protocol/views.ts";
 import { composedContainers, inItsPlace } from "./composed-drift.ts";
 import type { ComposedContainer } from "./composed-drift.ts";
 import { volumeDrift } from "./volume-drift.ts";

@@ -1,5 +1,5 @@
 import type { Host } from "../host.ts";
-import type { Result } from "../protocol.ts";
+import type { Result } from "../protocol/methods.ts";
 
 /** Names of the secrets that a deployment had, and whether what serves now has the same; never a value. */
 export function readSecrets(

@@ -3,7 +3,7 @@ import type { Host } from "../host.ts";
 import { publicView } from "../ledger/deployments.ts";
 import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
 import type { OperationRunner } from "../operations/operation-runner.ts";
-import type { Result } from "../protocol.ts";
+import type { Result } from "../protocol/methods.ts";
 import { readAccessories } from "./read-parts.ts";
 import { readRelease } from "./read-release.ts";
 

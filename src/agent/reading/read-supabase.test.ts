@@ -4,7 +4,7 @@ import { TestHost } from "../../../test/doubles/host/host.ts";
 import { aRelease, imageOf, run, someAccessories } from "../../../test/doubles/host/inputs.ts";
 import { OperationRunner } from "../operations/operation-runner.ts";
 import { readSupabase } from "./read-supabase.ts";
-import type { SupabaseView } from "./supabase-view.ts";
+import type { SupabaseView } from "../protocol/supabase-view.ts";
 
 let on: TestHost;
 /** What the gateway answers, by path; 503 where nothing is said. */

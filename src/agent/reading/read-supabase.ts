@@ -6,7 +6,7 @@ import { ownLabels } from "../engine/networks.ts";
 import { describeAnswer, probe } from "../gate/http-probe.ts";
 import type { Host } from "../host.ts";
 import { redactor } from "../operations/redaction.ts";
-import type { SupabaseQuestion, SupabaseView } from "./supabase-view.ts";
+import type { SupabaseQuestion, SupabaseView } from "../protocol/supabase-view.ts";
 
 const answerTimeoutMs = 5_000;
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Container } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 import type { ComposedService } from "./container-drift.ts";
 
 /** What a container runs as: command, account, power over the host, restart policy, published ports, labels. */

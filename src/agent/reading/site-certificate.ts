@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import type { Host } from "../host.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 
 /** How what the edge has loaded for an app differs from this certificate (undefined: none). */
 export async function certificateDrift(host: Host, app: string, pem: string | undefined): Promise<Drift[]> {

@@ -1,7 +1,7 @@
 import type { VolumeSpec } from "../../core/release/release-spec.ts";
 import { volumeName } from "../engine/volumes.ts";
 import type { Host } from "../host.ts";
-import type { Drift } from "../protocol.ts";
+import type { Drift } from "../protocol/views.ts";
 
 /** Named volumes of a part of an app that are not on the host. */
 export async function volumeDrift(host: Host, app: string, volumes: Record<string, VolumeSpec>): Promise<Drift[]> {

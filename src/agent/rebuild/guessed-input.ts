@@ -1,7 +1,7 @@
 import { accessoriesSpec, releaseSpec, serviceSpec } from "../../core/release/release-spec.ts";
 import type { AccessoriesSpec, ServiceSpec } from "../../core/release/release-spec.ts";
-import type { OperationInput } from "../protocol.ts";
-import { operations } from "../protocol.ts";
+import type { OperationInput } from "../protocol/operations.ts";
+import { operations } from "../protocol/operations.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container } from "../engine/containers.ts";
 import type { ReleaseInput } from "../ledger/deployments.ts";

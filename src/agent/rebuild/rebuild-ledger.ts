@@ -1,7 +1,7 @@
 import { siteSpec } from "../../core/release/release-spec.ts";
 import type { Host } from "../host.ts";
-import type { Part } from "../protocol.ts";
-import { part as partSchema } from "../protocol.ts";
+import type { Part } from "../protocol/operations.ts";
+import { part as partSchema } from "../protocol/operations.ts";
 import { deploymentOfServer, releaseProject } from "../operations/compose-project.ts";
 import { unknownOfRelease } from "../ledger/found-deployments.ts";
 import { findApps, numbersOf, servingNumber } from "./found-app.ts";

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import * as z from "zod";
 import { readLines } from "../line-reader.ts";
-import { maxMessageBytes } from "../protocol.ts";
+import { maxMessageBytes } from "../protocol/wire.ts";
 
 /** Only what every version of the protocol has. */
 const answer = z.looseObject({

@@ -1,4 +1,4 @@
-import type { BackupStatus } from "../../agent/protocol.ts";
+import type { BackupStatus } from "../../agent/protocol/backup-views.ts";
 import { formatAge, formatMoment } from "../output/quantities.ts";
 
 /** How the backups of an app stand, in one line. */

@@ -1,4 +1,5 @@
-import type { BackupStatus, Result } from "../../agent/protocol.ts";
+import type { BackupStatus } from "../../agent/protocol/backup-views.ts";
+import type { Result } from "../../agent/protocol/methods.ts";
 import type { DeployProject } from "../../core/project/deploy-project.ts";
 import { hostOf, readStackSettings, type StackSettings } from "../../core/project/deploy-stack-file.ts";
 import { toIkomaError } from "../../core/errors.ts";

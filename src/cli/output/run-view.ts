@@ -1,4 +1,4 @@
-import type { OperationEvent } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import { driftUnknown } from "../../core/config/offline.ts";
 import type { EngineEvent, EngineStep } from "../../core/engine/engine-event.ts";
 import type { Progress } from "./steps.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { BackupView } from "../../agent/protocol.ts";
+import type { BackupView } from "../../agent/protocol/backup-views.ts";
 import { chooseBackup } from "./choose-backup.ts";
 
 function unproven(id: string, takenAtMs: number): BackupView {

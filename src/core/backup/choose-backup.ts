@@ -1,4 +1,4 @@
-import type { BackupView } from "../../agent/protocol.ts";
+import type { BackupView } from "../../agent/protocol/backup-views.ts";
 import { IkomaError } from "../errors.ts";
 
 /**

@@ -3,8 +3,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { backupPieceBytes } from "../../agent/protocol.ts";
-import type { Params } from "../../agent/protocol.ts";
+import { backupPieceBytes } from "../../agent/protocol/backup-views.ts";
+import type { Params } from "../../agent/protocol/methods.ts";
 import { downloadBackup } from "./download-backup.ts";
 import type { BackupSource } from "./download-backup.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
-import { backupPieceBytes } from "../../agent/protocol.ts";
-import type { Method, Params, Result } from "../../agent/protocol.ts";
+import { backupPieceBytes } from "../../agent/protocol/backup-views.ts";
+import type { Method, Params, Result } from "../../agent/protocol/methods.ts";
 import { IkomaError } from "../errors.ts";
 
 /** Asks the agent; a client of it, or a stand-in. */

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
-import { backupPieceBytes } from "../../agent/protocol.ts";
-import type { Params } from "../../agent/protocol.ts";
+import { backupPieceBytes } from "../../agent/protocol/backup-views.ts";
+import type { Params } from "../../agent/protocol/methods.ts";
 import type { BackupSource } from "./download-backup.ts";
 
 type File = Pick<Params<"backup.write">, "app" | "id" | "file">;

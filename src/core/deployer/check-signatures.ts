@@ -1,4 +1,4 @@
-import { operations } from "../../agent/protocol.ts";
+import { operations } from "../../agent/protocol/operations.ts";
 import { toIkomaError, type ErrorCode } from "../errors.ts";
 import type { AgentClient } from "../transport/agent-client.ts";
 import type { DeployPlan } from "./deploy-plan.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { Deployment } from "../../agent/protocol.ts";
+import type { Deployment } from "../../agent/protocol/views.ts";
 import { appConfig } from "../config/schema.ts";
 import { chooseRollbackTarget, keptSecrets, migrationsSince, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
 

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod";
-import type { Deployment } from "../../agent/protocol.ts";
+import type { Deployment } from "../../agent/protocol/views.ts";
 import { appConfig, type AppConfig } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { requireCompatible, type UnknownMigrations } from "../migrations/migration-plan.ts";

@@ -1,4 +1,4 @@
-import type { OperationEvent } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import { settingsPath } from "../config/bridge.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";

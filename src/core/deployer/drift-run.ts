@@ -1,5 +1,5 @@
 import type { ReadReport } from "../engine/engine-run.ts";
-import type { OperationEvent } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { targeted } from "./deploy-run.ts";

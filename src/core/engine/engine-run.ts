@@ -1,4 +1,4 @@
-import type { OperationEvent } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import type { HostAccess } from "../../provider/hosts/agent-access.ts";
 import type { CurrentConfig } from "../../provider/hosts/provider-config.ts";
 import type { ReadReport } from "../../provider/read-report.ts";

@@ -1,4 +1,4 @@
-import type { Handshake } from "../../agent/protocol.ts";
+import type { Handshake } from "../../agent/protocol/views.ts";
 import type { HostSetup, HostWay } from "../config/schema.ts";
 import { openHostAgent, wayLabel } from "../transport/host-agent.ts";
 import { openShell } from "../transport/host-shell.ts";

@@ -1,4 +1,5 @@
-import type { Handshake, Result } from "../../agent/protocol.ts";
+import type { Result } from "../../agent/protocol/methods.ts";
+import type { Handshake } from "../../agent/protocol/views.ts";
 import type { HostWay } from "../config/schema.ts";
 import { toIkomaError } from "../errors.ts";
 import { openHostAgent, wayLabel } from "../transport/host-agent.ts";

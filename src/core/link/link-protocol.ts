@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { maxMessageBytes, operationKind } from "../../agent/protocol.ts";
+import { operationKind } from "../../agent/protocol/operations.ts";
+import { maxMessageBytes } from "../../agent/protocol/wire.ts";
 import { appName } from "../release/release-spec.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { OperationEvent } from "../../agent/protocol.ts";
-import { maxMessageBytes, protocolVersion } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
+import { maxMessageBytes, protocolVersion } from "../../agent/protocol/wire.ts";
 import { AgentClient, type OperationRequest } from "./agent-client.ts";
 import { eventNumber, goodHandshake, ScriptedAgent, siteRemoval } from "../../../test/doubles/scripted-agent.ts";
 

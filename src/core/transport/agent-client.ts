@@ -3,19 +3,18 @@ import { hostname, userInfo } from "node:os";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
-import { operations, protocolVersion } from "../../agent/protocol.ts";
+import { operations } from "../../agent/protocol/operations.ts";
+import { protocolVersion } from "../../agent/protocol/wire.ts";
+import type { Method, Params, Result } from "../../agent/protocol/methods.ts";
 import type {
-  Handshake,
   Holder,
-  Method,
-  OperationEvent,
   OperationInput,
   OperationKind,
   OperationResult,
   OperationView,
-  Params,
-  Result,
-} from "../../agent/protocol.ts";
+} from "../../agent/protocol/operations.ts";
+import type { Handshake } from "../../agent/protocol/views.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import { IkomaError } from "../errors.ts";
 import { Persistence } from "./persistence.ts";
 import { fromWire, RpcChannel } from "./rpc-channel.ts";

@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { agentSocketPath } from "../../agent/protocol.ts";
+import { agentSocketPath } from "../../agent/protocol/wire.ts";
 import { IkomaError } from "../errors.ts";
 import { remoteScript } from "./remote-script.ts";
 import type { SshConnection } from "./ssh-connection.ts";

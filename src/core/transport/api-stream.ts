@@ -1,7 +1,7 @@
 import { Duplex } from "node:stream";
 import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { maxMessageBytes } from "../../agent/protocol.ts";
+import { maxMessageBytes } from "../../agent/protocol/wire.ts";
 import { IkomaError } from "../errors.ts";
 import { ApiClient, ApiRefusal } from "../link/api-client.ts";
 import { channelOpened, frameBatchBytes, heartbeatMs, longestWaitMs } from "../link/link-protocol.ts";

@@ -1,7 +1,9 @@
 import type { Duplex } from "node:stream";
 import * as z from "zod";
-import { maxMessageBytes, methods, rpcMessage } from "../../agent/protocol.ts";
-import type { EventNotification, Method, Params, Result, WireError } from "../../agent/protocol.ts";
+import { methods } from "../../agent/protocol/methods.ts";
+import { maxMessageBytes, rpcMessage } from "../../agent/protocol/wire.ts";
+import type { Method, Params, Result } from "../../agent/protocol/methods.ts";
+import type { EventNotification, WireError } from "../../agent/protocol/wire.ts";
 import { IkomaError, isErrorCode } from "../errors.ts";
 import { LineSplitter } from "./line-splitter.ts";
 

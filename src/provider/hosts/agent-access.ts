@@ -1,4 +1,5 @@
-import type { Method, OperationKind, Params, Result } from "../../agent/protocol.ts";
+import type { Method, Params, Result } from "../../agent/protocol/methods.ts";
+import type { OperationKind } from "../../agent/protocol/operations.ts";
 import type { HostWay, HostSetup } from "../../core/config/schema.ts";
 import type { OperationOutcome, OperationRequest } from "../../core/transport/agent-client.ts";
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { protocolVersion, type Handshake } from "../../agent/protocol.ts";
+import type { Handshake } from "../../agent/protocol/views.ts";
+import { protocolVersion } from "../../agent/protocol/wire.ts";
 import { hostSetup } from "../../core/config/schema.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";

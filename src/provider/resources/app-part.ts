@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import * as z from "zod";
-import type { BackupView, OperationInput, OperationKind, OperationResult, Part, Result } from "../../agent/protocol.ts";
+import type { BackupView } from "../../agent/protocol/backup-views.ts";
+import type { Result } from "../../agent/protocol/methods.ts";
+import type { OperationInput, OperationKind, OperationResult, Part } from "../../agent/protocol/operations.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 

@@ -1,4 +1,4 @@
-import { operations } from "../../agent/protocol.ts";
+import { operations } from "../../agent/protocol/operations.ts";
 import { appPart } from "./app-part.ts";
 
 /** Stages a bundle on a host: its images are there and fit before anything is changed. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { migrationVersion } from "../../core/migrations/migration-spec.ts";
-import { releaseSource } from "../../agent/protocol.ts";
+import { releaseSource } from "../../agent/protocol/views.ts";
 import { isNotedOnly, notedReleaseFields } from "../../core/release/noted-fields.ts";
 import { bakePolicy, releaseSpec, releaseStrategy } from "../../core/release/release-spec.ts";
 import { appPart } from "./app-part.ts";

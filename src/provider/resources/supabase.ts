@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
-import type { Drift } from "../../agent/protocol.ts";
+import type { Drift } from "../../agent/protocol/views.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { appName } from "../../core/release/release-spec.ts";

@@ -1,5 +1,5 @@
 import { credentials } from "@grpc/grpc-js";
-import type { OperationEvent } from "../../agent/protocol.ts";
+import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import { engineMessages, engineServices } from "./proto.ts";
 
 type Severity = "info" | "warning" | "error";

@@ -1,8 +1,9 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperationRunner } from "../../../src/agent/operations/operation-runner.ts";
-import { occasionalPhases, releasePhases } from "../../../src/agent/protocol.ts";
-import type { OperationInput, OperationKind, ReleasePhase } from "../../../src/agent/protocol.ts";
+import { occasionalPhases, releasePhases } from "../../../src/agent/protocol/phases.ts";
+import type { OperationInput, OperationKind } from "../../../src/agent/protocol/operations.ts";
+import type { ReleasePhase } from "../../../src/agent/protocol/phases.ts";
 import { recover } from "../../../src/agent/recovery.ts";
 import { waitUntil } from "../../lab/wait-until.ts";
 import type { TestHost } from "./host.ts";

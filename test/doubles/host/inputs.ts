@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { ReleaseStrategy } from "../../../src/core/release/release-spec.ts";
-import type { Holder, OperationInput, OperationKind } from "../../../src/agent/protocol.ts";
+import type { Holder, OperationInput, OperationKind } from "../../../src/agent/protocol/operations.ts";
 import type { OperationRunner, StartRequest } from "../../../src/agent/operations/operation-runner.ts";
-import type { OperationView } from "../../../src/agent/protocol.ts";
-import { operations } from "../../../src/agent/protocol.ts";
+import type { OperationView } from "../../../src/agent/protocol/operations.ts";
+import { operations } from "../../../src/agent/protocol/operations.ts";
 import type { Program } from "./engine.ts";
 import type { TestHost } from "./host.ts";
 

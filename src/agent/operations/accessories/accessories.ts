@@ -4,7 +4,7 @@ import { IkomaError, toIkomaError } from "../../../core/errors.ts";
 import { ownLabels } from "../../engine/networks.ts";
 import { restartCounts, waitUntilHealthy } from "../../gate/health-gate.ts";
 import type { Host, OperationContext } from "../../host.ts";
-import type { OperationInput, OperationResult } from "../../protocol.ts";
+import type { OperationInput, OperationResult } from "../../protocol/operations.ts";
 import { needsAnotherContainer } from "../../reading/container-drift.ts";
 import { readAccessories } from "../../reading/read-parts.ts";
 import { reattachToCurrent } from "./accessory-networks.ts";

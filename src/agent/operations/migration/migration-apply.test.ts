@@ -8,7 +8,7 @@ import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { lintMigration } from "../../../core/migrations/lint/lint-migration.ts";
 import { factsOf, migrationPolicy } from "../../../core/migrations/migration-spec.ts";
 import type { MigrationFile } from "../../../core/migrations/migration-spec.ts";
-import type { OperationView } from "../../protocol.ts";
+import type { OperationView } from "../../protocol/operations.ts";
 import { readPart } from "../../reading/read-parts.ts";
 import { OperationRunner } from "../operation-runner.ts";
 

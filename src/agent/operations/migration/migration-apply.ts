@@ -5,7 +5,7 @@ import { DatabaseSession } from "../../database/database-session.ts";
 import { latestVerifiedBackup } from "../../database/latest-verified-backup.ts";
 import { refuseTransactionPooler } from "../../database/transaction-pooler.ts";
 import type { Host, OperationContext } from "../../host.ts";
-import type { OperationInput, OperationResult } from "../../protocol.ts";
+import type { OperationInput, OperationResult } from "../../protocol/operations.ts";
 import { admitMigrations } from "../signed/admission.ts";
 import { adopt, ensureHistory, readHistory } from "./migration-history.ts";
 import type { KnownMigration } from "./migration-history.ts";

@@ -5,7 +5,7 @@ import type { ExpectedCommand, MigrationCommandSpec } from "../../../core/migrat
 import type { AccessoriesSpec } from "../../../core/release/release-spec.ts";
 import { ownLabels } from "../../engine/networks.ts";
 import type { Host, OperationContext } from "../../host.ts";
-import type { OperationInput, OperationResult } from "../../protocol.ts";
+import type { OperationInput, OperationResult } from "../../protocol/operations.ts";
 import { accessoriesProject, migrationProject, renderMigration } from "../compose-project.ts";
 import { awaitJob, type JobFailure } from "../job-run.ts";
 import { admitCommand } from "../signed/admission.ts";

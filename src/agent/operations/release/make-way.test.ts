@@ -5,7 +5,7 @@ import { Crashes, phasesWith } from "../../../../test/doubles/host/crash.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, imageOf, run, webPort } from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
-import type { ReleasePhase } from "../../protocol.ts";
+import type { ReleasePhase } from "../../protocol/phases.ts";
 import { readRelease } from "../../reading/read-release.ts";
 import { Sweep } from "../../sweep.ts";
 import { OperationRunner } from "../operation-runner.ts";

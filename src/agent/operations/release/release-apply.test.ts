@@ -7,8 +7,8 @@ import { aHolder, aRelease, aRequest, digestOf, imageOf, run, webPort } from "..
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { probe } from "../../gate/http-probe.ts";
-import { operations } from "../../protocol.ts";
-import type { OperationView } from "../../protocol.ts";
+import { operations } from "../../protocol/operations.ts";
+import type { OperationView } from "../../protocol/operations.ts";
 import { OperationRunner } from "../operation-runner.ts";
 
 let on: TestHost;

@@ -2,7 +2,7 @@ import { sayingWhatServes, withServiceLog } from "../../gate/gate-failure.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment, ReleaseInput } from "../../ledger/deployments.ts";
 import { unknownDigest } from "../../ledger/found-deployments.ts";
-import type { OperationResult } from "../../protocol.ts";
+import type { OperationResult } from "../../protocol/operations.ts";
 import { readRelease, servicesOf } from "../../reading/read-release.ts";
 import { admitRelease } from "../signed/admission.ts";
 import { recreateAlteredWorkers } from "../upkeep/altered-workers.ts";

@@ -4,7 +4,7 @@ import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, digestOf, imageOf, run } from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { probe } from "../../gate/http-probe.ts";
-import type { ReleasePhase } from "../../protocol.ts";
+import type { ReleasePhase } from "../../protocol/phases.ts";
 import { readRelease } from "../../reading/read-release.ts";
 import { isRouted } from "../upkeep/converge.ts";
 import { OperationRunner } from "../operation-runner.ts";

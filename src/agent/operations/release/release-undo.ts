@@ -6,7 +6,7 @@ import { ownLabels } from "../../engine/networks.ts";
 import { tellLastLines } from "../../gate/gate-failure.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { LedgerDeployment } from "../../ledger/deployments.ts";
-import type { ReleasePhase } from "../../protocol.ts";
+import type { ReleasePhase } from "../../protocol/phases.ts";
 import { serveAgain, workAgain } from "../upkeep/bring-back.ts";
 import { retireDeployment, underwayKey } from "../upkeep/converge.ts";
 

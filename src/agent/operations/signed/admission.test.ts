@@ -9,7 +9,7 @@ import { imagesOf, resolveAccessories, resolveRelease } from "../../../core/rele
 import { proofOf } from "../../../core/signing/bundle-proof.ts";
 import { signDigest } from "../../../core/signing/bundle-signature.ts";
 import { createKeyPair } from "../../../core/signing/signing-key.ts";
-import { operations, type OperationView } from "../../protocol.ts";
+import { operations, type OperationView } from "../../protocol/operations.ts";
 import { readPart } from "../../reading/read-parts.ts";
 import { OperationRunner } from "../operation-runner.ts";
 

@@ -3,8 +3,8 @@ import type { MigrationSpec } from "../../../core/migrations/migration-spec.ts";
 import { isSignatureRequired } from "../../../core/signing/signature-policy.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { ReleaseInput } from "../../ledger/deployments.ts";
-import { operations } from "../../protocol.ts";
-import type { OperationInput } from "../../protocol.ts";
+import { operations } from "../../protocol/operations.ts";
+import type { OperationInput } from "../../protocol/operations.ts";
 
 const stageInput = operations["bundle.stage"].input;
 type StageInput = z.infer<typeof stageInput>;

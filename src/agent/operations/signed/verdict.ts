@@ -13,7 +13,7 @@ import { openProof, signHint, type BundleProof } from "../../../core/signing/bun
 import { findSigners, type TrustedKeys } from "../../../core/signing/bundle-signature.ts";
 import type { Host } from "../../host.ts";
 import type { ReleaseInput } from "../../ledger/deployments.ts";
-import type { OperationInput, operations } from "../../protocol.ts";
+import type { OperationInput, operations } from "../../protocol/operations.ts";
 import { imagesNeeded } from "../upkeep/unused-images.ts";
 import { givenEnvironment } from "./given-environment.ts";
 

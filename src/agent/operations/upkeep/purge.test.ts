@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { aBackupOn } from "../../../../test/doubles/backups/backup-on-host.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
-import { operations } from "../../protocol.ts";
+import { operations } from "../../protocol/operations.ts";
 import { readLeftovers } from "../../reading/read-leftovers.ts";
 import { OperationRunner } from "../operation-runner.ts";
 

@@ -1,6 +1,6 @@
 import { IkomaError } from "../../../core/errors.ts";
 import type { Host, OperationContext } from "../../host.ts";
-import type { OperationInput, OperationResult } from "../../protocol.ts";
+import type { OperationInput, OperationResult } from "../../protocol/operations.ts";
 import { standingOf, userOf } from "../../reading/read-leftovers.ts";
 
 /**

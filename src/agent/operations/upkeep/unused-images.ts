@@ -1,7 +1,7 @@
 import { accessoriesSpec } from "../../../core/release/release-spec.ts";
 import type { Host } from "../../host.ts";
 import type { LedgerDeployment } from "../../ledger/deployments.ts";
-import { operations } from "../../protocol.ts";
+import { operations } from "../../protocol/operations.ts";
 
 const stageInput = operations["bundle.stage"].input;
 

@@ -1,4 +1,5 @@
-import type { OperationResult, Result } from "../../../agent/protocol.ts";
+import type { Result } from "../../../agent/protocol/methods.ts";
+import type { OperationResult } from "../../../agent/protocol/operations.ts";
 import { formatBytes } from "../../output/quantities.ts";
 
 /** What the host says of a removed app. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Argv } from "yargs";
-import type { OperationInput, OperationKind, OperationResult } from "../../../agent/protocol.ts";
+import type { OperationInput, OperationKind, OperationResult } from "../../../agent/protocol/operations.ts";
 import type { AppConfig } from "../../../core/config/schema.ts";
 import type { AgentClient } from "../../../core/transport/agent-client.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";

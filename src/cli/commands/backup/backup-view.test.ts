@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { backupView } from "../../../agent/protocol.ts";
+import { backupView } from "../../../agent/protocol/backup-views.ts";
 import { aBackup } from "../../../../test/doubles/agent.ts";
 import { backupPolicy } from "../../../core/backup/backup-policy.ts";
 import { colorsFor } from "../../output/colors.ts";

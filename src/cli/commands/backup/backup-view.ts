@@ -1,4 +1,5 @@
-import type { BackupView, Result } from "../../../agent/protocol.ts";
+import type { BackupView } from "../../../agent/protocol/backup-views.ts";
+import type { Result } from "../../../agent/protocol/methods.ts";
 import type { Colors } from "../../output/colors.ts";
 import { formatAge, formatBytes, formatDuration, formatMoment } from "../../output/quantities.ts";
 import { describeOffsite } from "../backup-status-view.ts";

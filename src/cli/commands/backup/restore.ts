@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { BackupView } from "../../../agent/protocol.ts";
+import type { BackupView } from "../../../agent/protocol/backup-views.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { formatAge, formatMoment } from "../../output/quantities.ts";

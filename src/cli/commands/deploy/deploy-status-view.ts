@@ -1,4 +1,5 @@
-import type { Deployment, Result } from "../../../agent/protocol.ts";
+import type { Result } from "../../../agent/protocol/methods.ts";
+import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { HeldLock } from "../../../core/project/deploy-locks.ts";
 import { formatAge } from "../../output/quantities.ts";
 

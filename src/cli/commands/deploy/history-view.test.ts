@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import type { Deployment } from "../../../agent/protocol.ts";
+import type { Deployment } from "../../../agent/protocol/views.ts";
 import { colorsFor } from "../../output/colors.ts";
 import { renderHistory } from "./history-view.ts";
 

@@ -1,4 +1,4 @@
-import type { Deployment } from "../../../agent/protocol.ts";
+import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { Colors } from "../../output/colors.ts";
 import { formatDuration, formatMoment, shortDigest } from "../../output/quantities.ts";
 import { renderTable } from "../../output/table.ts";

@@ -1,5 +1,5 @@
 import type { Argv, CommandModule } from "yargs";
-import type { Deployment } from "../../../agent/protocol.ts";
+import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { withAppOption } from "./deploy-options.ts";
 

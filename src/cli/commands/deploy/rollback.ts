@@ -1,5 +1,5 @@
 import type { CommandModule } from "yargs";
-import type { Deployment } from "../../../agent/protocol.ts";
+import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { AgentClient } from "../../../core/transport/agent-client.ts";
 import type { KeptSecrets, RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
 import { requireConsent } from "../../confirm.ts";

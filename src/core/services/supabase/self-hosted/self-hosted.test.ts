@@ -1,4 +1,4 @@
-import type { Result } from "../../../../agent/protocol.ts";
+import type { Result } from "../../../../agent/protocol/methods.ts";
 import { ensureSupabase, readSupabase } from "../ensure-supabase.ts";
 import type { SupabaseRun } from "../supabase-mode.ts";
 import type { SelfHostedSupabase } from "./self-hosted-settings.ts";

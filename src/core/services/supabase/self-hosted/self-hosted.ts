@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Result } from "../../../../agent/protocol.ts";
+import type { Result } from "../../../../agent/protocol/methods.ts";
 import { IkomaError } from "../../../errors.ts";
 import type { SupabaseDifference, SupabaseMode, SupabaseRun } from "../supabase-mode.ts";
 import type { SelfHostedSupabase } from "./self-hosted-settings.ts";
