@@ -13,8 +13,9 @@ export class IdleMemory {
   endedOne(isIdle: () => boolean): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      // In a task of its own, since what still stands on the stack keeps more than it needs.
-      if (isIdle()) void globalThis.gc?.({ type: "major", execution: "async", flavor: "last-resort" });
+      // In a task of its own, since what still stands on the stack keeps more than it needs. The flavour "last-resort"
+      // gives back 8 MiB more, compiled functions among them: each deploy then takes 5-15 % longer.
+      if (isIdle()) void globalThis.gc?.({ type: "major", execution: "async" });
     }, quietMs).unref();
   }
 }
