@@ -135,9 +135,12 @@ describe("a request that is wrong", () => {
       "/v1/agent/sessions",
       "/v1/agent/sessions/{session}/answers",
       "/v1/agent/sessions/{session}/calls",
+      "/v1/health",
       "/v1/hosts/{host}/channels",
       "/v1/hosts/{host}/channels/{channel}",
       "/v1/hosts/{host}/events",
+      "/v1/tokens",
+      "/v1/tokens/{id}",
     ]);
   });
 });

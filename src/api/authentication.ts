@@ -30,7 +30,6 @@ export function requireToken(store: ApiStore, kind: HostTokenKind): onRequestAsy
 
 /** Lets only administrators through. Before the request's body is read. */
 export function requireAdmin(admins: readonly AdminFingerprint[]): onRequestAsyncHookHandler {
-   
   return async (request, reply) => {
     const text = bearerOf(request);
     const kind = text === undefined ? undefined : parseToken(text)?.kind;

@@ -294,7 +294,6 @@ test("what pulumi stack output prints is the documented contract, and what `ikom
 
   const page = await readFile(join(import.meta.dirname, "../../docs/reference/stack-outputs.md"), "utf8");
   const examples = [...page.matchAll(/```json\n([^]*?)```/g)].map(([, json]): unknown => JSON.parse(json ?? ""));
-  expect(
-    [stackOutputs.environment, stackOutputs.hosts].map((schema, index) => schema.safeParse(examples[index]).success),
-  ).toEqual([true, true]);
+  const schemas = [stackOutputs.environment, stackOutputs.hosts, stackOutputs.bridge];
+  expect(schemas.map((schema, index) => schema.safeParse(examples[index]).success)).toEqual([true, true, true]);
 }, 120_000);

@@ -1,4 +1,4 @@
-import { adminsVariable, bridgeApp, bridgeStack, type AppConfig, type BridgeConfig } from "./schema.ts";
+import { adminsVariable, appConfig, bridgeApp, bridgeStack, type AppConfig, type BridgeConfig } from "./schema.ts";
 
 /** Where the settings of an app stand in its stack's file, below `config:`. */
 export function settingsPath(stack: string, app: string): string[] {
@@ -6,8 +6,9 @@ export function settingsPath(stack: string, app: string): string[] {
 }
 
 /** The Bridge as an app like any other. */
-export function appOfBridge({ domain, certificate: _certificate, admins: _admins, ...app }: BridgeConfig): AppConfig {
-  return { ...app, domains: [domain] };
+export function appOfBridge(bridge: BridgeConfig): AppConfig {
+  const own = Object.entries(bridge).filter(([key]) => Object.hasOwn(appConfig.shape, key));
+  return appConfig.parse({ ...Object.fromEntries(own), domains: [bridge.domain] });
 }
 
 /** Variables of its compose file that the program sets. As secrets are, they are not taken back by a rollback. */

@@ -27,7 +27,7 @@ export class RemoteTokens implements AsyncDisposable {
       return true;
     } catch (error) {
       if (error instanceof ApiRefusal && error.problem?.code === "TOKEN_UNKNOWN") return false;
-      return refusedAs(Promise.reject(error));
+      throw told(error);
     }
   }
 
@@ -37,15 +37,18 @@ export class RemoteTokens implements AsyncDisposable {
 }
 
 async function refusedAs<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (!(error instanceof ApiRefusal)) throw error;
-    if (error.status !== 401 && error.status !== 403)
-      throw new IkomaError("API_UNREACHABLE", `The API refused: ${error.message}`, { cause: error });
-    throw new IkomaError("API_AUTH", error.message, {
-      hint: "Is the fingerprint of this token in the API's settings (`ikoma:bridge.admins`), and were they deployed?",
-      cause: error,
-    });
-  }
+  return asked.catch((error: unknown) => {
+    throw told(error);
+  });
+}
+
+/** A refusal of the API as people are told of it. */
+function told(error: unknown): unknown {
+  if (!(error instanceof ApiRefusal)) return error;
+  if (error.status !== 401 && error.status !== 403)
+    return new IkomaError("API_UNREACHABLE", `The API refused: ${error.message}`, { cause: error });
+  return new IkomaError("API_AUTH", error.message, {
+    hint: "Is the fingerprint of this token in the API's settings (`ikoma:bridge.admins`), and were they deployed?",
+    cause: error,
+  });
 }
