@@ -24,6 +24,13 @@ test("plain HTTP is for this machine alone", async () => {
   }
 });
 
+test("behind a proxy of its own host it may be plain", async () => {
+  const api = await serveApi({ ...options, host: "0.0.0.0", isBehindProxy: true, state: join(folder, "behind") });
+  const answer = await fetch(`http://127.0.0.1:${new URL(api.address).port}/v1/health`);
+  expect(await answer.json()).toEqual({ status: "ok" });
+  await api.close();
+});
+
 test("a certificate that cannot be used is told before anything listens", async () => {
   const file = join(folder, "cert.pem");
   await writeFile(file, "no certificate");

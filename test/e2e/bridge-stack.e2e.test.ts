@@ -110,7 +110,9 @@ test("tokens are made over HTTPS by an administrator, who can do nothing else", 
 }, 60_000);
 
 test("a deploy through it outlives a reload of the edge, and loses and repeats nothing", async () => {
-  await until("the agent has dialled out", async () => (await bridge.tokens())[0]?.kind === "agent");
+  await until("the agent has dialled out", async () => {
+    return (await bridge.tokens()).some(({ id, usedMs }) => id === agentToken.id && usedMs !== undefined);
+  });
   expect(readApplied(await startShop(bundles[0] ?? "").ended).apps).toMatchObject({ shop: { version: "v1" } });
   await lab.host.agentProcess.hold("gating");
   await using command = startShop(bundles[1] ?? "");
@@ -131,6 +133,7 @@ test("it is replaced while an app is deployed through it, and the host is there 
   await using command = startShop(bundles[0] ?? "");
   await app.reached("baking");
   expect(await bridge.apply("--bundle", bridgeBundles[1] ?? "")).toBe("b2");
+  expect(command.isOver).toBe(false);
   expect(readApplied(await command.ended).apps).toMatchObject({ shop: { version: "v1" } });
   expect(await liveVersion()).toBe("v1");
   await bridge.rollBack();

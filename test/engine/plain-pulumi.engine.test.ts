@@ -14,6 +14,7 @@ import { initProject } from "../../src/core/project/project-init.ts";
 import type { StackResult } from "../../src/core/engine/engine-run.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import { runStack } from "../../src/core/engine/run-stack.ts";
+import { bridge } from "../../stacks/bridge.ts";
 import { environment } from "../../stacks/environment.ts";
 import { hosts } from "../../stacks/hosts.ts";
 import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
@@ -281,6 +282,37 @@ test("plain pulumi takes a secret from the store as the command does", async () 
   await expect(pulumi("prod", "preview")).rejects.toThrow(/CONFIG_MISSING: Nothing says where the secret store is/);
 }, 120_000);
 
+test("in the stack bridge plain pulumi and the command deploy the Bridge, to the same state", async () => {
+  const { web } = manifest.services;
+  const services =
+    web === undefined ? {} : { api: { ...web, definition: { image: `registry.example/api@${digestOf("2")}` } } };
+  const api: BundleManifest = {
+    ...manifest,
+    app: "bridge",
+    services,
+    volumes: {},
+    routes: [{ path: "/", service: "api", port: 7410 }],
+  };
+  const file = await writeBundleFile(api, join(folder, "bridge.bundle.json"));
+  const certificate = { command: ["echo", "certificate"] };
+  await configure("bridge", {
+    "ikoma:hosts": { vps1: { address: hostAddress, hostKey } },
+    "ikoma:bridge": {
+      host: "vps1",
+      domain: "bridge.example",
+      admins: [`${"a".repeat(10)}:${"0".repeat(64)}`],
+      bundle: file.replace(`${folder}/`, "./"),
+      env: { DB_PASSWORD: "none", NAME: "bridge" },
+    },
+    "ikoma:secrets": { bridge: { CERTIFICATE: certificate } },
+  });
+  await pulumi("bridge", "stack", "init");
+  await pulumi("bridge", "up", "--yes", "--skip-preview");
+  expect(await run("preview", "bridge", bridge)).toMatchObject({ changes: { same: 3 } });
+  const outputs = stackOutputs.bridge.parse(JSON.parse(await pulumi("bridge", "stack", "output", "--json")));
+  expect(outputs.bridge).toEqual({ api: "https://bridge.example", host: "vps1" });
+}, 120_000);
+
 test("what pulumi stack output prints is the documented contract, and what `ikoma status` reads", async () => {
   await configureProd();
   await run("up", "prod", environment);
@@ -294,7 +326,6 @@ test("what pulumi stack output prints is the documented contract, and what `ikom
 
   const page = await readFile(join(import.meta.dirname, "../../docs/reference/stack-outputs.md"), "utf8");
   const examples = [...page.matchAll(/```json\n([^]*?)```/g)].map(([, json]): unknown => JSON.parse(json ?? ""));
-  expect(
-    [stackOutputs.environment, stackOutputs.hosts].map((schema, index) => schema.safeParse(examples[index]).success),
-  ).toEqual([true, true]);
+  const schemas = [stackOutputs.environment, stackOutputs.hosts, stackOutputs.bridge];
+  expect(schemas.map((schema, index) => schema.safeParse(examples[index]).success)).toEqual([true, true, true]);
 }, 120_000);

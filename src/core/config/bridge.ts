@@ -7,13 +7,8 @@ export function settingsPath(stack: string, app: string): string[] {
 
 /** The Bridge as an app like any other. */
 export function appOfBridge(bridge: BridgeConfig): AppConfig {
-  return appConfig.parse({ ...withoutOwn(bridge), domains: [bridge.domain] });
-}
-
-/** Without what no other app has. */
-function withoutOwn(bridge: BridgeConfig): Record<string, unknown> {
-  const own: readonly string[] = ["domain", "certificate", "admins"];
-  return Object.fromEntries(Object.entries(bridge).filter(([name]) => !own.includes(name)));
+  const own = Object.entries(bridge).filter(([key]) => Object.hasOwn(appConfig.shape, key));
+  return appConfig.parse({ ...Object.fromEntries(own), domains: [bridge.domain] });
 }
 
 /** Variables of its compose file that the program sets. As secrets are, they are not taken back by a rollback. */

@@ -40,6 +40,18 @@ test.each([
   expect(explained(path)).toEqual({ path, value, origin });
 });
 
+test("of the Bridge as of an app, under its own name", () => {
+  const bridge = `config:
+  ikoma:bridge:
+    host: vps1
+    domain: bridge.example
+    admins: [aaaaaaaaaa:${"0".repeat(64)}]
+`;
+  expect(explained("ikoma:bridge.domain", bridge)).toMatchObject({ value: "bridge.example", origin: file(4) });
+  expect(explained("ikoma:bridge.bake.maxErrorRate", bridge)).toMatchObject({ value: 1, origin: { kind: "default" } });
+  expect(explained("ikoma:bridge.drainSeconds", bridge)).toMatchObject({ origin: { kind: "bundle-or-default" } });
+});
+
 test("of secrets only that they are there, encrypted or not", () => {
   const open = text.replace("{ secure: v1:xyz }", "hunter22");
   for (const each of [text, open]) {

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { loadEnvironmentConfig, loadHostsConfig } from "./load.ts";
+import { loadBridgeConfig, loadEnvironmentConfig, loadHostsConfig } from "./load.ts";
 
 const host = { address: "203.0.113.1", hostKey: "ssh-ed25519 AAAA" };
 
@@ -146,4 +146,55 @@ test.each([
   ],
 ])("a way that is wrong is named as what it is nearest to: %s", (_what, way, message) => {
   expect(problemsOf({ "ikoma:hosts": { vps1: way } })).toMatchObject({ message: `ikoma:hosts.vps1${message}` });
+});
+
+const fingerprint = `${"a".repeat(10)}:${"0".repeat(64)}`;
+const bridge = { host: "vps1", domain: "bridge.example", admins: [fingerprint] };
+const ofBridge = {
+  "ikoma:hosts": { vps1: host },
+  "ikoma:bridge": bridge,
+  "ikoma:secrets": { bridge: { CERTIFICATE: "PEM" } },
+};
+
+test("the Bridge is an environment with one app", () => {
+  const config = loadBridgeConfig(raw(ofBridge));
+  expect(config.bridge).toMatchObject({ certificate: "CERTIFICATE", admins: [fingerprint] });
+  expect(Object.keys(config.apps)).toEqual(["bridge"]);
+  expect(config.apps["bridge"]).toMatchObject({ domains: ["bridge.example"], keep: 5, bake: { maxErrorRate: 1 } });
+  expect(config.apps["bridge"]).not.toHaveProperty("admins");
+});
+
+test.each<[string, Record<string, unknown>, string, string]>([
+  ["beside apps", { "ikoma:apps": {} }, "CONFIG_INVALID", "ikoma:apps: the stack `bridge` holds the Bridge alone"],
+  [
+    "on a host that is none",
+    { "ikoma:bridge": { ...bridge, host: "vps2" } },
+    "CONFIG_INVALID",
+    'ikoma:bridge.host: there is no host "vps2" in ikoma:hosts; did you mean "vps1"?',
+  ],
+  [
+    "with a token in place of its fingerprint",
+    { "ikoma:bridge": { ...bridge, admins: ["ikb_admin_x"] } },
+    "CONFIG_INVALID",
+    "ikoma:bridge.admins.0: a fingerprint, as `ikoma api token admin` prints it",
+  ],
+  [
+    "with administrators twice",
+    { "ikoma:bridge": { ...bridge, env: { API_ADMINS: "x" } } },
+    "CONFIG_INVALID",
+    "ikoma:bridge.env.API_ADMINS: it is made of ikoma:bridge.admins",
+  ],
+  [
+    "without a certificate",
+    { "ikoma:secrets": {} },
+    "CONFIG_MISSING",
+    "There is no certificate for bridge.example: a token would go there in clear.",
+  ],
+])("a Bridge %s is refused", (_what, change, code, message) => {
+  expect(() => loadBridgeConfig(raw({ ...ofBridge, ...change }))).toThrow(expect.objectContaining({ code, message }));
+});
+
+test("the Bridge has a stack of its own, and that stack has to say what it is", () => {
+  expect(problemsOf(ofBridge)).toMatchObject({ message: "ikoma:bridge: only the stack `bridge` deploys the Bridge" });
+  expect(() => loadBridgeConfig({})).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
 });

@@ -60,7 +60,8 @@ test("exports of another shape are left out", () => {
   expect(readExportedApps({})).toEqual({});
 });
 
-test("without a stack the only environment is meant, never the hosts", async () => {
+test("without a stack the only environment is meant, never the hosts or the Bridge", async () => {
+  await writeFile(join(folder, "Pulumi.bridge.yaml"), "config: {}\n");
   expect((await findDeployProject(folder, undefined, env)).stackName).toBe("prod");
 });
 

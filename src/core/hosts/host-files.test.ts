@@ -37,3 +37,10 @@ test("a setting of the setup that nobody knows is refused all the same", async (
     message: expect.stringContaining('httpPrt: unknown setting; did you mean "httpPort"?'),
   });
 });
+
+test("the Bridge is on its host like an app", async () => {
+  const bridge = "config:\n  ikoma:bridge: { host: vps1, domain: bridge.example }\n";
+  await writeFile(join(folder, "Pulumi.bridge.yaml"), bridge);
+  const [file] = await readHostFiles(folder);
+  expect(file).toMatchObject({ usedHosts: ["vps1"], appHosts: { bridge: "vps1" } });
+});

@@ -27,7 +27,7 @@ export class RemoteTokens implements AsyncDisposable {
       return true;
     } catch (error) {
       if (error instanceof ApiRefusal && error.problem?.code === "TOKEN_UNKNOWN") return false;
-      throw asRefusal(error);
+      throw told(error);
     }
   }
 
@@ -37,14 +37,13 @@ export class RemoteTokens implements AsyncDisposable {
 }
 
 async function refusedAs<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    throw asRefusal(error);
-  }
+  return asked.catch((error: unknown) => {
+    throw told(error);
+  });
 }
 
-function asRefusal(error: unknown): unknown {
+/** A refusal of the API as people are told of it. */
+function told(error: unknown): unknown {
   if (!(error instanceof ApiRefusal)) return error;
   if (error.status !== 401 && error.status !== 403)
     return new IkomaError("API_UNREACHABLE", `The API refused: ${error.message}`, { cause: error });

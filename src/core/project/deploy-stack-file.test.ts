@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { settingsPath } from "../config/bridge.ts";
 import { appConfig } from "../config/schema.ts";
 import {
   chooseApp,
@@ -113,6 +114,25 @@ test("reading gives hosts and apps with their defaults", async () => {
     name: "vps1",
     way: { address: "192.0.2.1", port: 22, user: "root" },
   });
+});
+
+const bridgeText = `config:
+  ikoma:hosts:
+    vps1: { address: 192.0.2.1, hostKey: ssh-ed25519 AAAA }
+  ikoma:bridge:
+    host: vps1
+    domain: bridge.example
+    admins: [aaaaaaaaaa:${"0".repeat(64)}]
+    bundle: registry/bridge@${digestA} # pinned
+`;
+
+test("the Bridge is read as an app, and its pin is a line of its own settings", async () => {
+  const settings = await inFile(bridgeText, readStackSettings);
+  expect(settings.apps).toMatchObject({ bridge: { host: "vps1", domains: ["bridge.example"] } });
+  const edit = { app: "bridge", set: { bundle: `registry/bridge@${digestB}` }, remove: ["accessoriesBundle"] };
+  const place = settingsPath("bridge", "bridge");
+  expect(editAppSettings(bridgeText, edit, place)).toBe(bridgeText.replace(digestA, digestB));
+  expect(settingsPath("prod", "bridge")).toEqual(["ikoma:apps", "bridge"]);
 });
 
 test("an unknown setting is named with its path and the nearest known one", async () => {

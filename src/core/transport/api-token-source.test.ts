@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatToken } from "../link/api-token.ts";
-import { readAgentToken, readCallerToken } from "./api-token-source.ts";
+import { readAdminToken, readAgentToken, readCallerToken } from "./api-token-source.ts";
 
 const parts = { id: "0".repeat(10), secret: "0".repeat(43) };
 const [caller, agent] = [formatToken({ kind: "caller", ...parts }), formatToken({ kind: "agent", ...parts })];
@@ -25,6 +25,9 @@ test("comes from the environment, or from a file that only its owner can read", 
   expect(await readCallerToken({ IKOMA_API_TOKEN: caller })).toBe(caller);
   expect(await readCallerToken({ IKOMA_API_TOKEN_FILE: await fileWith(`${caller}\n`) })).toBe(caller);
   expect(await readAgentToken(await fileWith(agent))).toBe(agent);
+  const admin = formatToken({ kind: "admin", ...parts });
+  expect(await readAdminToken({ IKOMA_API_ADMIN_TOKEN: admin })).toBe(admin);
+  expect(await readAdminToken({ IKOMA_API_ADMIN_TOKEN_FILE: await fileWith(`${admin}\n`) })).toBe(admin);
 });
 
 test("of nowhere, with a typing error, or of the wrong kind, is told without its text", async () => {
@@ -35,6 +38,8 @@ test("of nowhere, with a typing error, or of the wrong kind, is told without its
   const wrong = readCallerToken({ IKOMA_API_TOKEN: `${caller}x` });
   await expect(wrong).rejects.toMatchObject({ code: "API_AUTH", message: expect.not.stringContaining(parts.secret) });
   await expect(readCallerToken({ IKOMA_API_TOKEN: agent })).rejects.toThrow("it is one of the kind agent");
+  await expect(readAdminToken({ IKOMA_API_TOKEN: caller })).rejects.toMatchObject({ code: "API_AUTH" });
+  await expect(readAdminToken({ IKOMA_API_ADMIN_TOKEN: caller })).rejects.toThrow("has no admin's token");
   await expect(readAgentToken(await fileWith(caller))).rejects.toThrow("it is one of the kind caller");
 });
 

@@ -16,7 +16,7 @@ import type { EndedCommand, RunningCommand } from "./running-command.ts";
 const admin = z.object({ data: z.object({ token: z.string(), fingerprint: z.string() }) });
 const made = z.object({ data: z.object({ id: z.string(), token: z.string() }) });
 const listed = z.object({
-  data: z.object({ tokens: z.array(z.object({ id: z.string(), kind: z.string(), revokedMs: z.number().optional() })) }),
+  data: z.object({ tokens: z.array(z.object({ id: z.string(), kind: z.string(), usedMs: z.number().optional() })) }),
 });
 
 /** The stack `bridge` in an app's project: the Bridge on a host of the lab, known by that host's address. */
@@ -121,7 +121,7 @@ export class BridgeProject {
     return { id, text, file };
   }
 
-  async tokens(): Promise<{ id: string; kind: string; revokedMs?: number | undefined }[]> {
+  async tokens(): Promise<{ id: string; kind: string; usedMs?: number | undefined }[]> {
     const ended = await this.tokenCommand(["list"]);
     if (ended.code !== 0) throw new Error(ended.stdout + ended.stderr);
     return listed.parse(JSON.parse(ended.stdout)).data.tokens;

@@ -1,0 +1,90 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { stackOutputs } from "../../src/core/deployer/deploy-exports.ts";
+import { bridge } from "../../stacks/bridge.ts";
+import { FakeAgent } from "../doubles/agent.ts";
+import { digestOf, hostAddress } from "./programs.ts";
+import { TestStack } from "./test-stack.ts";
+
+const stacks: TestStack[] = [];
+afterEach(async () => {
+  for (const stack of stacks.splice(0)) await stack.remove();
+});
+
+const certificate = "-----BEGIN CERTIFICATE-----\nof the bridge\n-----END CERTIFICATE-----";
+const [first, second] = ["a", "b"].map((digit) => `${digit.repeat(10)}:${digit.repeat(64)}`);
+
+/** As src/infra/bridge/compose.yaml has it. */
+const manifest: BundleManifest = {
+  apiVersion: "ikoma.dev/v1",
+  kind: "Bundle",
+  app: "bridge",
+  version: "v1",
+  services: {
+    api: {
+      kind: "web",
+      reason: "x-ikoma says web",
+      definition: {
+        image: `registry.example/api@${digestOf("1")}`,
+        environment: { IKOMA_API_ADMINS: "${API_ADMINS:-}" },
+      },
+    },
+  },
+  volumes: {},
+  routes: [{ path: "/", service: "api", port: 7410 }],
+  smoke: [],
+  strategy: "replace",
+  variables: [],
+};
+
+test("the Bridge is an app with a certificate and administrators, and tells where its API is", async () => {
+  const agent = new FakeAgent();
+  const stack = await TestStack.create({ [hostAddress]: agent });
+  stacks.push(stack);
+  const reference = await writeBundleFile(manifest, join(stack.workDir, "v1.bundle.json"));
+  await writeFile(join(stack.workDir, "certificate"), certificate);
+  const file = JSON.stringify(join(stack.workDir, "certificate"));
+  await writeFile(
+    stack.configFile,
+    `config:
+  ikoma:hosts:
+    vps1: { address: ${hostAddress}, hostKey: ssh-ed25519 AAAA }
+  ikoma:bridge:
+    host: vps1
+    domain: bridge.example
+    admins: ["${first}"]
+    bundle: ${reference}
+  ikoma:secrets: { bridge: { CERTIFICATE: { command: [cat, ${file}] } } }
+`,
+  );
+  const { outputs, changes } = await stack.up(bridge);
+  expect(changes).toMatchObject({ create: 3 });
+  expect(stackOutputs.bridge.parse(outputs)).toMatchObject({
+    apps: { bridge: { url: "https://bridge.example/", host: "vps1" } },
+    bridge: { api: "https://bridge.example", host: "vps1" },
+  });
+  expect(agent.part("bridge", "site")?.input).toMatchObject({
+    domains: ["bridge.example"],
+    certificatePem: certificate,
+  });
+  const released = () => agent.part("bridge", "release")?.input;
+  expect(released()).toMatchObject({
+    strategy: "replace",
+    bake: { maxErrorRate: 1 },
+    spec: { services: { api: { environment: { IKOMA_API_ADMINS: first } } } },
+    // What a rollback brings back has no administrators in it.
+    source: { bundle: reference, env: {} },
+  });
+  expect(JSON.stringify(released())).not.toContain("BEGIN CERTIFICATE");
+  expect(await stack.allState()).not.toContain("of the bridge");
+
+  await stack.changeConfig((text) => text.replace(`["${first}"]`, `["${first}", "${second}"]`));
+  await expect(stack.up(bridge)).resolves.toMatchObject({ changes: { update: 1, same: 2 } });
+  expect(released()).toMatchObject({
+    spec: { services: { api: { environment: { IKOMA_API_ADMINS: `${first} ${second}` } } } },
+  });
+  await expect(stack.preview(bridge)).resolves.toMatchObject({ changes: { same: 3 } });
+}, 60_000);
