@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { addressOfBridge, variablesOfBridge } from "../src/core/config/bridge.ts";
 import { loadBridgeConfig } from "../src/core/config/load.ts";
-import { bridgeApp } from "../src/core/config/schema.ts";
+import { bridgeApp } from "../src/core/config/bridge-names.ts";
 import { deployApps, type EnvironmentNotes } from "./environment.ts";
 
 /**

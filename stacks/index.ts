@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { bridgeStack } from "../src/core/config/schema.ts";
+import { bridgeStack } from "../src/core/config/bridge-names.ts";
 import { IkomaError } from "../src/core/errors.ts";
 import { bridge } from "./bridge.ts";
 import { environment } from "./environment.ts";

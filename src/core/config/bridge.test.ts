@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { addressOfBridge, appOfBridge, settingsPath, variablesOfBridge } from "./bridge.ts";
+import { settingsPath } from "./bridge-names.ts";
+import { addressOfBridge, appOfBridge, variablesOfBridge } from "./bridge.ts";
 import { bridgeConfig } from "./schema.ts";
 
 const fingerprint = `oKwXn2Jc4T:${"5f".repeat(32)}`;

@@ -1,9 +1,5 @@
-import { adminsVariable, appConfig, bridgeApp, bridgeStack, type AppConfig, type BridgeConfig } from "./schema.ts";
-
-/** Where the settings of an app stand in its stack's file, below `config:`. */
-export function settingsPath(stack: string, app: string): string[] {
-  return stack === bridgeStack && app === bridgeApp ? ["ikoma:bridge"] : ["ikoma:apps", app];
-}
+import { adminsVariable } from "./bridge-names.ts";
+import { appConfig, type AppConfig, type BridgeConfig } from "./schema.ts";
 
 /** The Bridge as an app like any other. */
 export function appOfBridge(bridge: BridgeConfig): AppConfig {

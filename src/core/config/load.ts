@@ -2,14 +2,12 @@ import * as z from "zod";
 import { IkomaError } from "../errors.ts";
 import { policyConfig } from "../policies/policy-config.ts";
 import { storeConfig, type StoreConfig } from "../secret-store/store-config.ts";
+import { adminsVariable, bridgeApp, bridgeStack } from "./bridge-names.ts";
 import { appOfBridge } from "./bridge.ts";
 import { explainIssues, nearestName } from "./explain-issues.ts";
 import {
-  adminsVariable,
   appsConfig,
-  bridgeApp,
   bridgeConfig,
-  bridgeStack,
   hostsConfig,
   secretsConfig,
   type SecretSource,

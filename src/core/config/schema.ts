@@ -215,13 +215,6 @@ export const appConfig = z.strictObject({
 });
 export type AppConfig = z.infer<typeof appConfig>;
 
-/** The stack that holds nothing but the Bridge itself, and the name of that app on its host. */
-export const bridgeStack = "bridge";
-export const bridgeApp = "bridge";
-
-/** What the compose file of the Bridge is told of its administrators by. */
-export const adminsVariable = "API_ADMINS";
-
 /** `ikoma:bridge`: the settings of one app, with what its API needs besides. */
 export const bridgeConfig = appConfig
   .omit({ domains: true })

@@ -1,5 +1,5 @@
 import type { OperationEvent } from "../../agent/protocol/wire.ts";
-import { settingsPath } from "../config/bridge.ts";
+import { settingsPath } from "../config/bridge-names.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import type { ProgramLoader } from "../engine/language-server.ts";
 import { PlanBuilder } from "../engine/plan.ts";

@@ -3,15 +3,8 @@ import { basename, join } from "node:path";
 import { isMap, parseDocument, type Document } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import {
-  bridgeApp,
-  hostSetup,
-  hostsConfig,
-  wayKeys,
-  type HostConfig,
-  type HostSetup,
-  type HostWay,
-} from "../config/schema.ts";
+import { hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
+import { bridgeApp } from "../config/bridge-names.ts";
 import { IkomaError } from "../errors.ts";
 
 /** The stack that sets hosts up. */

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
-import { bridgeStack } from "../config/schema.ts";
+import { bridgeStack } from "../config/bridge-names.ts";
 import { nearestName } from "../config/explain-issues.ts";
 import { IkomaError } from "../errors.ts";
 

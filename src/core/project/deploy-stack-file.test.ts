@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { settingsPath } from "../config/bridge.ts";
+import { settingsPath } from "../config/bridge-names.ts";
 import { appConfig } from "../config/schema.ts";
 import {
   chooseApp,

@@ -4,7 +4,8 @@ import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair
 import * as z from "zod";
 import { appOfBridge } from "../config/bridge.ts";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { appsConfig, bridgeApp, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
+import { bridgeApp } from "../config/bridge-names.ts";
+import { appsConfig, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
 import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
 import { policyConfig, type Policy } from "../policies/policy-config.ts";

@@ -1,4 +1,4 @@
-import { bridgeStack } from "../../../core/config/schema.ts";
+import { bridgeStack } from "../../../core/config/bridge-names.ts";
 import type { ProgramLoader } from "../../../core/engine/language-server.ts";
 
 /** What a deploy says about itself besides the configuration; it goes into the host's ledger. */

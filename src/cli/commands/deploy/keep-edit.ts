@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { settingsPath } from "../../../core/config/bridge.ts";
+import { settingsPath } from "../../../core/config/bridge-names.ts";
 import type { DeployProject } from "../../../core/project/deploy-project.ts";
 import { editAppSettings, writeStackFile, type AppEdit } from "../../../core/project/deploy-stack-file.ts";
 
