@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { createCommandLine } from "../../src/cli/command-line.ts";
+import { firstDeploy } from "../../src/core/project/project-files.ts";
 import { fencedBlocks } from "../e2e/documents/shell-blocks.ts";
 import { checkout } from "../e2e/project/installed-commands.ts";
 import { readCommands } from "./read-commands.ts";
@@ -43,6 +44,13 @@ describe.each(documents)("%s", (document) => {
     expect(commands.length).toBeGreaterThanOrEqual(named.length);
     for (const words of commands) await understand(words);
   });
+});
+
+test("what `ikoma init` says comes next are commands", async () => {
+  const next = firstDeploy("shop");
+  const commands = await readCommands(next.join("\n"));
+  expect(commands).toHaveLength(next.filter((line) => line.startsWith("ikoma ")).length);
+  for (const words of commands) await understand(words);
 });
 
 test("a setting and an option that do not exist are found", async () => {

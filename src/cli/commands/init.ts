@@ -30,7 +30,7 @@ const command: CommandModule<GlobalArguments, InitArguments> = {
 export default command;
 
 async function init(argv: InitArguments): Promise<void> {
-  const [{ appNameOf, newEnvironments }, { initProject }, { printResult }] = await Promise.all([
+  const [{ appNameOf, firstDeploy }, { initProject }, { printResult }] = await Promise.all([
     import("../../core/project/project-files.ts"),
     import("../../core/project/project-init.ts"),
     import("../output/envelope.ts"),
@@ -42,14 +42,7 @@ async function init(argv: InitArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${wanted}" cannot be the name of an app.`, { hint });
   }
   const done = await initProject(argv.cwd, { app, backendUrl: argv.backend });
-  const next = newEnvironments
-    .slice(0, 1)
-    .flatMap(({ stack, host }) => [
-      `ikoma host trust ${host} ADDRESS -s ${stack}`,
-      `ikoma host bootstrap ${host} --install`,
-      `ikoma bundle create --output ${app}.bundle.json`,
-      `ikoma deploy apply -s ${stack} --bundle ./${app}.bundle.json`,
-    ]);
+  const next = firstDeploy(app);
   printResult({ kind: "ProjectInitialised", data: { app, ...done, next }, human: () => render(done, next) }, argv);
 }
 
