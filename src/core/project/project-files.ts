@@ -85,7 +85,7 @@ export function firstDeploy(app: string): string[] {
     ]);
 }
 
-/** Where plain \`pulumi\` finds the program, from the project's folder. */
+/** Where plain `pulumi` finds the program, from the project's folder. */
 export const programPath = ".ikoma/program.js";
 
 /** What is made anew on each machine, beside the link to the SDK, and not committed. */
