@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type * as z from "zod";
 import { appExtension, serviceExtension } from "../../src/core/bundle/compose/extension.ts";
 import { stackSettings } from "../../src/core/config/schema.ts";
-import { errorTable } from "../../src/core/errors.ts";
+import { driftExitCode, errorTable } from "../../src/core/errors.ts";
 import { benchmarkReport } from "../../test/bench/report/benchmark-report.ts";
 import { benchmarksDocument } from "../../test/bench/report/benchmarks-document.ts";
 import { commandReference } from "./command-reference.ts";
@@ -33,7 +33,7 @@ const exitCodeMeanings: Readonly<Record<number, string>> = {
   3: "authentication",
   4: "a resource or a host failed",
   6: "stack not found",
-  7: "what runs differs from what is configured (only where a command says so)",
+  7: "`ikoma drift`: something differs from what was applied, or a host could not be read; no failure",
   8: "cancelled",
   9: "time-out",
   10: "the release failed its checks; the one before it serves",
@@ -42,7 +42,7 @@ const exitCodeMeanings: Readonly<Record<number, string>> = {
 
 function errorsPage(): string {
   const codes = Object.entries(errorTable).sort(([a], [b]) => a.localeCompare(b));
-  const used = new Set<number>([0, ...codes.map(([, { exitCode }]) => exitCode)]);
+  const used = new Set<number>([0, driftExitCode, ...codes.map(([, { exitCode }]) => exitCode)]);
   const exitCodes = Object.entries(exitCodeMeanings).filter(([code]) => used.has(Number(code)));
   return page(
     "Errors",

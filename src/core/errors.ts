@@ -1,10 +1,15 @@
 /**
+ * No failure: `ikoma drift` found that something differs, or could not read all. Whoever asks must not take that for
+ * "as it was applied".
+ */
+export const driftExitCode = 7;
+
+/**
  * Every failure that a person can meet, in one table: its exit code, what it means, and what to do next. An error's
  * message says what happened this time, its `cause` why, its hint what to do. docs/errors.md is made from this.
  *
  * Exit codes follow Pulumi's own table (0 ok, 1 error, 2 usage or configuration, 3 authentication,
  * 4 resource, 6 stack not found, 8 cancelled, 9 time-out, 255 internal) with 10 for a release that failed its checks.
- * 7 is no failure: `ikoma drift` found something.
  */
 export const errorTable = {
   INTERNAL: {

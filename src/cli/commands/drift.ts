@@ -1,13 +1,11 @@
 import type { CommandModule } from "yargs";
+import { driftExitCode } from "../../core/errors.ts";
 import type { GlobalArguments } from "../global-options.ts";
 import { withAppOption } from "./deploy/deploy-options.ts";
 
 interface DriftArguments extends GlobalArguments {
   readonly app: string | undefined;
 }
-
-/** Exit code where something differs, or could not be read: whoever asks must not take it for "as it was applied". */
-const driftExitCode = 7;
 
 /**
  * `ikoma drift`: compares what was applied last with what really runs, on all hosts. Changes nothing, neither on a
