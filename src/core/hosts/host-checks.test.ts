@@ -58,7 +58,7 @@ test.each<{ what: string; facts: Partial<HostFacts>; finding: string }>([
   { what: "a small disk", facts: { diskFreeBytes: 3e9 }, finding: "warning: Only 2.8 GiB are free" },
   { what: "a taken port", facts: { listening: new Map([[80, "nginx"]]) }, finding: "fault: Port 80 is taken by nginx" },
   {
-    what: "an untried system",
+    what: "a system that it is not made for",
     facts: { osId: "alpine", osName: "Alpine Linux v3.20" },
     finding: "warning: Alpine Linux v3.20 is not among",
   },

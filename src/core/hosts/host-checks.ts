@@ -137,7 +137,7 @@ function checkSystem({ osId, osVersion, osName }: HostFacts): HostFinding[] {
   return [
     warning(
       "HOST_UNSUPPORTED",
-      `${osName || "This system"} is not among those that are tried: Debian 12, Ubuntu 22.04 and newer.`,
+      `${osName || "This system"} is not among those that this is made for: Debian 12, Ubuntu 22.04 and newer.`,
       "It may well work.",
     ),
   ];
