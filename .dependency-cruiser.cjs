@@ -42,12 +42,26 @@ module.exports = {
       to: { path: ["^src/(cli|provider|agent|api)/"] },
     },
     {
+      name: "stacks-know-components-and-core",
+      comment: "Of the provider only its version, which the stack `hosts` puts on hosts.",
+      severity: "error",
+      from: { path: "^stacks/", pathNot: "\\.test\\.ts$" },
+      to: { path: ["^src/(cli|agent|api)/", "^src/provider/(?!version\\.ts$)"] },
+    },
+    {
+      name: "cli-knows-core-and-protocol",
+      severity: "error",
+      from: { path: "^src/cli/", pathNot: "\\.test\\.ts$" },
+      to: { path: "^src/agent/(?!protocol/)" },
+    },
+    {
       name: "cli-loads-pulumi-lazily",
-      comment: "Importing the SDK takes half a second; `ikoma status` must not pay for it.",
+      comment:
+        "Importing the SDK takes half a second; `ikoma status` must not pay for it, nor for the API's server.",
       severity: "error",
       from: { path: "^src/cli/", pathNot: "\\.test\\.ts$" },
       to: {
-        path: [pulumi, "^src/provider/", "^(components|stacks)/"],
+        path: [pulumi, "^src/(provider|api)/", "^(components|stacks)/"],
         dynamic: false,
         dependencyTypesNot: ["type-only"],
       },
