@@ -56,8 +56,7 @@ module.exports = {
     },
     {
       name: "cli-loads-pulumi-lazily",
-      comment:
-        "Importing the SDK takes half a second; `ikoma status` must not pay for it, nor for the API's server.",
+      comment: "Importing the SDK takes half a second; `ikoma status` must not pay for it, nor for the API's server.",
       severity: "error",
       from: { path: "^src/cli/", pathNot: "\\.test\\.ts$" },
       to: {
