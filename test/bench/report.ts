@@ -7,7 +7,8 @@ import { reportTables } from "./report/report-page.ts";
 
 const usage = `node test/bench/report.ts [--runs 5] [--rounds 2] [--only PART,…] [--memory FILE] [--json FILE]
 
-Measures example (b) on a machine of the lab and prints tables; about six minutes. Needs Linux, root and scripts/setup.
+Measures examples/tiny-web on a machine of the lab and prints tables; about six minutes.
+Needs Linux, root and scripts/setup.
   --runs    times that each command is timed
   --rounds  times that each load runs, with a change and without
   --only    some of: ${partNames.join(", ")}

@@ -13,7 +13,7 @@ const app = "tiny";
 const registry = "10.77.0.1:5000";
 const example = join(import.meta.dirname, "../../../examples/tiny-web");
 
-/** Example (b)'s own compose file, for each way to deploy it. */
+/** The compose file of examples/tiny-web, for each way to deploy it. */
 export function exampleCompose(): Promise<string> {
   return readFile(join(example, "compose.yaml"), "utf8");
 }
@@ -23,7 +23,7 @@ export interface TimedCommand extends EndedCommand {
   readonly tookMs: number;
 }
 
-/** A machine with agent and edge, and a project on example (b): its own compose file, bake 0. */
+/** A machine with agent and edge, and a project on examples/tiny-web: its own compose file, bake 0. */
 export class BenchStand implements AsyncDisposable {
   readonly host: AgentHost;
   /** The Host header by which the edge knows the app. */

@@ -130,7 +130,7 @@ function memoryTable({ looks, sent, failed, deployMs }: NonNullable<BenchmarkRep
     String(deploys),
     ...[agentMiB, edgeMiB, totalMiB].map((each) => each.toFixed(1)),
   ]);
-  const deployed = `${deployMs.samples.length} deploys by the agent alone, ms each: ${told(deployMs.min)} / ${told(deployMs.median)} / ${told(deployMs.max)} (min / median / max)`;
+  const deployed = `A run of its own: ${deployMs.samples.length} deploys by the agent alone, ms each: ${told(deployMs.min)} / ${told(deployMs.median)} / ${told(deployMs.max)} (min / median / max)`;
   return `${table(["deploys", "agent MiB", "edge MiB", "both MiB"], rows)}\n\n${deployed}; ${failed} of ${sent} requests failed meanwhile.`;
 }
 

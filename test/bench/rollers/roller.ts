@@ -1,4 +1,4 @@
-/** A way to bring the other version of example (b) to the machine, and the address at which that way serves it. */
+/** A way to bring the other version of examples/tiny-web to the machine, and the address at which it is then served. */
 export interface Roller {
   /** As the report calls it. */
   readonly name: string;
