@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import type * as z from "zod";
 import { appExtension, serviceExtension } from "../../src/core/bundle/compose/extension.ts";
 import { stackSettings } from "../../src/core/config/schema.ts";
@@ -8,7 +9,7 @@ import { benchmarkReport } from "../../test/bench/report/benchmark-report.ts";
 import { benchmarksDocument } from "../../test/bench/report/benchmarks-document.ts";
 import { commandReference } from "./command-reference.ts";
 import { jsonSchemaOf, stackFileSchema, type JsonSchema } from "./json-schema.ts";
-import { settingsTable } from "./settings-table.ts";
+import { settingsTable, valueOf } from "./settings-table.ts";
 
 const origin = "<!-- Made by `node scripts/generate-docs.ts`; do not edit. -->";
 
@@ -66,7 +67,9 @@ ${codes.map(([code, { exitCode, meaning, hint }]) => `| \`${code}\` | ${exitCode
 
 function configurationPage(): string {
   const { properties = {} } = jsonSchemaOf(stackSettings);
-  const sections = Object.entries(properties).map(([key, schema]) => settingSection(`ikoma:${key}`, schema));
+  const { apps = {}, bridge = {} } = properties;
+  const shown = { ...properties, bridge: withoutSettingsOf(valueOf(apps), bridge) };
+  const sections = Object.entries(shown).map(([key, schema]) => settingSection(`ikoma:${key}`, schema));
   return page(
     "Configuration",
     `The settings of \`Pulumi.<stack>.yaml\`, under \`config:\`. An unknown one is refused by its path, with the nearest name. \`ikoma config explain\` shows what is in force, and where each value comes from.
@@ -75,6 +78,17 @@ Editors complete and check the file with [stack-config.schema.json](stack-config
 
 ${sections.join("\n\n")}`,
   );
+}
+
+/** The Bridge is an app: what any app may say, and need not, stands there alone. */
+function withoutSettingsOf(app: JsonSchema, { properties = {}, description = "", ...bridge }: JsonSchema): JsonSchema {
+  const isOwn = ([key, schema]: [string, JsonSchema]): boolean =>
+    bridge.required?.includes(key) === true || !isDeepStrictEqual(schema, app.properties?.[key]);
+  return {
+    ...bridge,
+    description: `${description} Those that are the same are not repeated below.`,
+    properties: Object.fromEntries(Object.entries(properties).filter(isOwn)),
+  };
 }
 
 function settingSection(key: string, schema: JsonSchema): string {
@@ -104,9 +118,10 @@ ${table(appExtension)}`,
 async function cliPage(): Promise<string> {
   const commands = await commandReference();
   const sections = commands.map(({ words, help }) => `## \`${words}\`\n\n\`\`\`text\n${help}\n\`\`\``);
+  const completion = `## \`ikoma completion\`\n\nPrints a completion script for the shell, to be sourced from its start file (\`~/.bashrc\`, \`~/.zshrc\`).`;
   return page(
     "Command line",
-    `Results go to standard output, all talk to standard error. [errors.md](../errors.md) has the exit codes.\n\n${sections.join("\n\n")}`,
+    `Results go to standard output, all talk to standard error. [errors.md](../errors.md) has the exit codes.\n\n${[...sections, completion].join("\n\n")}`,
   );
 }
 

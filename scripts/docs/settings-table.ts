@@ -47,7 +47,7 @@ function itemOf({ items }: JsonSchema): JsonSchema {
 }
 
 /** What a map has under each name. */
-function valueOf({ additionalProperties }: JsonSchema): JsonSchema {
+export function valueOf({ additionalProperties }: JsonSchema): JsonSchema {
   return typeof additionalProperties === "object" ? additionalProperties : {};
 }
 

@@ -242,7 +242,7 @@ export const bridgeConfig = appConfig
       ),
   })
   .describe(
-    "The Bridge's own API and database; only in the stack `bridge`. All that an app may say is allowed here too.",
+    "The Bridge's own API and database; only in the stack `bridge`. All settings of an app (`ikoma:apps`) but `domains` are allowed here too.",
   );
 export type BridgeConfig = z.infer<typeof bridgeConfig>;
 
