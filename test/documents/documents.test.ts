@@ -10,7 +10,7 @@ import { readSettings } from "./read-settings.ts";
 
 /** What the documents tell the reader to write and to run is what this version takes; test/e2e runs most of it. */
 
-const documents = ["README.md", ...["docs/guides", "docs/runbooks"].flatMap(markdownIn)];
+const documents = ["README.md", "README.fr.md", ...["docs/guides", "docs/runbooks"].flatMap(markdownIn)];
 
 function markdownIn(folder: string): string[] {
   const names = readdirSync(join(checkout, folder)).filter((name) => name.endsWith(".md"));
