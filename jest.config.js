@@ -22,6 +22,9 @@ export default {
       "<rootDir>/test/{load,doubles,demo,bench,documents}/**/*.test.ts",
     ]),
     project("engine", ["<rootDir>/test/engine/**/*.engine.test.ts"]),
-    project("e2e", ["<rootDir>/test/{e2e,lab}/**/*.e2e.test.ts"]),
+    project("e2e", ["<rootDir>/test/{e2e,lab}/**/*.e2e.test.ts"], {
+      globalSetup: "<rootDir>/test/e2e/global-setup.ts",
+      globalTeardown: "<rootDir>/test/e2e/global-teardown.ts",
+    }),
   ],
 };

@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { createCommandLine } from "../../src/cli/command-line.ts";
 import { firstDeploy } from "../../src/core/project/project-files.ts";
 import { fencedBlocks } from "../e2e/documents/shell-blocks.ts";
-import { checkout } from "../e2e/project/installed-commands.ts";
+import { checkout } from "../e2e/fixture/build.ts";
 import { readCommands } from "./read-commands.ts";
 import { readSettings } from "./read-settings.ts";
 

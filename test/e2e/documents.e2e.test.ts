@@ -9,7 +9,7 @@ import { agentLayers, buildAgentImages, pullAgentImages } from "./fixture/agent-
 import { httpGet } from "./fixture/http-request.ts";
 import { Reader } from "./documents/reader.ts";
 import { commandsIn, shellBlocks, type ShellBlock } from "./documents/shell-blocks.ts";
-import { checkout } from "./project/installed-commands.ts";
+import { checkout } from "./fixture/build.ts";
 
 let vps: Vps;
 let registry: Awaited<ReturnType<typeof startRegistry>>;
@@ -78,6 +78,8 @@ describe("README, first real deploy", () => {
   });
 
   test("it is deployed, and a second version of it", async () => {
+    // The way is the same without waiting for a bake each time.
+    await follow("pulumi config set --stack prod --path 'ikoma:apps.shop.bake.seconds' 0");
     for (const command of commands("ikoma deploy apply", "ikoma status")) await follow(command);
     expect(await version()).toBe("dev");
     const file = join(reader.folder, "Dockerfile");
@@ -107,8 +109,6 @@ describe("runbook", () => {
 
   test("a deploy failed", async () => {
     reader.exports("export STACK=prod APP=shop HOST=vps1");
-    // The way is the same without waiting for a bake each time.
-    await follow("pulumi config set --stack prod --path 'ikoma:apps.shop.bake.seconds' 0");
     const file = join(reader.folder, "Dockerfile");
     const good = await readFile(file, "utf8");
     await writeFile(file, good.replace('SWITCHES=""', 'SWITCHES="CRASH_AT_START_CODE=3"'));

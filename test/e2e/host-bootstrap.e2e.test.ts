@@ -14,16 +14,18 @@ import { createVps, destroyLeftovers, type Vps } from "../lab/index.ts";
 import { runChecked, runCommand, type CommandResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
+import { installCommands } from "./project/installed-commands.ts";
 
-const entry = join(import.meta.dirname, "../../src/cli/entry.ts");
 const brokenVersion = "e2e-broken";
 let version: string;
 let folder: string;
+let command: string;
 
 beforeAll(async () => {
   version = await buildAgentImages();
   await destroyLeftovers();
   folder = await mkdtemp(join(tmpdir(), "ikoma-bootstrap-"));
+  command = join((await installCommands(folder)).cli, "ikoma");
 }, 600_000);
 
 afterAll(async () => {
@@ -45,11 +47,7 @@ async function makeProject(name: string): Promise<string> {
 function ikoma(project: string, args: readonly string[], stdin = "", more: object = {}): Promise<CommandResult> {
   const { PATH = "", HOME = "" } = process.env;
   const env = { PATH, HOME, PULUMI_CONFIG_PASSPHRASE: "for the test", ...more };
-  return runCommand(process.execPath, ["--no-warnings", entry, "--cwd", project, ...args], {
-    env,
-    stdin,
-    timeoutMs: 300_000,
-  });
+  return runCommand(command, ["--cwd", project, ...args], { env, stdin, timeoutMs: 300_000 });
 }
 
 const bootstrapped = z.object({

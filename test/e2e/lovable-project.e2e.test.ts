@@ -9,7 +9,7 @@ import { runChecked } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { oldBackend, packageJson, spaTree, startTree, writeTree, type ProjectTree } from "../rigs/lovable-project.ts";
 import { startDeployLab } from "./project/index.ts";
-import { checkout } from "./project/installed-commands.ts";
+import { checkout } from "./fixture/build.ts";
 import type { AppOnServer, AppProject, DeployLab } from "./project/index.ts";
 import type { EndedCommand } from "./project/running-command.ts";
 

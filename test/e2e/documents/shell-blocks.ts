@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { checkout } from "../project/installed-commands.ts";
+import { checkout } from "../fixture/build.ts";
 
 /** A fenced block of a document: commands, settings. */
 export interface FencedBlock {

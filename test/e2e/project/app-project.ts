@@ -8,7 +8,8 @@ import { runChecked } from "../../lab/run-command.ts";
 import type { TinyWebImage } from "../fixture/index.ts";
 import { readApplied, readDrift, readFailure, readPlanned, readRolledBack } from "./command-results.ts";
 import type { Applied, DriftFound, Failure, Planned, RolledBack } from "./command-results.ts";
-import { checkout, type InstalledCommands } from "./installed-commands.ts";
+import { checkout } from "../fixture/build.ts";
+import type { InstalledCommands } from "./installed-commands.ts";
 import { RunningCommand, type EndedCommand } from "./running-command.ts";
 
 /** The environment that the tests deploy to. */

@@ -9,7 +9,7 @@ import { runChecked } from "../../lab/run-command.ts";
 import type { AgentHost } from "../fixture/index.ts";
 import type { AppProject } from "./app-project.ts";
 import { readApplied, readDrift, readFailure, readRolledBack, type Failure } from "./command-results.ts";
-import { checkout } from "./installed-commands.ts";
+import { checkout } from "../fixture/build.ts";
 import { makeCertificates } from "../../rigs/certificates.ts";
 import type { EndedCommand, RunningCommand } from "./running-command.ts";
 

@@ -19,6 +19,8 @@ export const webAfterMigration = `services:
       migrate: { condition: service_completed_successfully }
   migrate:
     image: postgres:15
+    # psql as a container's first process does not heed SIGTERM.
+    stop_grace_period: 1s
     command:
       - psql
       - postgres://stock@db:5432/stock

@@ -1,10 +1,6 @@
 import { cp, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import process from "node:process";
-import { runChecked } from "../../lab/run-command.ts";
-
-/** The checkout that is tested. */
-export const checkout = join(import.meta.dirname, "../../..");
+import { checkout, isBuilt, runBuild } from "../fixture/build.ts";
 
 const dist = join(checkout, "dist");
 
@@ -17,18 +13,11 @@ export interface InstalledCommands {
 }
 
 /**
- * Bundles the command line and the provider's plugin as the checkout has them, and installs them below `folder`:
- * what runs is what a user runs, and nobody who builds again in the middle of a test changes it.
+ * Bundles the command line and the provider's plugin as the checkout has them, unless that was done for the whole run,
+ * and installs them below `folder`: what runs is what a user runs, and nobody who builds again in the middle of a test changes it.
  */
 export async function installCommands(folder: string): Promise<InstalledCommands> {
-  // The runner's Node, not the first one on PATH: it reads TypeScript.
-  await runChecked(process.execPath, [
-    "--no-warnings",
-    join(checkout, "scripts/build.ts"),
-    "cli",
-    "provider",
-    "program",
-  ]);
+  if (!isBuilt()) await runBuild("cli", "provider", "program");
   const commands = { cli: join(folder, "cli"), plugin: join(folder, "plugin") };
   const files = {
     cli: ["ikoma", "ikoma.mjs", "chunks", "program.mjs"],

@@ -5,7 +5,7 @@ import { basename, dirname } from "node:path";
 import process from "node:process";
 import { promisify } from "node:util";
 import type { Vps } from "../../lab/index.ts";
-import { checkout } from "./installed-commands.ts";
+import { checkout } from "../fixture/build.ts";
 
 /** This machine, as the lab's see it. */
 const address = "10.77.0.1";
