@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createServer, connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
-import { LocalPostgres } from "../../../test/rigs/postgres.ts";
+import { LocalPostgres, user } from "../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../test/rigs/secret-store.ts";
-import { readAudit } from "./audit.ts";
+import { auditEntry, readAudit } from "./audit.ts";
 import { purgeVersions, writeVersion } from "./change-secret.ts";
 import { readStoredSecrets, type StoredValues, type WantedSecret } from "./read-stored-secrets.ts";
 import { resignAll, rewrapAll } from "./reseal.ts";
@@ -12,6 +12,7 @@ import { sealValue, statementText } from "./sealed-version.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { setUpStore } from "./store-schema.ts";
 import { versionsOfSecret } from "./stored-version.ts";
+import { StoreSession } from "./store-session.ts";
 
 let server: LocalPostgres;
 let rig: SecretStoreRig;
@@ -31,6 +32,13 @@ function withStore(before = beforeEach, after = afterEach): void {
 
 const keyOf = (name: string, app = "shop") => ({ environment: "prod", app, name });
 const want = (name: string, version?: number, app = "shop"): WantedSecret => ({ app, variable: name, name, version });
+
+/** What a change is refused for; a change that is made says so. */
+const refusalOf = (change: Promise<unknown>): Promise<unknown> =>
+  change.then(
+    () => "it was done",
+    (error: unknown) => error,
+  );
 
 async function set(name: string, value: string | undefined, seen = 0, app = "shop"): Promise<number> {
   await using session = await rig.open();
@@ -329,7 +337,6 @@ describe("the database's own rights", () => {
       code: "USAGE",
     });
     const address = await rig.address();
-    const { StoreSession } = await import("./store-session.ts");
     await using asReader = await StoreSession.open({ ...address, user: reader, password: "r" });
     await using asWriter = await StoreSession.open({ ...address, user: writer, password: "w" });
     const next = { key: keyOf("KEY"), value: "second", seen: 1 };
@@ -343,12 +350,45 @@ describe("the database's own rights", () => {
       "DELETE FROM ikoma_store.audit",
       "UPDATE ikoma_store.audit SET who = 'nobody'",
       "UPDATE ikoma_store.meta SET schema_version = 0",
+      // When something was done, and by which role, nobody makes up.
+      "INSERT INTO ikoma_store.audit (who, action, database_role) VALUES ('x', 'set', 'another')",
+      "INSERT INTO ikoma_store.audit (who, action, at) VALUES ('x', 'set', '2020-01-01')",
     ])
       await expect(asWriter.rows(refused)).rejects.toMatchObject({ code: "STORE_AUTH" });
     // Not even the owner, by mistake.
     await expect(owner.rows("DELETE FROM ikoma_store.audit")).rejects.toMatchObject({ code: "STORE_AUTH" });
     const [newest] = await readAudit(owner, keyOf("KEY"));
     expect(newest).toMatchObject({ action: "set", version: 2, role: writer });
+    // As the guide says it for somebody who leaves: a role with rights cannot be dropped.
+    await expect(rig.sql(`DROP ROLE ${writer}`)).rejects.toThrow("cannot be dropped");
+    await rig.sql(`DROP OWNED BY ${writer}; DROP ROLE ${writer}`);
+    expect(await versionsOfSecret(owner, keyOf("KEY"))).toHaveLength(2);
+  });
+
+  test("only the owner gives rights: to somebody else PostgreSQL would say no more than a warning", async () => {
+    const [reader, writer] = [`reader_${rig.database}`, `writer_${rig.database}`];
+    await rig.sql(`CREATE ROLE ${reader} LOGIN PASSWORD 'r'; CREATE ROLE ${writer} LOGIN PASSWORD 'w'`);
+    await using owner = await rig.open();
+    await setUpStore(owner, "it", { readers: [], writers: [writer] });
+    await using asWriter = await StoreSession.open({ ...(await rig.address()), user: writer, password: "w" });
+    expect(await refusalOf(setUpStore(asWriter, "it", { readers: [reader], writers: [] }))).toMatchObject({
+      code: "STORE_AUTH",
+      message: `The store it is ${user}'s, who alone can give roles their rights.`,
+    });
+    // Without roles there is nothing that it could not do.
+    expect(await setUpStore(asWriter, "it", { readers: [], writers: [] })).toBe(false);
+  });
+
+  test("a right that an older version gave too widely is narrowed when rights are given again", async () => {
+    const reader = `reader_${rig.database}`;
+    await rig.sql(`CREATE ROLE ${reader} LOGIN PASSWORD 'r'; GRANT INSERT ON ikoma_store.audit TO ${reader}`);
+    await using owner = await rig.open();
+    await setUpStore(owner, "it", { readers: [reader], writers: [] });
+    await using asReader = await StoreSession.open({ ...(await rig.address()), user: reader, password: "r" });
+    const forged = "INSERT INTO ikoma_store.audit (who, action, database_role) VALUES ('x', 'get', 'another')";
+    expect(await refusalOf(asReader.rows(forged))).toMatchObject({ code: "STORE_AUTH" });
+    await auditEntry(asReader, { action: "get", ...keyOf("KEY"), version: 1 });
+    expect(await readAudit(owner, keyOf("KEY"))).toMatchObject([{ action: "get", role: reader }]);
   });
 
   test("a store of a newer version is left alone", async () => {
