@@ -11,8 +11,8 @@ import { resignAll, rewrapAll } from "./reseal.ts";
 import { sealValue, statementText } from "./sealed-version.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { setUpStore } from "./store-schema.ts";
-import { versionsOfSecret } from "./stored-version.ts";
 import { StoreSession } from "./store-session.ts";
+import { newestVersions, versionsOfSecret } from "./stored-version.ts";
 
 let server: LocalPostgres;
 let rig: SecretStoreRig;
@@ -204,6 +204,50 @@ describe("whoever has the database cannot", () => {
   });
 });
 
+describe("a database that answers for one environment with the rows of another", () => {
+  withStore();
+  beforeEach(async () => {
+    const staging = { key: { ...keyOf("KEY"), environment: "staging" }, value: "of staging", seen: 0 };
+    await using session = await rig.open();
+    await writeVersion(session, rig.config, staging, await rig.holder("anna"));
+    // Its owner says what `=` means to those who connect from now on: a row of staging is also one of prod.
+    await rig.sql(`CREATE SCHEMA lies;
+      CREATE FUNCTION lies.equal(text, text) RETURNS boolean LANGUAGE sql SET search_path = pg_catalog
+        AS $$ SELECT $1 = $2 OR ($1 = 'staging' AND $2 = 'prod') $$;
+      CREATE OPERATOR lies.= (LEFTARG = text, RIGHTARG = text, FUNCTION = lies.equal);
+      ALTER DATABASE ${rig.database} SET search_path = lies, pg_catalog`);
+  });
+
+  test("gets no data key wrapped for those who read this one", async () => {
+    await using session = await rig.open();
+    const { readIdentities } = await import("./identity.ts");
+    const wrapped = rewrapAll(session, "prod", [rig.recipients.anna, rig.recipients.ben], () =>
+      readIdentities(rig.env()),
+    );
+    expect(await refusalOf(wrapped)).toMatchObject({
+      code: "STORE_TAMPERED",
+      message: "staging/shop/KEY version 1 does not count: the database gave it as one of prod.",
+    });
+    expect(await rig.sql("SELECT cardinality(recipients) AS readers FROM ikoma_store.secret_version")).toEqual([
+      { readers: 1 },
+    ]);
+  });
+
+  test("gets nothing signed, and nothing shown as this one's", async () => {
+    await using session = await rig.open();
+    const signed = resignAll(session, "prod", rig.writers, "anna", await rig.holder("ben"));
+    expect(await refusalOf(signed)).toMatchObject({ code: "STORE_TAMPERED" });
+    expect(await refusalOf(newestVersions(session, "prod", undefined))).toMatchObject({ code: "STORE_TAMPERED" });
+    expect(await refusalOf(versionsOfSecret(session, keyOf("KEY")))).toMatchObject({
+      code: "STORE_TAMPERED",
+      message: "staging/shop/KEY version 1 does not count: the database gave it as one of prod/shop/KEY.",
+    });
+    expect(await rig.sql("SELECT signer FROM ikoma_store.secret_version")).toEqual([
+      { signer: expect.stringContaining(rig.writers.anna) as unknown },
+    ]);
+  });
+});
+
 describe("changes", () => {
   withStore();
   test("of two at the same time one is written, and the other is told", async () => {
@@ -236,7 +280,10 @@ describe("changes", () => {
     await set("KEY", "first");
     await set("KEY", "second", 1);
     await using session = await rig.open();
-    await expect(purgeVersions(session, keyOf("KEY"), undefined)).rejects.toMatchObject({ code: "USAGE" });
+    await expect(purgeVersions(session, keyOf("KEY"), undefined)).rejects.toMatchObject({
+      code: "USAGE",
+      hint: expect.stringMatching(/or name an older version: --at N\.$/) as unknown,
+    });
     await expect(purgeVersions(session, keyOf("KEY"), 2)).rejects.toMatchObject({ code: "USAGE" });
     await set("KEY", undefined, 2);
     await expect(read([want("KEY")])).rejects.toMatchObject({
@@ -251,6 +298,16 @@ describe("changes", () => {
     expect(await rig.sql("SELECT content FROM ikoma_store.secret_version WHERE content IS NOT NULL")).toEqual([]);
     expect(await set("KEY", "again", 3)).toBe(4);
     expect(await read([want("KEY")])).toEqual({ shop: { KEY: "again" } });
+  });
+
+  test("where nobody is left who could read, a secret can be removed all the same", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const anna = await rig.holder("anna");
+    const change = (value: string | undefined) =>
+      writeVersion(session, { recipients: {} }, { key: keyOf("KEY"), value, seen: 1 }, anna);
+    expect(await refusalOf(change("second"))).toMatchObject({ code: "CONFIG_MISSING" });
+    expect(await change(undefined)).toMatchObject({ version: 2 });
   });
 
   test("what is asked for and not there is named by its setting", async () => {
@@ -278,20 +335,37 @@ describe("people", () => {
     await expect(rewrapAll(session, "prod", [anna, ben], () => identity("ben"))).rejects.toMatchObject({
       code: "STORE_IDENTITY",
     });
-    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toMatchObject({
-      versions: 2,
-      exposed: [],
-    });
+    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toMatchObject({ versions: 2 });
     expect(await asBen()).toEqual({ shop: { KEY: "first" } });
-    expect(await rewrapAll(session, "prod", [anna], () => identity("anna"))).toEqual({
-      versions: 2,
+    // What a run that broke off has not told, the next one does.
+    const without = () => rewrapAll(session, "prod", [anna], () => identity("anna"));
+    const told = { versions: 2, unreadable: 0, secrets: [{ app: "shop", name: "KEY" }] };
+    expect([await without(), await without()]).toEqual([told, told]);
+    await expect(asBen()).rejects.toMatchObject({ code: "STORE_IDENTITY" });
+  });
+
+  test("nobody's identity is asked for where there is no value", async () => {
+    await set("KEY", undefined);
+    await using session = await rig.open();
+    const none = () => Promise.reject(new Error("asked"));
+    expect(await rewrapAll(session, "prod", [rig.recipients.anna], none)).toEqual({
+      versions: 0,
       unreadable: 0,
-      exposed: [{ app: "shop", name: "KEY" }],
+      secrets: [],
+    });
+  });
+
+  test("who goes reads no more, though a row says that it was never theirs", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const { anna, ben } = rig.recipients;
+    await rewrapAll(session, "prod", [anna, ben], () => identity("anna"));
+    await rig.sql("UPDATE ikoma_store.secret_version SET recipients = ARRAY[$1::text]", [anna]);
+    expect(await rewrapAll(session, "prod", [anna], () => identity("anna"))).toMatchObject({
+      versions: 1,
+      secrets: [{ app: "shop", name: "KEY" }],
     });
     await expect(asBen()).rejects.toMatchObject({ code: "STORE_IDENTITY" });
-    // Nobody's identity is needed where nothing is to be done.
-    const none = () => Promise.reject(new Error("asked"));
-    expect(await rewrapAll(session, "prod", [anna], none)).toMatchObject({ versions: 0, exposed: [] });
   });
 
   test("after an identity was lost, what was set anew can be given to others, and older versions are left alone", async () => {
@@ -304,7 +378,7 @@ describe("people", () => {
     const second = { key: keyOf("KEY"), value: "second", seen: 1 };
     await writeVersion(session, { recipients: { ben } }, second, await rig.holder("anna"));
     const given = await rewrapAll(session, "prod", [ben, anna], () => identity("ben"));
-    expect(given).toEqual({ versions: 1, unreadable: 1, exposed: [] });
+    expect(given).toMatchObject({ versions: 1, unreadable: 1 });
     expect(await read([want("KEY")])).toEqual({ shop: { KEY: "second" } });
   });
 
@@ -322,6 +396,23 @@ describe("people", () => {
     await rig.sql("UPDATE ikoma_store.secret_version SET created_at_ms = created_at_ms - 1 WHERE name = 'OTHER'");
     expect(await resignAll(session, "prod", rig.writers, "anna", ben)).toBe(2);
     expect(await read([want("KEY")], onlyBen)).toEqual({ shop: { KEY: "first" } });
+  });
+
+  test("a version that gets another signature while it is vouched for is left as it is", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const ben = await rig.holder("ben");
+    const slow = {
+      ...ben,
+      sign: async (text: string) => {
+        await rig.sql("UPDATE ikoma_store.secret_version SET signature = 'another'");
+        return ben.sign(text);
+      },
+    };
+    await expect(resignAll(session, "prod", rig.writers, "anna", slow)).rejects.toMatchObject({
+      code: "SECRET_CHANGED",
+    });
+    expect(await rig.sql("SELECT signature FROM ikoma_store.secret_version")).toEqual([{ signature: "another" }]);
   });
 });
 
