@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { connect, createServer, Socket, type AddressInfo } from "node:net";
 import type { Client } from "pg";
 import type { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, digestOf, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
@@ -332,4 +332,11 @@ test("a cancelled run ends though the way to the server was lost without a word"
   way.lose();
   runner.cancel(request.key);
   expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
+});
+
+test("a silent connection is probed long before the system's two hours are over", async () => {
+  const probed = jest.spyOn(Socket.prototype, "setKeepAlive");
+  await migrate({ "1_users": users });
+  expect(probed.mock.calls).toContainEqual([true, 30_000]);
+  probed.mockRestore();
 });
