@@ -31,6 +31,24 @@ test.each([
     "firewall",
   ],
   [
+    "nobody listens, by the way that there is",
+    new AggregateError([unreachable, failure("connect ECONNREFUSED", { code: "ECONNREFUSED", address: "1.2.3.4" })]),
+    "DATABASE_UNREACHABLE",
+    "Correct the port",
+  ],
+  [
+    "no password in the URL",
+    failure("SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a non-empty string"),
+    "DATABASE_AUTH",
+    "with its password",
+  ],
+  [
+    "a user who may not connect",
+    failure('permission denied for database "shop"', { code: "42501" }),
+    "DATABASE_AUTH",
+    "set it: `pulumi config set",
+  ],
+  [
     "a paused project, by the pooler",
     failure("Tenant or user not found", { code: "XX000" }),
     "DATABASE_AUTH",

@@ -41,9 +41,11 @@ export function connectFailure(server: RemoteServer, cause: unknown): IkomaError
 }
 
 function reasonOf(server: RemoteServer, failures: readonly Failure[]): Reason {
-  const [first] = failures;
+  // Of a name with addresses of both kinds, those of IPv6 say nothing where the host has no way to any.
+  const told = failures.filter((each) => !isWithoutIpv6(each));
+  const [first = failures[0]] = told;
   if (first === undefined) return { code: reachable, why: "it is not known why" };
-  if (isWithoutIpv6(failures)) return withoutIpv6(first.address);
+  if (told.length === 0) return withoutIpv6(first.address);
   return (
     networkReason(server, first) ??
     encryptionReason(server, first) ??
@@ -51,11 +53,8 @@ function reasonOf(server: RemoteServer, failures: readonly Failure[]): Reason {
   );
 }
 
-/** All addresses that there are were tried, and there is no way to any. */
-function isWithoutIpv6(failures: readonly Failure[]): boolean {
-  return failures.every(
-    ({ code, address }) => ["ENETUNREACH", "EADDRNOTAVAIL", "EHOSTUNREACH"].includes(code) && isIP(address) === 6,
-  );
+function isWithoutIpv6({ code, address }: Failure): boolean {
+  return ["ENETUNREACH", "EADDRNOTAVAIL", "EHOSTUNREACH"].includes(code) && isIP(address) === 6;
 }
 
 function withoutIpv6(address: string): Reason {
@@ -127,7 +126,14 @@ function loginReason({ user }: RemoteServer, failure: Failure): Reason | undefin
       why: `the pooler does not know ${user} (${message})`,
       hint: "Supabase's pooler wants the user postgres.PROJECT, on the host of the project's own region; a paused project is not known there: restore it in its dashboard.",
     };
-  if (["28P01", "28000", "3D000"].includes(code)) return { code: "DATABASE_AUTH", why: said(failure) };
+  if (/client password must be/.test(message))
+    return {
+      code: "DATABASE_AUTH",
+      why: `it asks for a password of ${user}, and the URL has none`,
+      hint: "Set the URL with its password: postgresql://USER:PASSWORD@HOST:5432/DATABASE; special characters of the password are percent-encoded.",
+    };
+  // 42501: the user may not connect to that database.
+  if (["28P01", "28000", "3D000", "42501"].includes(code)) return { code: "DATABASE_AUTH", why: said(failure) };
   if (code === "53300" || /max ?clients/i.test(message))
     return {
       code: reachable,

@@ -9,6 +9,8 @@ import type { RemoteServer } from "./remote-server.ts";
 
 const connectTimeoutMs = 10_000;
 const retryMs = 100;
+/** A server may work on a statement for hours. Without probes a way that is lost silently is waited for just as long. */
+const keepAliveMs = 30_000;
 /** The server is not there yet: nobody listens, or it says that it is starting up (SQLSTATE 57P03). */
 const notYet = ["ECONNREFUSED", "ECONNRESET", "57P03"];
 
@@ -24,7 +26,7 @@ export interface SessionOptions {
    * listens on no address, though health checks of many find it well. Without it none is waited for.
    */
   readonly patienceMs?: number;
-  /** Ends the waiting. */
+  /** Ends the waiting, and later what the session runs. */
   readonly signal?: AbortSignal;
 }
 
@@ -34,6 +36,8 @@ export class DatabaseSession implements AsyncDisposable {
   readonly #database: DatabaseServer;
   #pid = 0;
   #isDirect = false;
+  /** Aborted with the session. */
+  readonly #closed = new AbortController();
 
   private constructor(client: Client, database: DatabaseServer) {
     this.#client = client;
@@ -65,7 +69,9 @@ export class DatabaseSession implements AsyncDisposable {
     const deadline = Date.now() + (options.patienceMs ?? 0);
     for (;;) {
       try {
-        return await DatabaseSession.#connect(database, options);
+        const session = await DatabaseSession.#connect(database, options);
+        session.#breakOffOn(options.signal);
+        return session;
       } catch (error) {
         const isStarting = error instanceof Error && "code" in error && notYet.includes(String(error.code));
         if (!isStarting || Date.now() >= deadline) throw failure(database, error);
@@ -89,6 +95,7 @@ export class DatabaseSession implements AsyncDisposable {
       application_name: applicationName,
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveMs,
       // Accessories are on the host's own network.
       ssl: "tls" in database && database.tls !== undefined && { ...database.tls, rejectUnauthorized: true },
     });
@@ -136,13 +143,25 @@ export class DatabaseSession implements AsyncDisposable {
     return DatabaseSession.open(this.#database, { applicationName });
   }
 
-  /** Has the server break off what this session runs, by a connection of its own. */
-  async cancelRunning(): Promise<void> {
-    await using other = await this.another("ikoma cancel");
-    await other.rows("SELECT pg_cancel_backend($1)", [this.#pid]);
+  /**
+   * Has the server break off what this session runs, by a connection of its own. Where the server cannot be asked, what
+   * runs here ends all the same, with the session: its answer would never come.
+   */
+  async #breakOff(): Promise<void> {
+    try {
+      await using other = await this.another("ikoma cancel");
+      await other.rows("SELECT pg_cancel_backend($1)", [this.#pid]);
+    } catch {
+      this.#client.connection.stream.destroy();
+    }
+  }
+
+  #breakOffOn(signal: AbortSignal | undefined): void {
+    signal?.addEventListener("abort", () => void this.#breakOff(), { once: true, signal: this.#closed.signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort();
     await this.#client.end().catch(() => undefined);
   }
 }

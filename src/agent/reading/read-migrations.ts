@@ -6,7 +6,7 @@ import type { ExpectedMigrations, MigrationFacts } from "../../core/migrations/m
 import { DatabaseSession } from "../database/database-session.ts";
 import { refuseTransactionPooler } from "../database/transaction-pooler.ts";
 import type { Host } from "../host.ts";
-import { claimRefusal, databaseOf, withRights } from "../operations/migration/migration-database.ts";
+import { claimOf, databaseOf, withRights } from "../operations/migration/migration-database.ts";
 import { guardOf } from "../operations/migration/migration-apply.ts";
 import { readHistory } from "../operations/migration/migration-history.ts";
 import type { KnownMigration } from "../operations/migration/migration-history.ts";
@@ -71,7 +71,8 @@ async function lookAt(host: Host, expected: ExpectedMigrations): Promise<Looked 
     if (remote === undefined) return { history, refusal: undefined };
     // Only what is to be run needs a session of its own.
     if (pendingOf(files, history).length > 0) await refuseTransactionPooler(session);
-    return { history, refusal: await claimRefusal(host, app, remote, session) };
+    const { refusal } = await withRights(session, () => claimOf(host, app, remote, session));
+    return { history, refusal };
   } catch (error) {
     if (error instanceof IkomaError) return error;
     throw error;

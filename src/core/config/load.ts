@@ -83,11 +83,9 @@ export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
     );
   const environment = environmentOf(raw, { [bridgeApp]: appOfBridge(bridge) }, () => "ikoma:bridge");
   const own = environment.secrets[bridgeApp] ?? {};
-  for (const [name, path] of [
-    ...Object.keys(bridge.env).map((each) => [each, `ikoma:bridge.env.${each}`] as const),
-    ...Object.keys(own).map((each) => [each, `ikoma:secrets.bridge.${each}`] as const),
-  ])
-    if (name === adminsVariable) refuse([`${path}: it is made of ikoma:bridge.admins`], "Take it out.");
+  for (const [path, values] of Object.entries({ "ikoma:bridge.env": bridge.env, "ikoma:secrets.bridge": own }))
+    if (values[adminsVariable] !== undefined)
+      refuse([`${path}.${adminsVariable}: it is made of ikoma:bridge.admins`], "Take it out.");
   if (own[bridge.certificate] !== undefined) return { ...environment, bridge };
   throw new IkomaError(
     "CONFIG_MISSING",

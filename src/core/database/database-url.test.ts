@@ -64,6 +64,19 @@ test.each(["10.1.2.3", "172.31.0.1", "192.168.1.1", "[fd00::1]", "100.100.1.1"])
   },
 );
 
+test.each(["10.1.2.3", "127.0.0.1"])(
+  "an authority for %s, which is not to be asked who it is, is a contradiction",
+  (host) => {
+    expect(read(`postgres://me:hunter22@${host}/shop?sslmode=disable`, true)).toMatch(
+      /^DATABASE_URL_INVALID: The database's URL says sslmode=disable, and `caCert` says who/,
+    );
+  },
+);
+
+test("a socket is another machine's, if anybody's", () => {
+  expect(read("postgres://me@%2Fvar%2Frun%2Fpostgresql/shop?sslmode=disable")).toContain("does not say host");
+});
+
 test.each(["127.0.0.1", "localhost", "[::1]"])("%s needs no encryption, and has it where it is asked for", (host) => {
   expect(read(`postgres://me@${host}/shop`)).toMatchObject({ isEncrypted: false });
   expect(read(`postgres://me@${host}/shop?sslmode=verify-full`)).toMatchObject({ isEncrypted: true });

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { IkomaError } from "../errors.ts";
 import { isLoopback } from "../link/loopback.ts";
+import { parsePostgresUrl, type PostgresUrl, type PostgresUrlFlaw } from "./postgres-url.ts";
 import type { DatabaseTarget } from "./remote-database.ts";
 
 /** What a database's URL says. */
@@ -10,7 +11,13 @@ export interface DatabaseUrl extends DatabaseTarget {
   readonly isEncrypted: boolean;
 }
 
-const schemes = ["postgres:", "postgresql:"];
+const incomplete = "does not say host, user and database";
+const flaws: Readonly<Record<PostgresUrlFlaw, string>> = {
+  unreadable: "cannot be read",
+  scheme: "does not begin with postgresql://",
+  encoding: "has a % that begins no encoded character",
+  incomplete,
+};
 const verifyingModes = ["require", "verify-ca", "verify-full"];
 /** Parameters that would lead somewhere else, or make another session than is said here. */
 const unsupported = ["host", "hostaddr", "port", "user", "password", "dbname", "options", "service"];
@@ -23,19 +30,14 @@ const unsupported = ["host", "hostaddr", "port", "user", "password", "dbname", "
  * @throws DATABASE_URL_INVALID; DATABASE_POOLED where the address alone says that it is a pooler's in transaction mode
  */
 export function readDatabaseUrl(text: string, hasOwnAuthority = false): DatabaseUrl {
-  const url = parsed(text);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const user = decoded(url.username);
-  const database = decoded(url.pathname.slice(1));
-  if (host === "" || user === "" || database === "" || database.includes("/"))
-    throw invalid("does not say host, user and database");
-  const password = url.password === "" ? undefined : decoded(url.password);
+  const { host, port, user, password, database, parameters } = parsed(text);
+  // A socket's folder is no host: the database is another machine's.
+  if (user === undefined || host.startsWith("/")) throw invalid(incomplete);
   if (password === "[YOUR-PASSWORD]") throw invalid("still has the placeholder [YOUR-PASSWORD]");
-  const foreign = unsupported.find((name) => url.searchParams.has(name));
+  const foreign = unsupported.find((name) => parameters.has(name));
   if (foreign !== undefined) throw invalid(`has the parameter ${foreign}, which is not supported here`);
-  const port = url.port === "" ? 5432 : Number(url.port);
-  refuseTransactionPooler(host, port, url.searchParams);
-  const isEncrypted = encryptionOf(host, url.searchParams.get("sslmode"), hasOwnAuthority);
+  refuseTransactionPooler(host, port, parameters);
+  const isEncrypted = encryptionOf(host, parameters.get("sslmode"), hasOwnAuthority);
   return { host, port, user, database, password, isEncrypted };
 }
 
@@ -57,19 +59,10 @@ export function pooledRefusal(what: string): IkomaError {
   );
 }
 
-function parsed(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined) throw invalid("cannot be read");
-  if (!schemes.includes(url.protocol)) throw invalid("does not begin with postgresql://");
-  return url;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    throw invalid("has a % that begins no encoded character");
-  }
+function parsed(text: string): PostgresUrl {
+  const read = parsePostgresUrl(text);
+  if (typeof read === "string") throw invalid(flaws[read]);
+  return read;
 }
 
 /** Supabase has its poolers in transaction mode on 6543, shared and dedicated ones; Neon has them under another name. */
@@ -83,6 +76,8 @@ function refuseTransactionPooler(host: string, port: number, parameters: URLSear
 
 function encryptionOf(host: string, mode: string | null, hasOwnAuthority: boolean): boolean {
   if (mode === "disable") {
+    if (hasOwnAuthority)
+      throw invalid("says sslmode=disable, and `caCert` says who has to vouch for the server: take one out");
     if (isLoopback(host) || isPrivate(host)) return false;
     throw new IkomaError(
       "DATABASE_URL_INVALID",

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
-import { errorCode } from "../system-error.ts";
 import { IkomaError } from "../errors.ts";
+import { childEnvironment } from "../secret-store/child-environment.ts";
+import { errorCode } from "../system-error.ts";
 
 /** Keeps a signature made for one purpose from counting for another: a namespace of OpenSSH's PROTOCOL.sshsig. */
 export type SignaturePurpose = "ikoma-approval" | "ikoma-secret";
@@ -52,7 +53,9 @@ export async function isSignedBy(
 
 /** The public keys that the SSH agent has, as `type base64`; none without an agent. */
 export async function agentKeys(): Promise<string[]> {
-  const listed = await promisify(execFile)("ssh-add", ["-L"]).catch(() => ({ stdout: "" }));
+  const listed = await promisify(execFile)("ssh-add", ["-L"], { env: childEnvironment() }).catch(() => ({
+    stdout: "",
+  }));
   return listed.stdout.split("\n").flatMap((line) => /^(\S+ [A-Za-z0-9+/=]+)/.exec(line)?.[1] ?? []);
 }
 
@@ -78,7 +81,7 @@ async function sshKeygen(
   args: readonly string[],
   input: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn("ssh-keygen", args, { stdio: "pipe" });
+  const child = spawn("ssh-keygen", args, { stdio: "pipe", env: childEnvironment() });
   // It may end before it has read all, and says itself why.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);

@@ -1,5 +1,6 @@
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import * as z from "zod";
+import { userName } from "../user-name.ts";
 import type { SecretKey } from "./sealed-version.ts";
 import type { StoreSession } from "./store-session.ts";
 
@@ -40,5 +41,5 @@ export async function readAudit(session: StoreSession, { environment, app, name 
 export function callerLabel(env: NodeJS.ProcessEnv = process.env): string {
   const { GITHUB_ACTOR: actor = "", GITHUB_REPOSITORY: repository = "", GITHUB_RUN_ID: run = "" } = env;
   if (actor !== "" && run !== "") return `${actor} (${repository}, run ${run})`;
-  return `${userInfo().username}@${hostname()}`;
+  return `${userName()}@${hostname()}`;
 }

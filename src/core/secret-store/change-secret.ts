@@ -2,6 +2,7 @@ import { IkomaError } from "../errors.ts";
 import type { KeyHolder } from "../policies/approver-key.ts";
 import { errorCode } from "../system-error.ts";
 import { auditEntry } from "./audit.ts";
+import { isRecipient } from "./identity.ts";
 import { notFound } from "./read-stored-secrets.ts";
 import { sealValue, statementText, versionLabel, type SecretKey, type VersionHead } from "./sealed-version.ts";
 import type { StoreConfig } from "./store-config.ts";
@@ -32,12 +33,12 @@ export async function writeVersion(
   signer: KeyHolder,
 ): Promise<VersionHead> {
   const head = { ...key, version: seen + 1, createdAtMs: Date.now() };
-  const keys = requireRecipients(recipients);
+  const keys = value === undefined ? [] : await requireRecipients(recipients);
   const sealed = value === undefined ? undefined : await sealValue(head, value, keys);
   const signature = await signer.sign(statementText(head, sealed?.contentDigest ?? null));
   const { environment, app, name, version, createdAtMs } = head;
   const columns = [environment, app, name, version, createdAtMs, sealed?.contentDigest, sealed?.content];
-  const rest = [sealed?.wrappedKey, sealed === undefined ? [] : keys, signer.publicKey, signature];
+  const rest = [sealed?.wrappedKey, keys, signer.publicKey, signature];
   await session.transaction(async () => {
     const newest = await newestVersionOf(session, key);
     if (newest !== seen) throw changed(head, newest);
@@ -74,7 +75,7 @@ export async function purgeVersions(
     if (newest === undefined || chosen.length === 0) throw notFound(key, version);
     if (version === newest.version || (version === undefined && stateOf(newest) !== "removed"))
       throw new IkomaError("USAGE", `${versionLabel(newest)} is what is used now.`, {
-        hint: `Remove the secret first (\`ikoma secrets rm ${key.app} ${key.name}\`), or name an older version: --version N.`,
+        hint: `Remove the secret first (\`ikoma secrets rm ${key.app} ${key.name}\`), or name an older version: --at N.`,
       });
     const purged = chosen.filter((each) => stateOf(each) === "value").map((each) => each.version);
     await session.rows(
@@ -89,11 +90,26 @@ export async function purgeVersions(
 
 /** The number of a secret's newest version, a removal too; 0 where it has none. */
 export async function newestVersionOf(session: StoreSession, key: SecretKey): Promise<number> {
-  return (await versionsOfSecret(session, key))[0]?.version ?? 0;
+  const [row] = await session.rows(
+    "SELECT max(version) AS newest FROM ikoma_store.secret_version WHERE environment = $1 AND app = $2 AND name = $3",
+    [key.environment, key.app, key.name],
+  );
+  return Number(row?.["newest"] ?? 0);
 }
 
-/** @throws CONFIG_MISSING where the settings name nobody who could read */
-export function requireRecipients(recipients: StoreConfig["recipients"]): string[] {
+/**
+ * The public keys to seal for.
+ *
+ * @throws CONFIG_MISSING where the settings name nobody who could read, CONFIG_INVALID naming whose key is mistyped
+ */
+export async function requireRecipients(recipients: StoreConfig["recipients"]): Promise<string[]> {
+  for (const [name, key] of Object.entries(recipients)) {
+    if (await isRecipient(key)) continue;
+    throw new IkomaError(
+      "CONFIG_INVALID",
+      `ikoma:store.recipients.${name}: ${key} is no recipient of age: it has a typing error.`,
+    );
+  }
   const keys = Object.values(recipients);
   if (keys.length > 0) return keys;
   throw new IkomaError("CONFIG_MISSING", "Nobody could read it: `ikoma:store.recipients` is empty.", {

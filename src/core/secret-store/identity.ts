@@ -4,13 +4,11 @@ import { readPrivateFile } from "../private-file.ts";
 /** Variables of the environment that say what to read secrets with. */
 export const identityVariables = { text: "IKOMA_STORE_IDENTITY", file: "IKOMA_STORE_IDENTITY_FILE" } as const;
 
-const identityLine = /^AGE-SECRET-KEY-1[0-9A-Z]+$/;
-
 /**
  * The identities of age to read with: from the file that IKOMA_STORE_IDENTITY_FILE names (as `age-keygen` writes it:
  * one a line, comments allowed), or, in CI, from IKOMA_STORE_IDENTITY. They never leave the process.
  *
- * @throws STORE_IDENTITY where there is none, CONFIG_INVALID for a file that others can read
+ * @throws STORE_IDENTITY where there is none, or a line is none; CONFIG_INVALID for a file that others can read
  */
 export async function readIdentities(env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   const { [identityVariables.text]: given = "", [identityVariables.file]: file = "" } = env;
@@ -21,12 +19,28 @@ export async function readIdentities(env: NodeJS.ProcessEnv = process.env): Prom
       ? [await readPrivateFile(file, "the identity", "STORE_IDENTITY"), file]
       : [given, identityVariables.text];
   const lines = text.split(/\r?\n/).map((line) => line.trim());
-  const identities = lines.filter((line) => line !== "" && !line.startsWith("#"));
-  if (identities.length > 0 && identities.every((line) => identityLine.test(line))) return identities;
-  throw new IkomaError(
-    "STORE_IDENTITY",
-    `${from} has no identity of age (AGE-SECRET-KEY-1…), or something else as well.`,
-  );
+  const isSaid = (line: string): boolean => line !== "" && !line.startsWith("#");
+  for (const [index, line] of lines.entries()) {
+    // Without the cause: the library's message has the line, which may be an identity but for one character.
+    if (isSaid(line) && !(await isIdentity(line)))
+      throw new IkomaError(
+        "STORE_IDENTITY",
+        `${from}, line ${index + 1}: no identity of age (AGE-SECRET-KEY-1…), or one with a typing error.`,
+      );
+  }
+  const identities = lines.filter(isSaid);
+  if (identities.length > 0) return identities;
+  throw new IkomaError("STORE_IDENTITY", `${from} has no identity of age (AGE-SECRET-KEY-1…).`);
+}
+
+async function isIdentity(line: string): Promise<boolean> {
+  const { Decrypter } = await import("age-encryption");
+  try {
+    new Decrypter().addIdentity(line);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A new identity, as the text of its file, and its public half. */
@@ -37,16 +51,13 @@ export async function createIdentity(): Promise<{ text: string; recipient: strin
   return { text: `# public key: ${recipient}\n${identity}\n`, recipient };
 }
 
-/**
- * Looks whether a recipient is one: a typing error would be found only when something is sealed for it.
- *
- * @throws USAGE
- */
-export async function requireUsable(recipient: string): Promise<void> {
+/** Whether a public key is one: of a typing error its checksum tells, which would else be found when something is sealed. */
+export async function isRecipient(text: string): Promise<boolean> {
   const { Encrypter } = await import("age-encryption");
   try {
-    new Encrypter().addRecipient(recipient);
-  } catch (cause) {
-    throw new IkomaError("USAGE", `${recipient} is no recipient of age: it has a typing error.`, { cause });
+    new Encrypter().addRecipient(text);
+    return true;
+  } catch {
+    return false;
   }
 }

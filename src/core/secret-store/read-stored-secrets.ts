@@ -87,7 +87,7 @@ export async function openWanted(
 ): Promise<string> {
   if (stored === undefined) throw notFound({ environment, app, name }, version);
   const head = { environment, app, name, version: version ?? stored.version, createdAtMs: stored.createdAtMs };
-  const signer = await signerOf(stored, writers, head);
+  const signer = await signerOf(stored, head, writers);
   const { content, wrappedKey } = stored;
   if (content !== null && wrappedKey !== null) return openValue(head, { content, wrappedKey }, identities);
   const what = stateOf(stored) === "removed" ? `removed by ${signer}` : "purged";

@@ -50,27 +50,19 @@ export async function openValue(
   { content, wrappedKey }: Pick<SealedValue, "content" | "wrappedKey">,
   identities: readonly string[],
 ): Promise<string> {
-  const key = await unwrap(head, wrappedKey, identities);
-  try {
-    const [nonce, tag] = [content.subarray(0, nonceBytes), content.subarray(-tagBytes)];
-    const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
-    decipher.setAAD(Buffer.from(headText(head))).setAuthTag(tag);
-    const text = Buffer.concat([decipher.update(content.subarray(nonceBytes, -tagBytes)), decipher.final()]);
-    return text.toString("utf8");
-  } catch (cause) {
-    throw tampered(head, "its value was sealed as something else, or altered", cause);
-  }
+  return unseal(head, content, await unwrap(head, wrappedKey, identities));
 }
 
 /** The data key of a version for other recipients. It has to be the key of that value: what does not open is not passed on. */
 export async function rewrapKey(
   head: VersionHead,
-  sealed: Pick<SealedValue, "content" | "wrappedKey">,
+  { content, wrappedKey }: Pick<SealedValue, "content" | "wrappedKey">,
   identities: readonly string[],
   recipients: readonly string[],
 ): Promise<Buffer> {
-  await openValue(head, sealed, identities);
-  return wrap(await unwrap(head, sealed.wrappedKey, identities), recipients);
+  const key = await unwrap(head, wrappedKey, identities);
+  unseal(head, content, key);
+  return wrap(key, recipients);
 }
 
 /** The text that a writer signs: which version it is, and what it holds (null where the secret is removed). */
@@ -100,6 +92,18 @@ function headText(head: VersionHead): string {
 /** Only these, whatever else the caller's object has. */
 function fieldsOf({ environment, app, name, version, createdAtMs }: VersionHead) {
   return { kind: "ikoma-secret/1", environment, app, name, version, createdAtMs };
+}
+
+function unseal(head: VersionHead, content: Buffer, key: Buffer): string {
+  try {
+    const [nonce, tag] = [content.subarray(0, nonceBytes), content.subarray(-tagBytes)];
+    const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes });
+    decipher.setAAD(Buffer.from(headText(head))).setAuthTag(tag);
+    const text = Buffer.concat([decipher.update(content.subarray(nonceBytes, -tagBytes)), decipher.final()]);
+    return text.toString("utf8");
+  } catch (cause) {
+    throw tampered(head, "its value was sealed as something else, or altered", cause);
+  }
 }
 
 async function wrap(key: Buffer, recipients: readonly string[]): Promise<Buffer> {

@@ -2,16 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createServer, connect } from "node:net";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
-import { LocalPostgres } from "../../../test/rigs/postgres.ts";
+import { LocalPostgres, user } from "../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../test/rigs/secret-store.ts";
-import { readAudit } from "./audit.ts";
+import { auditEntry, readAudit } from "./audit.ts";
 import { purgeVersions, writeVersion } from "./change-secret.ts";
 import { readStoredSecrets, type StoredValues, type WantedSecret } from "./read-stored-secrets.ts";
 import { resignAll, rewrapAll } from "./reseal.ts";
 import { sealValue, statementText } from "./sealed-version.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { setUpStore } from "./store-schema.ts";
-import { versionsOfSecret } from "./stored-version.ts";
+import { StoreSession } from "./store-session.ts";
+import { newestVersions, versionsOfSecret } from "./stored-version.ts";
 
 let server: LocalPostgres;
 let rig: SecretStoreRig;
@@ -31,6 +32,13 @@ function withStore(before = beforeEach, after = afterEach): void {
 
 const keyOf = (name: string, app = "shop") => ({ environment: "prod", app, name });
 const want = (name: string, version?: number, app = "shop"): WantedSecret => ({ app, variable: name, name, version });
+
+/** What a change is refused for; a change that is made says so. */
+const refusalOf = (change: Promise<unknown>): Promise<unknown> =>
+  change.then(
+    () => "it was done",
+    (error: unknown) => error,
+  );
 
 async function set(name: string, value: string | undefined, seen = 0, app = "shop"): Promise<number> {
   await using session = await rig.open();
@@ -196,6 +204,50 @@ describe("whoever has the database cannot", () => {
   });
 });
 
+describe("a database that answers for one environment with the rows of another", () => {
+  withStore();
+  beforeEach(async () => {
+    const staging = { key: { ...keyOf("KEY"), environment: "staging" }, value: "of staging", seen: 0 };
+    await using session = await rig.open();
+    await writeVersion(session, rig.config, staging, await rig.holder("anna"));
+    // Its owner says what `=` means to those who connect from now on: a row of staging is also one of prod.
+    await rig.sql(`CREATE SCHEMA lies;
+      CREATE FUNCTION lies.equal(text, text) RETURNS boolean LANGUAGE sql SET search_path = pg_catalog
+        AS $$ SELECT $1 = $2 OR ($1 = 'staging' AND $2 = 'prod') $$;
+      CREATE OPERATOR lies.= (LEFTARG = text, RIGHTARG = text, FUNCTION = lies.equal);
+      ALTER DATABASE ${rig.database} SET search_path = lies, pg_catalog`);
+  });
+
+  test("gets no data key wrapped for those who read this one", async () => {
+    await using session = await rig.open();
+    const { readIdentities } = await import("./identity.ts");
+    const wrapped = rewrapAll(session, "prod", [rig.recipients.anna, rig.recipients.ben], () =>
+      readIdentities(rig.env()),
+    );
+    expect(await refusalOf(wrapped)).toMatchObject({
+      code: "STORE_TAMPERED",
+      message: "staging/shop/KEY version 1 does not count: the database gave it as one of prod.",
+    });
+    expect(await rig.sql("SELECT cardinality(recipients) AS readers FROM ikoma_store.secret_version")).toEqual([
+      { readers: 1 },
+    ]);
+  });
+
+  test("gets nothing signed, and nothing shown as this one's", async () => {
+    await using session = await rig.open();
+    const signed = resignAll(session, "prod", rig.writers, "anna", await rig.holder("ben"));
+    expect(await refusalOf(signed)).toMatchObject({ code: "STORE_TAMPERED" });
+    expect(await refusalOf(newestVersions(session, "prod", undefined))).toMatchObject({ code: "STORE_TAMPERED" });
+    expect(await refusalOf(versionsOfSecret(session, keyOf("KEY")))).toMatchObject({
+      code: "STORE_TAMPERED",
+      message: "staging/shop/KEY version 1 does not count: the database gave it as one of prod/shop/KEY.",
+    });
+    expect(await rig.sql("SELECT signer FROM ikoma_store.secret_version")).toEqual([
+      { signer: expect.stringContaining(rig.writers.anna) as unknown },
+    ]);
+  });
+});
+
 describe("changes", () => {
   withStore();
   test("of two at the same time one is written, and the other is told", async () => {
@@ -228,7 +280,10 @@ describe("changes", () => {
     await set("KEY", "first");
     await set("KEY", "second", 1);
     await using session = await rig.open();
-    await expect(purgeVersions(session, keyOf("KEY"), undefined)).rejects.toMatchObject({ code: "USAGE" });
+    await expect(purgeVersions(session, keyOf("KEY"), undefined)).rejects.toMatchObject({
+      code: "USAGE",
+      hint: expect.stringMatching(/or name an older version: --at N\.$/) as unknown,
+    });
     await expect(purgeVersions(session, keyOf("KEY"), 2)).rejects.toMatchObject({ code: "USAGE" });
     await set("KEY", undefined, 2);
     await expect(read([want("KEY")])).rejects.toMatchObject({
@@ -243,6 +298,16 @@ describe("changes", () => {
     expect(await rig.sql("SELECT content FROM ikoma_store.secret_version WHERE content IS NOT NULL")).toEqual([]);
     expect(await set("KEY", "again", 3)).toBe(4);
     expect(await read([want("KEY")])).toEqual({ shop: { KEY: "again" } });
+  });
+
+  test("where nobody is left who could read, a secret can be removed all the same", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const anna = await rig.holder("anna");
+    const change = (value: string | undefined) =>
+      writeVersion(session, { recipients: {} }, { key: keyOf("KEY"), value, seen: 1 }, anna);
+    expect(await refusalOf(change("second"))).toMatchObject({ code: "CONFIG_MISSING" });
+    expect(await change(undefined)).toMatchObject({ version: 2 });
   });
 
   test("what is asked for and not there is named by its setting", async () => {
@@ -270,20 +335,37 @@ describe("people", () => {
     await expect(rewrapAll(session, "prod", [anna, ben], () => identity("ben"))).rejects.toMatchObject({
       code: "STORE_IDENTITY",
     });
-    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toMatchObject({
-      versions: 2,
-      exposed: [],
-    });
+    expect(await rewrapAll(session, "prod", [anna, ben], () => identity("anna"))).toMatchObject({ versions: 2 });
     expect(await asBen()).toEqual({ shop: { KEY: "first" } });
-    expect(await rewrapAll(session, "prod", [anna], () => identity("anna"))).toEqual({
-      versions: 2,
+    // What a run that broke off has not told, the next one does.
+    const without = () => rewrapAll(session, "prod", [anna], () => identity("anna"));
+    const told = { versions: 2, unreadable: 0, secrets: [{ app: "shop", name: "KEY" }] };
+    expect([await without(), await without()]).toEqual([told, told]);
+    await expect(asBen()).rejects.toMatchObject({ code: "STORE_IDENTITY" });
+  });
+
+  test("nobody's identity is asked for where there is no value", async () => {
+    await set("KEY", undefined);
+    await using session = await rig.open();
+    const none = () => Promise.reject(new Error("asked"));
+    expect(await rewrapAll(session, "prod", [rig.recipients.anna], none)).toEqual({
+      versions: 0,
       unreadable: 0,
-      exposed: [{ app: "shop", name: "KEY" }],
+      secrets: [],
+    });
+  });
+
+  test("who goes reads no more, though a row says that it was never theirs", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const { anna, ben } = rig.recipients;
+    await rewrapAll(session, "prod", [anna, ben], () => identity("anna"));
+    await rig.sql("UPDATE ikoma_store.secret_version SET recipients = ARRAY[$1::text]", [anna]);
+    expect(await rewrapAll(session, "prod", [anna], () => identity("anna"))).toMatchObject({
+      versions: 1,
+      secrets: [{ app: "shop", name: "KEY" }],
     });
     await expect(asBen()).rejects.toMatchObject({ code: "STORE_IDENTITY" });
-    // Nobody's identity is needed where nothing is to be done.
-    const none = () => Promise.reject(new Error("asked"));
-    expect(await rewrapAll(session, "prod", [anna], none)).toMatchObject({ versions: 0, exposed: [] });
   });
 
   test("after an identity was lost, what was set anew can be given to others, and older versions are left alone", async () => {
@@ -296,7 +378,7 @@ describe("people", () => {
     const second = { key: keyOf("KEY"), value: "second", seen: 1 };
     await writeVersion(session, { recipients: { ben } }, second, await rig.holder("anna"));
     const given = await rewrapAll(session, "prod", [ben, anna], () => identity("ben"));
-    expect(given).toEqual({ versions: 1, unreadable: 1, exposed: [] });
+    expect(given).toMatchObject({ versions: 1, unreadable: 1 });
     expect(await read([want("KEY")])).toEqual({ shop: { KEY: "second" } });
   });
 
@@ -315,6 +397,23 @@ describe("people", () => {
     expect(await resignAll(session, "prod", rig.writers, "anna", ben)).toBe(2);
     expect(await read([want("KEY")], onlyBen)).toEqual({ shop: { KEY: "first" } });
   });
+
+  test("a version that gets another signature while it is vouched for is left as it is", async () => {
+    await set("KEY", "first");
+    await using session = await rig.open();
+    const ben = await rig.holder("ben");
+    const slow = {
+      ...ben,
+      sign: async (text: string) => {
+        await rig.sql("UPDATE ikoma_store.secret_version SET signature = 'another'");
+        return ben.sign(text);
+      },
+    };
+    await expect(resignAll(session, "prod", rig.writers, "anna", slow)).rejects.toMatchObject({
+      code: "SECRET_CHANGED",
+    });
+    expect(await rig.sql("SELECT signature FROM ikoma_store.secret_version")).toEqual([{ signature: "another" }]);
+  });
 });
 
 describe("the database's own rights", () => {
@@ -329,7 +428,6 @@ describe("the database's own rights", () => {
       code: "USAGE",
     });
     const address = await rig.address();
-    const { StoreSession } = await import("./store-session.ts");
     await using asReader = await StoreSession.open({ ...address, user: reader, password: "r" });
     await using asWriter = await StoreSession.open({ ...address, user: writer, password: "w" });
     const next = { key: keyOf("KEY"), value: "second", seen: 1 };
@@ -343,12 +441,45 @@ describe("the database's own rights", () => {
       "DELETE FROM ikoma_store.audit",
       "UPDATE ikoma_store.audit SET who = 'nobody'",
       "UPDATE ikoma_store.meta SET schema_version = 0",
+      // When something was done, and by which role, nobody makes up.
+      "INSERT INTO ikoma_store.audit (who, action, database_role) VALUES ('x', 'set', 'another')",
+      "INSERT INTO ikoma_store.audit (who, action, at) VALUES ('x', 'set', '2020-01-01')",
     ])
       await expect(asWriter.rows(refused)).rejects.toMatchObject({ code: "STORE_AUTH" });
     // Not even the owner, by mistake.
     await expect(owner.rows("DELETE FROM ikoma_store.audit")).rejects.toMatchObject({ code: "STORE_AUTH" });
     const [newest] = await readAudit(owner, keyOf("KEY"));
     expect(newest).toMatchObject({ action: "set", version: 2, role: writer });
+    // As the guide says it for somebody who leaves: a role with rights cannot be dropped.
+    await expect(rig.sql(`DROP ROLE ${writer}`)).rejects.toThrow("cannot be dropped");
+    await rig.sql(`DROP OWNED BY ${writer}; DROP ROLE ${writer}`);
+    expect(await versionsOfSecret(owner, keyOf("KEY"))).toHaveLength(2);
+  });
+
+  test("only the owner gives rights: to somebody else PostgreSQL would say no more than a warning", async () => {
+    const [reader, writer] = [`reader_${rig.database}`, `writer_${rig.database}`];
+    await rig.sql(`CREATE ROLE ${reader} LOGIN PASSWORD 'r'; CREATE ROLE ${writer} LOGIN PASSWORD 'w'`);
+    await using owner = await rig.open();
+    await setUpStore(owner, "it", { readers: [], writers: [writer] });
+    await using asWriter = await StoreSession.open({ ...(await rig.address()), user: writer, password: "w" });
+    expect(await refusalOf(setUpStore(asWriter, "it", { readers: [reader], writers: [] }))).toMatchObject({
+      code: "STORE_AUTH",
+      message: `The store it is ${user}'s, who alone can give roles their rights.`,
+    });
+    // Without roles there is nothing that it could not do.
+    expect(await setUpStore(asWriter, "it", { readers: [], writers: [] })).toBe(false);
+  });
+
+  test("a right that an older version gave too widely is narrowed when rights are given again", async () => {
+    const reader = `reader_${rig.database}`;
+    await rig.sql(`CREATE ROLE ${reader} LOGIN PASSWORD 'r'; GRANT INSERT ON ikoma_store.audit TO ${reader}`);
+    await using owner = await rig.open();
+    await setUpStore(owner, "it", { readers: [reader], writers: [] });
+    await using asReader = await StoreSession.open({ ...(await rig.address()), user: reader, password: "r" });
+    const forged = "INSERT INTO ikoma_store.audit (who, action, database_role) VALUES ('x', 'get', 'another')";
+    expect(await refusalOf(asReader.rows(forged))).toMatchObject({ code: "STORE_AUTH" });
+    await auditEntry(asReader, { action: "get", ...keyOf("KEY"), version: 1 });
+    expect(await readAudit(owner, keyOf("KEY"))).toMatchObject([{ action: "get", role: reader }]);
   });
 
   test("a store of a newer version is left alone", async () => {

@@ -38,6 +38,13 @@ test("only the authority that the settings name may vouch for the server", async
   expect(address).toMatchObject({ host: "db.example", tls: { ca: certificate } });
 });
 
+test("where an authority is named, a server on this machine has to prove who it is too, except on a socket", async () => {
+  const tlsAt = async (host: string) =>
+    (await storeAddress(config({ caCert: certificate }), { IKOMA_STORE_URL: `postgres://anna@${host}/secrets` })).tls;
+  expect(await tlsAt("127.0.0.1")).toEqual({ ca: certificate });
+  expect(await tlsAt("%2Frun%2Fpostgresql")).toBe(false);
+});
+
 test("a password is never combined with the address of the settings", async () => {
   const env = { PGPASSWORD: "of-another", PGUSER: "somebody", PGHOST: "other.example" };
   const address = await storeAddress(config({ url: "postgres://db.example/secrets" }), env);

@@ -1,7 +1,7 @@
-import { userInfo } from "node:os";
 import { IkomaError } from "../errors.ts";
 import { isLoopback } from "../link/loopback.ts";
 import { readPrivateFile } from "../private-file.ts";
+import { userName } from "../user-name.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { parseStoreUrl, type StoreUrl } from "./store-url.ts";
 
@@ -11,7 +11,7 @@ export const storeVariables = { url: "IKOMA_STORE_URL", file: "IKOMA_STORE_URL_F
 /** How the store's database is reached, login included. */
 export interface StoreAddress extends StoreUrl {
   readonly user: string;
-  /** False on this very machine; else the server has to prove who it is. */
+  /** False on this very machine, unless an authority is named; else the server has to prove who it is. */
   readonly tls: false | { readonly ca?: string };
   /** For people; without password. */
   readonly label: string;
@@ -35,9 +35,9 @@ export async function storeAddress(
       hint: `Set ${storeVariables.file} to a file that only you can read, with postgres://user:password@host/database in it; or \`ikoma:store.url\`.`,
     });
   if (inSettings !== undefined) requireSamePlace(url, inSettings);
-  const user = url.user ?? userInfo().username;
+  const user = url.user ?? userName();
   const label = `${user}@${url.host}:${url.port}/${url.database}`;
-  return { ...url, user, tls: isLocal(url) ? false : caCert === undefined ? {} : { ca: caCert }, label };
+  return { ...url, user, tls: tlsTo(url, caCert), label };
 }
 
 async function urlOfEnvironment(env: NodeJS.ProcessEnv): Promise<StoreUrl | undefined> {
@@ -67,6 +67,9 @@ function requireSamePlace(given: StoreUrl, configured: StoreUrl): void {
   );
 }
 
-function isLocal({ host }: StoreUrl): boolean {
-  return host.startsWith("/") || isLoopback(host);
+function tlsTo({ host }: StoreUrl, caCert: string | undefined): StoreAddress["tls"] {
+  // PostgreSQL does not encrypt on a socket.
+  if (host.startsWith("/")) return false;
+  if (caCert !== undefined) return { ca: caCert };
+  return isLoopback(host) ? false : {};
 }

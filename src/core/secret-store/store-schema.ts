@@ -1,5 +1,4 @@
 import { IkomaError } from "../errors.ts";
-import { errorMessage } from "../system-error.ts";
 import { auditEntry } from "./audit.ts";
 import { requireKnown, schemaVersion, type StoreSession } from "./store-session.ts";
 
@@ -26,10 +25,24 @@ export async function setUpStore(session: StoreSession, label: string, roles: St
     if (isNew) await session.rows(tables);
     const [meta] = await session.rows("SELECT schema_version FROM ikoma_store.meta");
     requireKnown(Number(meta?.["schema_version"]), label);
+    if (roles.readers.length + roles.writers.length > 0) await requireOwner(session, label);
     for (const role of roles.readers) await grant(session, role, readerRights);
     for (const role of roles.writers) await grant(session, role, [...readerRights, ...writerRights]);
     if (isNew) await auditEntry(session, { action: "init" });
     return isNew;
+  });
+}
+
+/** PostgreSQL only warns somebody else, of whom it takes a GRANT that does nothing. */
+async function requireOwner(session: StoreSession, label: string): Promise<void> {
+  const [schema] = await session.rows(
+    `SELECT pg_get_userbyid(nspowner) AS owner, pg_has_role(nspowner, 'USAGE') AS is_own
+     FROM pg_namespace WHERE nspname = 'ikoma_store'`,
+  );
+  if (schema?.["is_own"] === true) return;
+  const owner = String(schema?.["owner"]);
+  throw new IkomaError("STORE_AUTH", `The store ${label} is ${owner}'s, who alone can give roles their rights.`, {
+    hint: `Run the same command with the login of ${owner} in IKOMA_STORE_URL_FILE. Nothing was changed.`,
   });
 }
 
@@ -40,21 +53,19 @@ async function grant(session: StoreSession, role: string, rights: readonly strin
     throw new IkomaError("USAGE", `The database has no role "${role}".`, {
       hint: `Make it first: CREATE ROLE "${role}" LOGIN PASSWORD '…'. Nothing was changed.`,
     });
-  for (const right of rights) {
-    await session.rows(`GRANT ${right} TO ${quoted}`).catch((error: unknown) => {
-      throw error instanceof IkomaError ? error : new IkomaError("STORE_AUTH", errorMessage(error));
-    });
-  }
+  // Of a store that was made when readers could still write every column.
+  await session.rows(`REVOKE INSERT ON ikoma_store.audit FROM ${quoted}`);
+  for (const right of rights) await session.rows(`GRANT ${right} TO ${quoted}`);
 }
 
 const readerRights = [
   "USAGE ON SCHEMA ikoma_store",
   "SELECT ON ikoma_store.meta, ikoma_store.secret_version, ikoma_store.audit",
-  // `get` says who has looked.
-  "INSERT ON ikoma_store.audit",
+  // `get` says who has looked. When, and by which role, is the database's to say.
+  "INSERT (who, action, environment, app, name, version, detail) ON ikoma_store.audit",
 ];
 
-/** What makes a version what it is can be written once; nothing can be taken out. */
+/** What makes a version what it is can be written once. Its value can be taken out (`purge`), the version cannot. */
 const writerRights = [
   "INSERT ON ikoma_store.secret_version",
   "UPDATE (content, wrapped_key, recipients, signer, signature) ON ikoma_store.secret_version",

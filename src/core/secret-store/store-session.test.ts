@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, chown, mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import dns from "node:dns";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
@@ -71,6 +72,23 @@ test("a server that takes the connection and says nothing is not waited for", as
   silent.close();
 });
 
+test("of a name with several addresses, none of which answers, it is told why", async () => {
+  const both = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
+  type Answer = (error: null, addresses: typeof both) => void;
+  const answer = (_name: string, _options: object, done: Answer): void => {
+    done(null, both);
+  };
+  const lookup = jest.spyOn(dns, "lookup").mockImplementation(answer as never);
+  try {
+    expect(await refused({ ...(await rig.address()), host: "db.example", port: 9 })).toMatchObject({
+      code: "STORE_UNREACHABLE",
+      message: expect.stringMatching(/cannot be reached: connect ECONNREFUSED 127\.0\.0\.1:9\.$/) as unknown,
+    });
+  } finally {
+    lookup.mockRestore();
+  }
+});
+
 test("over a network a server without TLS is not spoken with, and one with it has to prove who it is", async () => {
   const host = outerAddress();
   const env = { IKOMA_STORE_URL: `postgres://${user}:${password}@${host}:${server.port}/${rig.database}` };
@@ -84,9 +102,25 @@ test("over a network a server without TLS is not spoken with, and one with it ha
     code: "STORE_UNREACHABLE",
     message: expect.stringMatching(/self-signed certificate/) as unknown,
   });
+  // Not even where the environment tells Node to believe everybody.
+  const gullible = { ...process.env, ...env, NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+  expect(await openedBy(gullible)).toMatch(/self-signed certificate/);
   await using session = await StoreSession.open(await storeAddress({ ...rig.config, caCert }, env));
   expect(await session.rows("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).toEqual([{ ssl: true }]);
 });
+
+/** What a process with this environment says of the store: Node reads it when it starts. */
+async function openedBy(env: NodeJS.ProcessEnv): Promise<string> {
+  const script = `
+    const [{ storeAddress }, { storeConfig }, { StoreSession }] = await Promise.all(
+      ["address", "config", "session"].map((each) => import(\`${import.meta.dirname}/store-\${each}.ts\`)));
+    const address = await storeAddress(storeConfig.parse({}));
+    const told = await StoreSession.open(address).then(() => "it was opened", (error) => error.message);
+    console.log(told);
+    process.exit();`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env });
+  return stdout;
+}
 
 /** Gives the server a certificate for this address, and lets others in; answers the certificate. */
 async function switchTlsOn(host: string): Promise<string> {

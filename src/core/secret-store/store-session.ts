@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { IkomaError } from "../errors.ts";
-import { errorCode, errorMessage } from "../system-error.ts";
+import { errorCode, errorMessage, rootCause } from "../system-error.ts";
 import type { StoreAddress } from "./store-address.ts";
 
 /** What this version writes and reads. */
@@ -99,7 +99,8 @@ async function connect(address: StoreAddress, { timeoutMs = connectTimeoutMs }: 
     database,
     // A function, or the library would take PGPASSWORD and send it to wherever the settings say.
     password: () => password ?? "",
-    ssl: tls,
+    // Said, or NODE_TLS_REJECT_UNAUTHORIZED=0 of the environment would switch the check off.
+    ssl: tls && { ...tls, rejectUnauthorized: true },
     application_name: "ikoma secrets",
     connectionTimeoutMillis: timeoutMs,
     query_timeout: queryTimeoutMs,
@@ -118,9 +119,11 @@ async function connect(address: StoreAddress, { timeoutMs = connectTimeoutMs }: 
 
 /** What PostgreSQL or the way to it said, in our words; a broken constraint is for the caller. */
 function storeError({ label, password }: StoreAddress, cause: unknown): unknown {
-  const state = errorCode(cause) ?? "";
+  // Of a name with several addresses each has failed, and only the errors of each say why.
+  const root = rootCause(cause);
+  const state = errorCode(root) ?? "";
   if (/^23\d{3}$/.test(state)) return cause;
-  const said = password === undefined ? errorMessage(cause) : errorMessage(cause).replaceAll(password, "[secret]");
+  const said = password === undefined ? errorMessage(root) : errorMessage(root).replaceAll(password, "[secret]");
   if (missingStates.includes(state)) return new IkomaError("STORE_MISSING", `There is no secret store in ${label}.`);
   if (state === deniedState)
     return new IkomaError("STORE_AUTH", `The store ${label} does not allow this: ${said}.`, {

@@ -1,41 +1,17 @@
-/** A store's address, taken apart. */
-export interface StoreUrl {
-  /** Name, address, or the folder of a unix socket. */
-  readonly host: string;
-  readonly port: number;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly database: string;
-}
+import { parsePostgresUrl, type PostgresUrl } from "../database/postgres-url.ts";
 
-const shape = "an address like postgres://user@host/database";
+/** A store's address, taken apart. */
+export type StoreUrl = Omit<PostgresUrl, "parameters" | "fragment">;
 
 /**
- * Takes `postgres://user:password@host:port/database` apart. A socket's folder is a host with its slashes encoded
- * (`%2Fvar%2Frun%2Fpostgresql`), as for psql. Parameters are refused: each that weakens TLS would be obeyed elsewhere.
+ * Takes a store's address apart. Parameters are refused: each that weakens TLS would be obeyed elsewhere.
  *
  * @returns for what is no such address the reason, in which nothing of the text is told
  */
 export function parseStoreUrl(text: string): StoreUrl | string {
-  const url = URL.parse(text);
-  if (url === null || !/^postgres(ql)?:$/.test(url.protocol)) return shape;
-  if (url.search !== "" || url.hash !== "") return "an address without parameters; TLS is always checked";
-  const [host, user, password, database] = decoded([url.hostname, url.username, url.password, url.pathname.slice(1)]);
-  if (host === undefined || host === "" || database === undefined || database === "" || database.includes("/"))
-    return shape;
-  return {
-    host: host.replace(/^\[|\]$/g, ""),
-    port: url.port === "" ? 5432 : Number(url.port),
-    user: user === "" ? undefined : user,
-    password: password === "" ? undefined : password,
-    database,
-  };
-}
-
-function decoded(texts: readonly string[]): string[] {
-  try {
-    return texts.map(decodeURIComponent);
-  } catch {
-    return [];
-  }
+  const read = parsePostgresUrl(text);
+  if (typeof read === "string") return "an address like postgres://user@host/database";
+  const { parameters, fragment, ...url } = read;
+  if (parameters.size > 0 || fragment !== "") return "an address without parameters; TLS is always checked";
+  return url;
 }

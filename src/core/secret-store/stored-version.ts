@@ -38,9 +38,32 @@ export function stateOf({ contentDigest, content, wrappedKey }: StoredVersion): 
   return content === null || wrappedKey === null ? "purged" : "value";
 }
 
-/** Versions out of rows of `ikoma_store.secret_version`. */
+/** Versions out of rows of `ikoma_store.secret_version`, each held against its head by who uses it. */
 export function versionsOf(rows: readonly Record<string, unknown>[]): StoredVersion[] {
   return rows.map((row) => versionRow.parse(row));
+}
+
+/**
+ * Versions that are what was asked for. A version of another environment is signed and sealed as well as any: whoever
+ * takes from the row which one it is would open it, or sign it, in the place of this one.
+ *
+ * @throws STORE_TAMPERED where the database answers with another's
+ */
+export function versionsAsked(
+  rows: readonly Record<string, unknown>[],
+  asked: Pick<SecretKey, "environment"> & Partial<SecretKey>,
+): StoredVersion[] {
+  const versions = versionsOf(rows);
+  const { environment, app, name } = asked;
+  const foreign = versions.find(
+    (each) =>
+      each.environment !== environment ||
+      (app !== undefined && each.app !== app) ||
+      (name !== undefined && each.name !== name),
+  );
+  if (foreign === undefined) return versions;
+  const wanted = [environment, app, name].filter((each) => each !== undefined).join("/");
+  throw tampered(foreign, `the database gave it as one of ${wanted}`);
 }
 
 /** The newest version of each secret of an environment, by app and name. */
@@ -54,32 +77,30 @@ export async function newestVersions(
      WHERE environment = $1 AND ($2::text IS NULL OR app = $2) ORDER BY app, name, version DESC`,
     [environment, app],
   );
-  return versionsOf(rows);
+  return versionsAsked(rows, { environment, ...(app !== undefined && { app }) });
 }
 
 /** All versions of one secret, the newest first. */
-export async function versionsOfSecret(
-  session: StoreSession,
-  { environment, app, name }: SecretKey,
-): Promise<StoredVersion[]> {
+export async function versionsOfSecret(session: StoreSession, asked: SecretKey): Promise<StoredVersion[]> {
+  const { environment, app, name } = asked;
   const rows = await session.rows(
     `SELECT * FROM ikoma_store.secret_version WHERE environment = $1 AND app = $2 AND name = $3 ORDER BY version DESC`,
     [environment, app, name],
   );
-  return versionsOf(rows);
+  return versionsAsked(rows, asked);
 }
 
 /**
  * The writer who signed a version, by name.
  *
- * @param head which version it should be, where that is known from elsewhere than the row itself
+ * @param head which version it should be: of what was asked for, which a row is only if somebody has looked
  * @param writers public SSH keys by name, from the settings
  * @throws STORE_TAMPERED where none of them did, or it is another version, or its content is another
  */
 export async function signerOf(
   stored: StoredVersion,
+  head: VersionHead,
   writers: Readonly<Record<string, string>>,
-  head: VersionHead = stored,
 ): Promise<string> {
   const { signer, signature, content, contentDigest } = stored;
   const writer = Object.entries(writers).find(([, key]) => sameKey(key, signer));

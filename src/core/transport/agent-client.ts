@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
@@ -16,6 +16,7 @@ import type {
 import type { Handshake } from "../../agent/protocol/views.ts";
 import type { OperationEvent } from "../../agent/protocol/wire.ts";
 import { IkomaError } from "../errors.ts";
+import { userName } from "../user-name.ts";
 import { Persistence } from "./persistence.ts";
 import { fromWire, RpcChannel } from "./rpc-channel.ts";
 
@@ -226,5 +227,5 @@ function isLost(error: unknown): boolean {
 }
 
 function processLabel(): string {
-  return `${userInfo().username}@${hostname()} (process ${process.pid})`;
+  return `${userName()}@${hostname()} (process ${process.pid})`;
 }

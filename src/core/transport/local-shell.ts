@@ -1,17 +1,17 @@
 import { spawn } from "node:child_process";
 import { connect } from "node:net";
-import { userInfo } from "node:os";
 import { Readable } from "node:stream";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { IkomaError } from "../errors.ts";
+import { userName } from "../user-name.ts";
 import type { ExecOptions, ExecResult, SshConnection } from "./ssh-connection.ts";
 
 const execTimeoutMs = 60_000;
 
 /** This very machine in the place of one that is reached over SSH: commands are run in a shell of this process's user. */
 export class LocalShell implements SshConnection {
-  readonly host = { address: "this machine", port: 22, user: userInfo().username };
+  readonly host = { address: "this machine", port: 22, user: userName() };
   readonly closed = Promise.withResolvers<undefined>().promise;
   readonly isLost = false;
 

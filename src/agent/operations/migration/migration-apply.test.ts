@@ -1,18 +1,19 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { createHash } from "node:crypto";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { once } from "node:events";
+import { connect, createServer, Socket, type AddressInfo } from "node:net";
 import type { Client } from "pg";
-import { TestHost } from "../../../../test/doubles/host/host.ts";
+import type { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, digestOf, imageOf, run, someAccessories } from "../../../../test/doubles/host/inputs.ts";
+import { migrationFiles as filesOf, MigrationRig } from "../../../../test/rigs/migrations.ts";
 import { LocalPostgres, password, user } from "../../../../test/rigs/postgres.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
-import { lintMigration } from "../../../core/migrations/lint/lint-migration.ts";
 import { factsOf, migrationPolicy } from "../../../core/migrations/migration-spec.ts";
-import type { MigrationFile } from "../../../core/migrations/migration-spec.ts";
 import type { OperationView } from "../../protocol/operations.ts";
 import { readPart } from "../../reading/read-parts.ts";
-import { OperationRunner } from "../operation-runner.ts";
+import type { OperationRunner } from "../operation-runner.ts";
 
 let server: LocalPostgres;
+let rig: MigrationRig;
 let on: TestHost;
 let runner: OperationRunner;
 /** A client of the app's database. */
@@ -28,34 +29,19 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  on = await TestHost.create();
-  runner = new OperationRunner(on.host);
-  database = await server.database();
-  client = await server.connect(database);
+  rig = await MigrationRig.create(server);
+  ({ on, runner, database, client } = rig);
   await withDatabase(password);
 });
 
-afterEach(async () => {
-  await client.end();
-  await on.dispose();
-});
+afterEach(() => rig[Symbol.asyncDispose]());
 
-async function withDatabase(given: string, image = "postgres"): Promise<void> {
-  const settings = { POSTGRES_USER: user, POSTGRES_PASSWORD: given, POSTGRES_DB: database, PGPORT: server.port };
+async function withDatabase(given: string, image = "postgres", port = server.port): Promise<void> {
+  const settings = { POSTGRES_USER: user, POSTGRES_PASSWORD: given, POSTGRES_DB: database, PGPORT: port };
   on.engine.images.set(imageOf(image), {
     imageEnvironment: ["PGDATA=/data", ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)],
   });
   await run(runner, "accessories.apply", someAccessories(on, { db: image }));
-}
-
-/** Files by name (`1_users`), as a bundle has them. */
-async function filesOf(texts: Record<string, string>): Promise<MigrationFile[]> {
-  const made = Object.entries(texts).map(async ([key, text]) => {
-    const [, version = "", name = ""] = /^(\d+)_(.*)$/.exec(key) ?? [];
-    const sha256 = createHash("sha256").update(text).digest("hex");
-    return { version, name, sha256, text, ...(await lintMigration(text, false)) };
-  });
-  return Promise.all(made);
 }
 
 async function inputOf(texts: Record<string, string>, policy: object = {}) {
@@ -73,11 +59,7 @@ async function look(texts: Record<string, string>) {
   return readPart(on.host, "shop", "migration", expected);
 }
 
-async function column<T>(sql: string): Promise<T[]> {
-  const { rows } = await client.query<{ value: T }>(sql);
-  return rows.map(({ value }) => value);
-}
-
+const column = <T>(sql: string): Promise<T[]> => rig.column(sql);
 const tables = (): Promise<string[]> =>
   column("SELECT tablename AS value FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
 const history = (): Promise<string[]> =>
@@ -317,4 +299,44 @@ test("a cancelled run is broken off on the server, and nothing of its file stays
   runner.cancel(request.key);
   expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
   expect(await tables()).toEqual([]);
+});
+
+/** A way to the server that can be lost without a word: nothing comes through any more, in no direction, for nobody. */
+async function losableWay(): Promise<{ port: number; lose: () => void } & Disposable> {
+  const sockets: Socket[] = [];
+  const way = createServer((caller) => {
+    const onward = connect(server.port, "127.0.0.1");
+    caller.pipe(onward).pipe(caller);
+    for (const each of [caller, onward]) sockets.push(each.on("error", () => undefined));
+  }).listen(0);
+  await once(way, "listening");
+  const lose = (): void => {
+    way.close();
+    for (const each of sockets) each.unpipe().pause();
+  };
+  const end = (): void => {
+    lose();
+    for (const each of sockets) each.destroy();
+  };
+  return { port: (way.address() as AddressInfo).port, lose, [Symbol.dispose]: end };
+}
+
+test("a cancelled run ends though the way to the server was lost without a word", async () => {
+  using way = await losableWay();
+  await withDatabase(password, "postgres-far", way.port);
+  const request = aRequest("migration.apply", await inputOf({ "1_slow": "select pg_sleep(61);" }));
+  runner.start(request);
+  await waitUntil("it sleeps", async () => {
+    return (await column("SELECT query AS value FROM pg_stat_activity WHERE query LIKE '%pg_sleep(61)'")).length > 0;
+  });
+  way.lose();
+  runner.cancel(request.key);
+  expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
+});
+
+test("a silent connection is probed long before the system's two hours are over", async () => {
+  const probed = jest.spyOn(Socket.prototype, "setKeepAlive");
+  await migrate({ "1_users": users });
+  expect(probed.mock.calls).toContainEqual([true, 30_000]);
+  probed.mockRestore();
 });

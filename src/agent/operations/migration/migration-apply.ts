@@ -9,7 +9,7 @@ import type { OperationInput, OperationResult } from "../../protocol/operations.
 import { admitMigrations } from "../signed/admission.ts";
 import { adopt, ensureHistory, readHistory } from "./migration-history.ts";
 import type { KnownMigration } from "./migration-history.ts";
-import { claimDatabase, claimRefusal, databaseOf, withRights } from "./migration-database.ts";
+import { claimOf, databaseOf, takeClaim, withRights } from "./migration-database.ts";
 import { takeMigrationLock } from "./migration-lock.ts";
 import { remember } from "./remembered-migrations.ts";
 import { runInTransaction } from "./run-file.ts";
@@ -44,12 +44,10 @@ export async function applyMigrations(
   await takeMigrationLock(session, policy.waitSeconds, op);
   const identity = await takenOver(host, spec, session);
   const by = { run: op.key, bundle: spec.bundle };
-  const stopCancelling = cancelOnAbort(session, op.signal);
   try {
     await op.enter("migrating");
     return { applied: await runPending(host, spec, { session, policy, by, op, identity }) };
   } finally {
-    stopCancelling();
     const history = await readHistory(session).catch(() => undefined);
     if (history !== undefined) remember(host, app, history, identity);
   }
@@ -61,11 +59,11 @@ async function takenOver(
   { app, remote }: MigrationSpec,
   session: DatabaseSession,
 ): Promise<string | undefined> {
-  const refusal = remote && (await claimRefusal(host, app, remote, session));
-  if (refusal !== undefined) throw refusal;
   return withRights(session, async () => {
+    const claim = remote && (await claimOf(host, app, remote, session));
+    if (claim?.refusal !== undefined) throw claim.refusal;
     await ensureHistory(session);
-    return remote && claimDatabase(session, { app, environment: remote.environment });
+    return claim && takeClaim(session, claim);
   });
 }
 
@@ -133,14 +131,4 @@ export async function guardOf(
 function ofOthers(files: readonly MigrationFile[], history: readonly KnownMigration[]): MigrationFile[] {
   const foreign = history.filter(({ state, sha256 }) => state === "applied" && sha256 === undefined);
   return files.filter(({ version }) => foreign.some((each) => each.version === version));
-}
-
-function cancelOnAbort(session: DatabaseSession, signal: AbortSignal): () => void {
-  const cancel = (): void => {
-    session.cancelRunning().catch(() => undefined);
-  };
-  signal.addEventListener("abort", cancel, { once: true });
-  return () => {
-    signal.removeEventListener("abort", cancel);
-  };
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { identityText, mismatchOf } from "../../../core/database/database-identity.ts";
-import type { DatabaseIdentity, DatabaseOwner } from "../../../core/database/database-identity.ts";
+import type { DatabaseClaim, DatabaseIdentity, DatabaseOwner } from "../../../core/database/database-identity.ts";
 import type { RemoteDatabase } from "../../../core/database/remote-database.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { noDatabase } from "../../../core/migrations/migration-plan.ts";
@@ -45,32 +45,33 @@ export async function identityOf(session: DatabaseSession): Promise<DatabaseIden
   };
 }
 
-/** Why the app's migrations must not go to this database. A change of what it is must be meant. */
-export async function claimRefusal(
+/** Whose a database elsewhere is, held against the app that asks. */
+export interface SeenClaim extends Pick<DatabaseClaim, "by" | "found" | "owner"> {
+  /** Why the app's migrations must not go there. A change of what it is must be meant. */
+  readonly refusal: IkomaError | undefined;
+}
+
+/** Looks whose a database elsewhere is. Notes nothing. */
+export async function claimOf(
   host: Host,
   app: string,
   { environment, identity }: RemoteDatabase,
   session: DatabaseSession,
-): Promise<IkomaError | undefined> {
-  return mismatchOf({
-    by: { app, environment },
-    found: await identityOf(session),
-    owner: await ownerOf(session),
-    before: rememberedDatabase(host, app),
-    accepted: identity,
-  });
+): Promise<SeenClaim> {
+  const seen = { by: { app, environment }, found: await identityOf(session), owner: await ownerOf(session) };
+  const refusal = mismatchOf({ ...seen, before: rememberedDatabase(host, app), accepted: identity });
+  return { ...seen, refusal };
 }
 
 /** Notes in the database whose it is. Gives its identity, for the host to remember. */
-export async function claimDatabase(session: DatabaseSession, by: DatabaseOwner): Promise<string> {
-  const known = await ownerOf(session);
+export async function takeClaim(session: DatabaseSession, { by, owner: known, found }: SeenClaim): Promise<string> {
   if (known?.app !== by.app || known.environment !== by.environment) {
     await session.transaction(async () => {
       await session.run(ownerTable);
       await session.rows(claim, [by.app, by.environment]);
     });
   }
-  return identityText(await identityOf(session));
+  return identityText(found);
 }
 
 async function ownerOf(session: DatabaseSession): Promise<DatabaseOwner | undefined> {

@@ -1,18 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import { createHash } from "node:crypto";
 import type { Client } from "pg";
-import { TestHost } from "../../../../test/doubles/host/host.ts";
+import type { TestHost } from "../../../../test/doubles/host/host.ts";
 import { digestOf, run } from "../../../../test/doubles/host/inputs.ts";
+import { migrationFiles as filesOf, MigrationRig } from "../../../../test/rigs/migrations.ts";
 import { LocalPostgres, password, user } from "../../../../test/rigs/postgres.ts";
 import { LocalPooler } from "../../../../test/rigs/pgbouncer.ts";
-import { lintMigration } from "../../../core/migrations/lint/lint-migration.ts";
 import { factsOf, migrationPolicy } from "../../../core/migrations/migration-spec.ts";
-import type { MigrationFile } from "../../../core/migrations/migration-spec.ts";
 import type { OperationView } from "../../protocol/operations.ts";
 import { readPart } from "../../reading/read-parts.ts";
-import { OperationRunner } from "../operation-runner.ts";
+import type { OperationRunner } from "../operation-runner.ts";
 
 let server: LocalPostgres;
+let rig: MigrationRig;
 let on: TestHost;
 let runner: OperationRunner;
 let caCert: string;
@@ -31,16 +30,11 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  on = await TestHost.create();
-  runner = new OperationRunner(on.host);
-  database = await server.database();
-  client = await server.connect(database);
+  rig = await MigrationRig.create(server);
+  ({ on, runner, database, client } = rig);
 });
 
-afterEach(async () => {
-  await client.end();
-  await on.dispose();
-});
+afterEach(() => rig[Symbol.asyncDispose]());
 
 interface Remote {
   url: string;
@@ -62,15 +56,6 @@ function trusting({ url, environment }: Remote): Remote {
 
 const users = { "1_users": "create table users (id bigint primary key, email text);" };
 
-async function filesOf(texts: Record<string, string>): Promise<MigrationFile[]> {
-  const made = Object.entries(texts).map(async ([key, text]) => {
-    const [, version = "", name = ""] = /^(\d+)_(.*)$/.exec(key) ?? [];
-    const sha256 = createHash("sha256").update(text).digest("hex");
-    return { version, name, sha256, text, ...(await lintMigration(text, false)) };
-  });
-  return Promise.all(made);
-}
-
 async function migrate(to: Remote, texts: Record<string, string> = users): Promise<OperationView> {
   const spec = { app: "shop", remote: to, bundle: digestOf("a"), files: await filesOf(texts) };
   return run(runner, "migration.apply", { spec, redact: [to.url] });
@@ -81,11 +66,7 @@ async function look(to: Remote, texts: Record<string, string> = users) {
   return readPart(on.host, "shop", "migration", { app: "shop", remote: to, policy: migrationPolicy.parse({}), files });
 }
 
-async function column<T>(sql: string): Promise<T[]> {
-  const { rows } = await client.query<{ value: T }>(sql);
-  return rows.map(({ value }) => value);
-}
-
+const column = <T>(sql: string): Promise<T[]> => rig.column(sql);
 const schemas = (): Promise<string[]> =>
   column("SELECT nspname AS value FROM pg_namespace WHERE nspname IN ('ikoma_bridge', 'supabase_migrations')");
 
@@ -147,6 +128,19 @@ test("a wrong password, and a database that is not there, are told for what they
   expect(await refusals(remote({ url }))).toMatchObject({
     code: "DATABASE_AUTH",
     message: expect.stringContaining('database "nowhere" does not exist (SQLSTATE 3D000)') as unknown,
+  });
+});
+
+test("a URL without the password that the server asks for, and a user who may not connect, are told for what they are", async () => {
+  expect(await refusals(remote({ login: user }))).toMatchObject({
+    code: "DATABASE_AUTH",
+    message: expect.stringContaining(`it asks for a password of ${user}, and the URL has none`) as unknown,
+  });
+  await client.query(`DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN PASSWORD 'str4ngers-own';
+    REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC`);
+  expect(await refusals(remote({ login: "stranger:str4ngers-own" }))).toMatchObject({
+    code: "DATABASE_AUTH",
+    message: expect.stringContaining(`permission denied for database "${database}" (SQLSTATE 42501)`) as unknown,
   });
 });
 
@@ -231,6 +225,18 @@ test("a user who may not make the history's schemas is told whose right is missi
   const ended = await migrate(remote({ login: "visitor:v1sitors-own" }));
   expect(ended).toMatchObject({ error: { code: "DATABASE_AUTH" } });
   expect(ended.error?.message).toContain(`as visitor: permission denied for database ${database}`);
+});
+
+test("a user who may not see whose the database is is told so, in the plan too", async () => {
+  await migrate(remote());
+  await client.query(`DROP ROLE IF EXISTS guest; CREATE ROLE guest LOGIN PASSWORD 'gu3sts-own';
+    GRANT USAGE ON SCHEMA supabase_migrations, ikoma_bridge TO guest;
+    GRANT SELECT ON supabase_migrations.schema_migrations, ikoma_bridge.migrations TO guest`);
+  const guest = remote({ login: "guest:gu3sts-own" });
+  const denied = { code: "DATABASE_AUTH", message: expect.stringContaining("as guest: permission denied") as unknown };
+  expect(await migrate(guest)).toMatchObject({ error: denied });
+  expect(await look(guest)).toMatchObject({ migrations: { refusal: denied } });
+  await client.query("DROP OWNED BY guest; DROP ROLE guest");
 });
 
 test("without a database in the bundle and in the environment nothing is guessed", async () => {

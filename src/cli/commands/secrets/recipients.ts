@@ -44,13 +44,20 @@ const remove: CommandModule<GlobalArguments, PersonArguments> = {
 const rewrap: CommandModule<GlobalArguments, GlobalArguments> = {
   command: "rewrap",
   describe: "Wrap the data keys for those whom the settings name, after somebody changed them in Git",
-  handler: (argv) => inStore(argv, (store) => bringTo(store, store.config.recipients, argv)),
+  handler: (argv) =>
+    inStore(argv, (store) => bringTo(store, argv, { recipients: store.config.recipients, who: changedInGit })),
 };
 
+const takenOut =
+  "Who was taken out may have kept what they could read, and copies of the database still open for them. New values:";
+const changedInGit =
+  "Was somebody taken out? They may have kept what they could read, and copies of the database still open for them. New values:";
+
 async function addOne(store: OpenStore, argv: AddArguments): Promise<void> {
-  const [{ storeConfig }, { requireUsable }] = await Promise.all([
+  const [{ storeConfig }, { isRecipient }, { requireFree }] = await Promise.all([
     import("../../../core/secret-store/store-config.ts"),
     import("../../../core/secret-store/identity.ts"),
+    import("../../../core/secret-store/store-people.ts"),
   ]);
   const { name, recipient } = argv;
   const recipients = { ...store.config.recipients, [name]: recipient };
@@ -58,8 +65,10 @@ async function addOne(store: OpenStore, argv: AddArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${name}" and "${recipient}" are no name and recipient.`, {
       hint: "A name has letters, digits, and . _ @ - only; a recipient is what `ikoma secrets keygen` prints: age1…",
     });
-  await requireUsable(recipient);
-  await bringTo(store, recipients, argv, { name, key: recipient });
+  if (!(await isRecipient(recipient)))
+    throw new IkomaError("USAGE", `${recipient} is no recipient of age: it has a typing error.`);
+  requireFree("recipients", store.config.recipients, name, recipient);
+  await bringTo(store, argv, { recipients, edit: { name, key: recipient } });
 }
 
 async function removeOne(store: OpenStore, argv: PersonArguments): Promise<void> {
@@ -73,15 +82,23 @@ async function removeOne(store: OpenStore, argv: PersonArguments): Promise<void>
     throw new IkomaError("USAGE", `Without ${argv.name} nobody could read the secrets any more.`, {
       hint: "Add somebody else first.",
     });
-  await bringTo(store, left, argv, { name: argv.name, key: undefined });
+  await bringTo(store, argv, { recipients: left, edit: { name: argv.name, key: undefined }, who: takenOut });
 }
 
-/** The store first, then the settings: what breaks off here can be run again. */
+/** What is to become of who can read. */
+interface Change {
+  readonly recipients: Readonly<Record<string, string>>;
+  /** Of the settings; undefined where they say it already. */
+  readonly edit?: { readonly name: string; readonly key: string | undefined };
+  /** What is told of somebody who can read no more; undefined where nobody can be. */
+  readonly who?: string;
+}
+
+/** The store first, then the settings: what breaks off here can be run again, and tells the same. */
 async function bringTo(
   { session, environment, project }: OpenStore,
-  recipients: Readonly<Record<string, string>>,
   argv: GlobalArguments,
-  edit?: { readonly name: string; readonly key: string | undefined },
+  { recipients, edit, who }: Change,
 ): Promise<void> {
   const [{ rewrapAll }, { writeStorePeople }, { readIdentities }, { requireRecipients }, { printResult }] =
     await Promise.all([
@@ -91,20 +108,24 @@ async function bringTo(
       import("../../../core/secret-store/change-secret.ts"),
       import("../../output/envelope.ts"),
     ]);
-  const done = await rewrapAll(session, environment, requireRecipients(recipients), () => readIdentities());
+  const keys = await requireRecipients(recipients);
+  const { secrets, ...done } = await rewrapAll(session, environment, keys, () => readIdentities());
   if (edit !== undefined) await writeStorePeople(project.stackFile, "recipients", edit.name, edit.key);
-  const data = { environment, recipients: Object.keys(recipients), ...done };
-  printResult({ kind: "SecretRecipients", data, human: () => told(environment, Object.keys(recipients), done) }, argv);
+  const names = Object.keys(recipients);
+  const exposed = who === undefined ? [] : secrets;
+  const human = (): string => [wrapped(environment, names, done), ...setAnew(who, exposed)].join("\n");
+  printResult({ kind: "SecretRecipients", data: { environment, recipients: names, ...done, exposed }, human }, argv);
 }
 
-function told(environment: string, names: readonly string[], { versions, unreadable, exposed }: Rewrapped): string {
+function wrapped(
+  environment: string,
+  names: readonly string[],
+  { versions, unreadable }: Omit<Rewrapped, "secrets">,
+): string {
   const left = unreadable === 0 ? "" : `; ${unreadable} older versions cannot be read here, and stay as they are`;
-  const read = `${environment} can be read by ${names.join(", ")}; ${versions} data keys were wrapped anew${left}`;
-  if (exposed.length === 0) return read;
-  const list = exposed.map(({ app, name }) => `  ikoma secrets set ${app} ${name}`);
-  return [
-    read,
-    "Who was taken out may have kept what they could read, and copies of the database still open for them. New values:",
-    ...list,
-  ].join("\n");
+  return `${environment} can be read by ${names.join(", ")}; ${versions} data keys were wrapped anew${left}`;
+}
+
+function setAnew(who = "", exposed: Rewrapped["secrets"]): string[] {
+  return exposed.length === 0 ? [] : [who, ...exposed.map(({ app, name }) => `  ikoma secrets set ${app} ${name}`)];
 }

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import yargs from "yargs";
+import { runGroup } from "../../../../test/rigs/command-group.ts";
 import { LocalPostgres } from "../../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../../test/rigs/secret-store.ts";
 // Jest cannot load modules at the same time that share one; the handlers do, so they are loaded here first.
@@ -18,7 +18,6 @@ import "../../../core/signing/key-files.ts";
 import "../../output/envelope.ts";
 import "./secrets-view.ts";
 import { IkomaError } from "../../../core/errors.ts";
-import { withGlobalOptions } from "../../global-options.ts";
 import get from "./get.ts";
 import history from "./history.ts";
 import init from "./init.ts";
@@ -64,28 +63,15 @@ const settings = (): Promise<string> => readFile(at("Pulumi.prod.yaml"), "utf8")
 
 /** Runs a command line as the CLI does, with this on standard input, and gives what it printed on stdout. */
 async function ikoma(words: readonly string[], stdin = ""): Promise<string> {
-  let printed = "";
-  jest.spyOn(process.stderr, "write").mockImplementation(() => true);
-  jest.spyOn(process.stdout, "write").mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
   jest.spyOn(process, "stdin", "get").mockReturnValue(Readable.from([Buffer.from(stdin)]) as never);
   const commands = [init, keygen, writers, recipients, set, list, history, get, rm, purge];
-  try {
-    await withGlobalOptions(yargs(["secrets", ...words, "--cwd", rig.folder]))
-      .command("secrets <command>", "", (group) => commands.reduce((all, each) => all.command(each as never), group))
-      .version("9.9.9")
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw (error as Error | undefined) ?? new Error(message);
-      })
-      .parseAsync();
-  } finally {
-    jest.restoreAllMocks();
-  }
-  return printed;
+  const line = ["secrets", ...words, "--cwd", rig.folder];
+  const printed = await runGroup(
+    "secrets",
+    (group) => commands.reduce((all, each) => all.command(each as never), group),
+    line,
+  );
+  return printed.stdout;
 }
 
 const json = async (...words: string[]): Promise<unknown> =>
@@ -160,6 +146,9 @@ const refused: readonly (readonly [what: string, words: readonly string[], code:
   ["a recipient that is none", ["recipients", "add", "ben", "ssh-ed25519"], "USAGE"],
   ["a recipient who was none", ["recipients", "rm", "ben"], "USAGE"],
   ["the last recipient", ["recipients", "rm", "anna"], "USAGE"],
+  ["another key for a recipient", ["recipients", "add", "anna", "BEN"], "USAGE"],
+  ["a recipient's key under another name", ["recipients", "add", "ben", "ANNA"], "USAGE"],
+  ["a writer's key under another name", ["writers", "add", "ben", "anna.pub"], "USAGE"],
   ["a writer without a key", ["writers", "add", "ben", "anna.identity"], "USAGE"],
   ["another key for a writer", ["writers", "add", "anna", "ben.pub"], "USAGE"],
   ["a writer who was none", ["writers", "rm", "ben"], "USAGE"],
@@ -173,7 +162,9 @@ test("what cannot be done is refused, and changes neither settings nor store", a
   const codes: unknown[] = [];
   for (const [what, words] of refused) {
     const key = words[0] === "set" ? sign("anna") : [];
-    const ended = await ikoma([...words, ...key]).then(
+    const recipients: Record<string, string> = { ANNA: rig.recipients.anna, BEN: rig.recipients.ben };
+    const line = words.map((word) => recipients[word] ?? word);
+    const ended = await ikoma([...line, ...key]).then(
       () => "done",
       (error: unknown) => (error instanceof IkomaError ? error.code : String(error)),
     );
@@ -204,13 +195,26 @@ test("a recipient comes and goes; who goes is followed by what to set anew", asy
   Object.assign(process.env, rig.env("ben"));
   await expect(ikoma(["get", "shop", "KEY", "--reveal"])).rejects.toMatchObject({ code: "STORE_IDENTITY" });
   // Settings that came by Git are brought to the store by whoever can read.
-  await writeFile(
-    at("Pulumi.prod.yaml"),
-    (await settings()).replace("recipients:", `recipients:\n      ben: ${rig.recipients.ben}`),
-  );
+  const withBen = (await settings()).replace("recipients:", `recipients:\n      ben: ${rig.recipients.ben}`);
+  await writeFile(at("Pulumi.prod.yaml"), withBen);
   await expect(ikoma(["recipients", "rewrap"])).rejects.toMatchObject({ code: "STORE_IDENTITY" });
   Object.assign(process.env, rig.env("anna"));
-  expect(await json("recipients", "rewrap")).toMatchObject({ recipients: ["ben", "anna"], versions: 1, exposed: [] });
+  // Whether somebody was taken out there the store cannot know.
+  const rewrapped = { recipients: ["ben", "anna"], versions: 1, exposed: [{ app: "shop", name: "KEY" }] };
+  expect(await json("recipients", "rewrap")).toMatchObject(rewrapped);
+  expect(await ikoma(["recipients", "rewrap"])).toMatch(
+    /\nWas somebody taken out\?[^]*\n {2}ikoma secrets set shop KEY\n$/,
+  );
+});
+
+test("where the settings could not be written the list is told again", async () => {
+  await introduce("anna");
+  await ikoma(["set", "shop", "KEY", ...sign("anna")], "one");
+  await ikoma(["recipients", "add", "ben", rig.recipients.ben]);
+  const before = await settings();
+  await ikoma(["recipients", "rm", "ben"]);
+  await writeFile(at("Pulumi.prod.yaml"), before);
+  expect(await json("recipients", "rm", "ben")).toMatchObject({ exposed: [{ app: "shop", name: "KEY" }] });
 });
 
 test("a writer leaves, and what they have set goes on counting", async () => {

@@ -20,7 +20,7 @@ export interface SecretView {
   readonly readers: readonly string[];
 }
 
-/** What is told of versions, each signature checked. */
+/** What is told of versions that were asked for, each signature checked. */
 export function viewVersions(versions: readonly StoredVersion[], config: StoreConfig): Promise<SecretView[]> {
   return mapSomeAtOnce(versions, (each) => viewOf(each, config));
 }
@@ -31,7 +31,7 @@ async function viewOf(stored: StoredVersion, { recipients, writers }: StoreConfi
   const view = { app, name, version, state: stateOf(stored), setAtMs: createdAtMs };
   const readers = view.state === "value" ? stored.recipients.map(nameOf) : [];
   try {
-    return { ...view, by: await signerOf(stored, writers), readers };
+    return { ...view, by: await signerOf(stored, stored, writers), readers };
   } catch (error) {
     if (!(error instanceof IkomaError) || error.code !== "STORE_TAMPERED") throw error;
     return { ...view, by: undefined, flaw: error.message, readers };

@@ -45,7 +45,7 @@ async function setOne(store: OpenStore, argv: SetArguments): Promise<void> {
   const key = await secretKey(store, argv);
   // All that can be refused is, before somebody types.
   const signer = await findWriter(store.config, argv);
-  requireRecipients(store.config.recipients);
+  await requireRecipients(store.config.recipients);
   const seen = argv.expect ?? (await newestVersionOf(store.session, key));
   const value = await givenValue(argv.name);
   const { version } = await writeVersion(store.session, store.config, { key, value, seen }, signer);

@@ -46,14 +46,19 @@ const remove: CommandModule<GlobalArguments, RemoveArguments> = {
 };
 
 async function addOne(argv: AddArguments): Promise<void> {
-  const [{ findDeployProject }, { readStackSettings }, { storeConfig }, { writeStorePeople }, { printResult }] =
-    await Promise.all([
-      import("../../../core/project/deploy-project.ts"),
-      import("../../../core/project/deploy-stack-file.ts"),
-      import("../../../core/secret-store/store-config.ts"),
-      import("../../../core/secret-store/store-people.ts"),
-      import("../../output/envelope.ts"),
-    ]);
+  const [
+    { findDeployProject },
+    { readStackSettings },
+    { storeConfig },
+    { requireFree, writeStorePeople },
+    { printResult },
+  ] = await Promise.all([
+    import("../../../core/project/deploy-project.ts"),
+    import("../../../core/project/deploy-stack-file.ts"),
+    import("../../../core/secret-store/store-config.ts"),
+    import("../../../core/secret-store/store-people.ts"),
+    import("../../output/envelope.ts"),
+  ]);
   const { name, file } = argv;
   const { stackFile, stackName } = await findDeployProject(argv.cwd, argv.stack);
   const { store } = await readStackSettings(stackFile);
@@ -63,15 +68,7 @@ async function addOne(argv: AddArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${name}" is no name, or ${file} has no public SSH key.`, {
       hint: "A name has letters, digits, and . _ @ - only; the file is one like ~/.ssh/id_ed25519.pub.",
     });
-  const before = store?.writers[name];
-  if (before !== undefined && before !== key)
-    throw new IkomaError(
-      "USAGE",
-      `${name} is a writer with another key already; what it has signed would not count any more.`,
-      {
-        hint: `Add the new key under another name, then take ${name} out with \`ikoma secrets writers rm ${name}\`.`,
-      },
-    );
+  requireFree("writers", store?.writers ?? {}, name, key);
   await writeStorePeople(stackFile, "writers", name, key);
   const human = `what ${name} signs counts in ${stackName}: commit Pulumi.${stackName}.yaml`;
   printResult({ kind: "SecretWriters", data: { writers: Object.keys(writers.data) }, human }, argv);

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import process from "node:process";
 import type { SecretSource } from "../../config/schema.ts";
 import { IkomaError } from "../../errors.ts";
+import { childEnvironment } from "../../secret-store/child-environment.ts";
 
 /** Secrets of one app: where each is from, by name. */
 export type SecretSources = Readonly<Record<string, SecretSource>>;
@@ -81,16 +82,21 @@ class CommandFailure extends Error {}
 function ofCommand([file = "", ...args]: readonly string[], place: SecretPlace): Promise<string> {
   const { env = process.env, folder, timeoutMs = commandTimeoutMs } = place;
   return new Promise((resolve, reject) => {
-    const options = { env, cwd: folder, timeout: timeoutMs, maxBuffer: maxBytes, encoding: "utf8" } as const;
-    const child = execFile(file, args, options, (error, stdout, stderr) => {
-      if (error !== null) {
-        reject(new CommandFailure(reasonOf(error, stderr, timeoutMs)));
-        return;
-      }
-      const value = stdout.replace(/\r?\n$/, "");
-      if (value === "") reject(new CommandFailure("printed nothing"));
-      else resolve(value);
-    });
+    const limits = { timeout: timeoutMs, maxBuffer: maxBytes, encoding: "utf8" } as const;
+    const child = execFile(
+      file,
+      args,
+      { env: childEnvironment(env), cwd: folder, ...limits },
+      (error, stdout, stderr) => {
+        if (error !== null) {
+          reject(new CommandFailure(reasonOf(error, stderr, timeoutMs)));
+          return;
+        }
+        const value = stdout.replace(/\r?\n$/, "");
+        if (value === "") reject(new CommandFailure("printed nothing"));
+        else resolve(value);
+      },
+    );
     // A tool that would ask for a password finds nobody.
     child.stdin?.end();
   });
