@@ -14,7 +14,6 @@ import {
 import { reaches, type BackupPolicy } from "../src/core/backup/backup-policy.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import type { DatabaseSettings } from "../src/core/database/remote-database.ts";
-import { IkomaError } from "../src/core/errors.ts";
 import { noDatabase } from "../src/core/migrations/migration-plan.ts";
 import { demandOf } from "../src/core/signing/signature-policy.ts";
 import { keptSecretMarker } from "../src/core/release/kept-secrets.ts";
@@ -22,6 +21,7 @@ import type { SupabaseConfig } from "../src/core/services/supabase/supabase-conf
 import { DatabaseBackup } from "./database-backup.ts";
 import { DatabaseMigration } from "./database-migration.ts";
 import { RegistryImage } from "./registry-image.ts";
+import { requiredSecret } from "./required-secret.ts";
 import { Accessories } from "./resources/accessories.ts";
 import { Bundle, type BundleArgs } from "./resources/bundle.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
@@ -173,16 +173,6 @@ function freshEnough(policy: BackupPolicy, { bundle, migrationPolicy }: ComposeS
   const needed = migrationPolicy?.backupMinutes;
   if (bundle.manifest.migrations === undefined || needed === undefined) return policy;
   return { ...policy, maxAgeMinutes: Math.min(policy.maxAgeMinutes, needed) };
-}
-
-/** @param why as the middle of a sentence about the app */
-function requiredSecret({ app, secrets = {} }: ComposeStackArgs, name: string, why: string): pulumi.Input<string> {
-  const value = secrets[name];
-  if (value !== undefined) return value;
-  const path = `ikoma:secrets.${app}.${name}`;
-  throw new IkomaError("CONFIG_MISSING", `${app} ${why}, and the secret ${name} is not set.`, {
-    hint: `Set it with \`pulumi config set --secret --path '${path}'\`.`,
-  });
 }
 
 /** One for each image of the release's own services, named by the first service that has it. */

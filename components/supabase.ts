@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { IkomaError } from "../src/core/errors.ts";
 import { secretsOfSupabase, type SupabaseConfig } from "../src/core/services/supabase/supabase-config.ts";
+import { requiredSecret } from "./required-secret.ts";
 import type { HostProvider } from "./resources/host-provider.ts";
 import { SupabaseResource } from "./resources/supabase.ts";
 
@@ -36,14 +36,9 @@ export class Supabase extends pulumi.ComponentResource {
   }
 }
 
-function usedSecrets({ app, settings, secrets = {} }: SupabaseArgs): Record<string, pulumi.Output<string>> {
-  const values = secretsOfSupabase(settings).map((name) => {
-    const value = secrets[name];
-    if (value !== undefined) return [name, pulumi.secret(value)] as const;
-    const path = `ikoma:secrets.${app}.${name}`;
-    throw new IkomaError("CONFIG_MISSING", `The Supabase of ${app} needs the secret ${name}, which is not set.`, {
-      hint: `Set it with \`pulumi config set --secret --path '${path}'\`.`,
-    });
-  });
+function usedSecrets(args: SupabaseArgs): Record<string, pulumi.Output<string>> {
+  const values = secretsOfSupabase(args.settings).map(
+    (name) => [name, pulumi.secret(requiredSecret(args, name, "works with a Supabase"))] as const,
+  );
   return Object.fromEntries(values);
 }

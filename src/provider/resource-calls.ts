@@ -36,8 +36,13 @@ export function changes(
 }
 
 /** Throws what a change to these inputs would throw, as far as the host can tell beforehand. */
-export async function plan(handler: ResourceHandler, call: ResourceCall, inputs: PropertyMap): Promise<void> {
-  await handler.plan?.(call, plainInputs(handler, inputs));
+export async function plan(
+  handler: ResourceHandler,
+  call: ResourceCall,
+  inputs: PropertyMap,
+  stored: Stored | undefined,
+): Promise<void> {
+  await handler.plan?.(call, plainInputs(handler, inputs), stored && appliedState(handler, stored));
 }
 
 /** Creates the resource and answers what the state is to keep: the inputs as applied, and what the host made of them. */

@@ -51,8 +51,11 @@ export interface ResourceHandler<Schema extends z.ZodObject = z.ZodObject> {
   readonly silent: readonly (keyof z.infer<Schema> & string)[];
   /** Whether a difference is a reason for a change; without it every one is that is not silent. */
   isChange?(difference: Difference): boolean;
-  /** Looks, for a plan, whether the inputs would be refused; throws what the change would throw. May dial the host. */
-  plan?(call: ResourceCall, inputs: z.infer<Schema>): Promise<void>;
+  /**
+   * Looks, for a plan, whether the inputs would be refused; throws what the change would throw. May dial the host.
+   * Without a state it is to be created.
+   */
+  plan?(call: ResourceCall, inputs: z.infer<Schema>, state?: AppliedState<z.infer<Schema>>): Promise<void>;
   read(call: ResourceCall, state: AppliedState<z.infer<Schema>>): Promise<ReadOutcome>;
   create(call: ResourceCall, inputs: z.infer<Schema>): Promise<{ id: string; computed: Computed }>;
   update(call: ResourceCall, state: AppliedState<z.infer<Schema>>, inputs: z.infer<Schema>): Promise<Computed>;

@@ -90,7 +90,7 @@ async function createResource(session: ProviderSession, request: CreateRequest, 
   const inputs = decodeMap(request.getProperties());
   if (request.getPreview()) {
     await session.tellPolicy(urn, appOf(inputs));
-    await planChange(session, call.getPeer(), urn, inputs);
+    await planChange(session, { peer: call.getPeer(), urn, inputs });
     return response.setProperties(request.getProperties());
   }
   const work = (each: ResourceCall) => resource.create(handlerOf(urn), each, inputs);
@@ -103,21 +103,29 @@ async function updateResource(session: ProviderSession, request: UpdateRequest, 
   const response = new providerMessages.UpdateResponse().setRefreshBeforeUpdate(true);
   const urn = request.getUrn();
   const inputs = decodeMap(request.getNews());
-  if (request.getPreview()) {
-    await session.tellPolicy(urn, appOf(inputs));
-    await planChange(session, call.getPeer(), urn, inputs);
-    return response.setProperties(request.getNews());
-  }
   const outputs = decodeMap(request.getOlds());
   const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
+  if (request.getPreview()) {
+    await session.tellPolicy(urn, appOf(inputs));
+    await planChange(session, { peer: call.getPeer(), urn, inputs, stored });
+    return response.setProperties(request.getNews());
+  }
   const work = (each: ResourceCall) => resource.update(handlerOf(urn), each, stored, inputs);
   const changed = { peer: call.getPeer(), urn, app: appOf(inputs) };
   const updated = await session.change(changed, work, { id: stored.id, inputs });
   return response.setProperties(encodeMap(updated));
 }
 
+interface PlannedChange {
+  readonly peer: string;
+  readonly urn: string;
+  readonly inputs: PropertyMap;
+  /** Of a resource that is there. */
+  readonly stored?: resource.Stored;
+}
+
 /** A host that cannot be asked now refuses nothing yet: the change itself will be judged there. */
-async function planChange(session: ProviderSession, peer: string, urn: string, inputs: PropertyMap): Promise<void> {
+async function planChange(session: ProviderSession, { peer, urn, inputs, stored }: PlannedChange): Promise<void> {
   const handler = handlerOf(urn);
   const host = session.hosts.of(peer);
   if (handler.plan === undefined || host.offline) return;
@@ -127,7 +135,7 @@ async function planChange(session: ProviderSession, peer: string, urn: string, i
     await session.warn(urn, `not looked at beforehand: ${toIkomaError(thrown).message}`);
     return;
   }
-  await session.serve(peer, urn, (each) => resource.plan(handler, each, inputs));
+  await session.serve(peer, urn, (each) => resource.plan(handler, each, inputs, stored));
 }
 
 async function deleteResource(session: ProviderSession, request: DeleteRequest, call: Peer): Promise<Empty> {

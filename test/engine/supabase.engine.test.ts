@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { driftReport } from "../../src/core/deployer/drift-report.ts";
@@ -50,7 +50,11 @@ function manifest(version: string): BundleManifest {
 /** Settings of one app with this Supabase, its secrets from the environment. */
 async function settle(supabase: Readonly<Record<string, unknown>>, version = "v1"): Promise<void> {
   const bundle = await writeBundleFile(manifest(version), join(stack.workDir, `${version}.bundle.json`));
-  const secrets = { SUPABASE_ACCESS_TOKEN: { env: "TEST_SUPABASE_TOKEN" }, STRIPE: { env: "TEST_STRIPE" } };
+  const secrets = {
+    SUPABASE_ACCESS_TOKEN: { env: "TEST_SUPABASE_TOKEN" },
+    SUPABASE_DB_PASSWORD: { env: "TEST_STRIPE" },
+    STRIPE: { env: "TEST_STRIPE" },
+  };
   const settings = {
     "ikoma:hosts": { vps1: { address: hostAddress, hostKey: "ssh-ed25519 AAAA" } },
     "ikoma:apps": { shop: { host: "vps1", bundle, supabase } },
@@ -196,6 +200,59 @@ test("what would be refused fails the plan already, and never a rollback", async
   await stack.up(() => environment({ rollbackTo: 1 }), said);
   expect(kinds()).toContain("release.apply");
   expect(said.texts.join("\n")).toContain("not set, and the rollback goes on: supabase.publishableKey");
+});
+
+test("a rollback waits for no project that comes up", async () => {
+  await settle(cloud());
+  await stack.up(environment);
+  await settle(cloud({ auth: { siteUrl: "https://other.example" } }), "v2");
+  for (const project of double.projects) project.status = "COMING_UP";
+  const said = listener();
+  await stack.up(() => environment({ rollbackTo: 1 }), said);
+  expect(said.texts.join("\n")).toContain("not set, and the rollback goes on: The project");
+  expect(said.texts.join("\n")).not.toContain("waits for the project");
+});
+
+test("a ref that is wrong, or a project that is paused, fails the plan", async () => {
+  await settle(cloud({ ref: "q".repeat(20) }));
+  await expect(stack.preview(environment)).rejects.toMatchObject({ code: "SUPABASE_UNAVAILABLE" });
+  for (const project of double.projects) project.status = "INACTIVE";
+  await settle(cloud());
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    code: "SUPABASE_UNAVAILABLE",
+    hint: expect.stringContaining("It is paused"),
+  });
+});
+
+describe("a project that was made", () => {
+  const create = { organization: "acme", name: "new", region: "eu-central-1" };
+  const making = (more: Readonly<Record<string, unknown>> = {}) => cloud({ ref: undefined, create, ...more });
+
+  beforeEach(async () => {
+    await settle(making());
+    await stack.up(environment);
+    double.takeChanges();
+  });
+
+  test("is not replaced by an empty one when it is gone", async () => {
+    double.projects.pop();
+    // What is read of a project that is gone must not make it forgotten.
+    await look();
+    const gone = { code: "SUPABASE_UNAVAILABLE", message: expect.stringContaining("its data with it") };
+    await expect(stack.preview(environment)).rejects.toMatchObject(gone);
+    await expect(stack.up(environment)).rejects.toMatchObject(gone);
+    await expect(stack.up(environment)).rejects.toMatchObject(gone);
+    expect(double.takeChanges()).toEqual([]);
+  });
+
+  test("is known to a plan by another name too", async () => {
+    for (const project of double.projects) project.name = "renamed";
+    await settle(making({ auth: { siteUrl: "https://other.example" } }));
+    const said = listener();
+    await stack.preview(environment, said);
+    expect(said.texts.join("\n")).toContain("sets auth.siteUrl: ");
+    expect(said.texts.join("\n")).not.toContain("no such project");
+  });
 });
 
 test("a secret that is missing is named before anything is done", async () => {

@@ -9,13 +9,16 @@ export interface WatchedRun extends SupabaseRun {
 export function supabaseRun(secrets: Readonly<Record<string, string>>, more: Partial<SupabaseRun> = {}): WatchedRun {
   const told: string[] = [];
   const pausesMs: number[] = [];
+  let nowMs = 0;
   return {
     app: "shop",
     secrets,
     signal: new AbortController().signal,
-    patience: { answerMs: 5_000, retries: 3 },
+    patience: { answerMs: 5_000, retries: 3, comingUpMs: 600_000 },
+    now: () => nowMs,
     pause: (ms) => {
       pausesMs.push(ms);
+      nowMs += ms;
       return Promise.resolve();
     },
     tell: (message) => void told.push(message),

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { describeTarget } from "../../core/database/database-url.ts";
 import { IkomaError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
-import { redactor } from "../operations/redaction.ts";
+import { redactor } from "../../core/redaction.ts";
 import type { RemoteServer } from "./remote-server.ts";
 
 /** What a failure was most likely for, and what to do about it. Without a hint the table's own. */

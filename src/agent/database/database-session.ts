@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "pg";
 import { IkomaError } from "../../core/errors.ts";
 import { describeTarget } from "../../core/database/database-url.ts";
-import { redactor } from "../operations/redaction.ts";
+import { redactor } from "../../core/redaction.ts";
 import type { AccessoryDatabase } from "./accessory-database.ts";
 import { connectFailure } from "./connect-failure.ts";
 import type { RemoteServer } from "./remote-server.ts";

@@ -1,6 +1,6 @@
+import { isLoopback } from "../../core/link/loopback.ts";
 import { describeProbe, formatMebibytes, describeListeners } from "../../core/release/release-failure.ts";
 import type { Listener, ProbeFacts } from "../../core/release/release-failure.ts";
-import { isLoopback } from "./listening-sockets.ts";
 import { findingsIn } from "./log-causes.ts";
 import type { LogFinding } from "./log-causes.ts";
 

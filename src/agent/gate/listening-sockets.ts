@@ -45,8 +45,3 @@ function readAddress(hex: string): string {
   if (mapped) return bytes.subarray(12).join(".");
   return groups.slice(0, 7).every((group) => group === "0") ? `::${groups[7] ?? ""}` : groups.join(":");
 }
-
-/** Whether only programs in the same container can connect to the address. */
-export function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
-}

@@ -8,7 +8,7 @@ import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
 import { retireOthers } from "./upkeep/converge.ts";
 import { Leases } from "./leases.ts";
 import { operationContext } from "./operation-context.ts";
-import { redactor } from "./redaction.ts";
+import { redactor } from "../../core/redaction.ts";
 import { toWire } from "./wire-error.ts";
 
 /** What a caller starts. */

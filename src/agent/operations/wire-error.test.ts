@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { IkomaError } from "../../core/errors.ts";
-import { redactor } from "./redaction.ts";
+import { redactor } from "../../core/redaction.ts";
 import { toWire } from "./wire-error.ts";
 
 test("an error travels without the secrets of its message, hint and details", () => {

@@ -1,7 +1,7 @@
 import type { IkomaError } from "../../core/errors.ts";
 import { wireError } from "../protocol/wire.ts";
 import type { WireError } from "../protocol/wire.ts";
-import { redactDeep } from "./redaction.ts";
+import { redactDeep } from "../../core/redaction.ts";
 
 /** An error as it travels to the caller and stands in the journal, free of secrets. */
 export function toWire(error: IkomaError, redact: (text: string) => string = (text) => text): WireError {

@@ -13,7 +13,7 @@ import type { Host } from "../host.ts";
 import { rebuiltNotice, unknownDigest } from "../ledger/found-deployments.ts";
 import { accessoryContainers } from "../operations/accessories/accessory-project.ts";
 import { releaseProject } from "../operations/compose-project.ts";
-import { redactDeep, redactor } from "../operations/redaction.ts";
+import { redactDeep, redactor } from "../../core/redaction.ts";
 import { filled } from "../operations/release/kept-secrets.ts";
 import { expectedRelease, operations } from "../protocol/operations.ts";
 import { drift as driftSchema } from "../protocol/views.ts";

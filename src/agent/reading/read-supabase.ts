@@ -5,7 +5,7 @@ import { labels, type Container } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
 import { describeAnswer, probe } from "../gate/http-probe.ts";
 import type { Host } from "../host.ts";
-import { redactor } from "../operations/redaction.ts";
+import { redactor } from "../../core/redaction.ts";
 import type { SupabaseQuestion, SupabaseView } from "../protocol/supabase-view.ts";
 
 const answerTimeoutMs = 5_000;

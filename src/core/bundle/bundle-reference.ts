@@ -1,3 +1,4 @@
+import { isAbsolute, join } from "node:path";
 import { parseImageReference } from "../adapters/registry/image-reference.ts";
 import type { ImageReference } from "../adapters/registry/image-reference.ts";
 
@@ -19,4 +20,11 @@ export function parseBundleReference(text: string): BundleReference {
   const pin = groups?.digest === undefined ? {} : { digest: groups.digest };
   if (/^[./~]/.test(place) || place.endsWith(".json")) return { kind: "file", path: place, ...pin };
   return { kind: "registry", image: parseImageReference(text), ...pin };
+}
+
+/** The reference, where a relative path begins in this folder; one to a registry, and every other, as it is. */
+export function referenceFrom(folder: string, text: string): string {
+  const parsed = parseBundleReference(text);
+  if (parsed.kind !== "file" || isAbsolute(parsed.path) || parsed.path.startsWith("~")) return text;
+  return text.replace(parsed.path, join(folder, parsed.path));
 }

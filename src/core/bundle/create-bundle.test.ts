@@ -381,7 +381,6 @@ test.each<[string, object, string]>([
   ["a config that is not declared", { configs: ["site"] }, "it is not declared under `configs:`"],
   ["an address on a network", { networks: { default: { ipv4_address: "10.1.1.9" } } }, "ipv4_address cannot be kept"],
   ["a second name that another has", { networks: { default: { aliases: ["db"] } } }, "db is a name of db too"],
-  ["a fixed address", { networks: { default: { ipv4_address: "10.0.0.2" } } }, "ipv4_address cannot be kept"],
   ["a link with another name", { links: ["db:database"] }, "Use the name, without an alias"],
   ["volumes of another service", { volumes_from: ["db"] }, "name the volumes under `volumes`"],
   ["a dependency that is not there", { depends_on: ["nobody"] }, "there is no service nobody"],

@@ -5,12 +5,11 @@ import { IkomaError } from "../errors.ts";
 import { appExtension, parseExtension } from "./compose/extension.ts";
 import { findCompose } from "./compose/compose-command.ts";
 import { activeServices, readComposeModel } from "./compose/compose-model.ts";
-import type { ComposeService } from "./compose/compose-model.ts";
+import type { ComposeFiles, ComposeService } from "./compose/compose-model.ts";
 import { Findings } from "./compose/findings.ts";
 import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
 import { withComposeFiles } from "./compose/generated-compose.ts";
-import type { ComposeFiles } from "./compose/compose-model.ts";
 import { migrationPlanOf } from "./compose/migrations-extension.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
@@ -46,11 +45,13 @@ export interface CreateBundleOptions {
 }
 
 /**
- * Makes a release bundle from an ordinary compose file, or the one that a recognised project would have: read by compose itself, split into what a release replaces
- * and what lives on, every image by digest, no value of any environment in it.
+ * Makes a release bundle from an ordinary compose file, or the one that a recognised project would have: read by
+ * compose itself, split into what a release replaces and what lives on, every image by digest, no value of any
+ * environment in it.
  *
  * @throws IkomaError COMPOSE_MISSING, COMPOSE_INVALID, COMPOSE_UNSUPPORTED (all reasons at once), IMAGE_NOT_FOUND,
- *   MIGRATIONS_INVALID, REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE; PROJECT_UNKNOWN where there is nothing to make it from.
+ *   MIGRATIONS_INVALID, REGISTRY_UNREACHABLE, REGISTRY_AUTH, USAGE; PROJECT_UNKNOWN where there is nothing to make it
+ *   from.
  */
 export function createBundle(options: CreateBundleOptions): Promise<BundleManifest> {
   return withComposeFiles(options, (project) => bundleOf(options, project));

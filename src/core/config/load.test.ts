@@ -85,6 +85,12 @@ test.each([
   expect(problemsOf(values)).toMatchObject({ code: "CONFIG_INVALID", message });
 });
 
+test("of two values of one name the plain one has to go", () => {
+  const apps = { shop: { host: "vps1", env: { PW: "" } } };
+  const both = { "ikoma:hosts": { vps1: host }, "ikoma:apps": apps, "ikoma:secrets": { shop: { PW: "x" } } };
+  expect(problemsOf(both)).toMatchObject({ hint: expect.stringContaining("the one in `env`") });
+});
+
 test("a name that resembles no other gets no suggestion", () => {
   expect(problemsOf({ "ikoma:databases": {} })).toMatchObject({ message: "ikoma:databases: unknown setting" });
 });

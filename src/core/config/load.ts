@@ -115,7 +115,10 @@ function environmentOf(
       refuse([`ikoma:secrets.${app}: there is no app "${app}" in ikoma:apps${suggestion(app, Object.keys(apps))}`]);
     const twice = Object.keys(values).find((name) => apps[app]?.env[name] !== undefined);
     if (twice !== undefined)
-      refuse([`ikoma:secrets.${app}.${twice}: has a value in ${pathOf(app)}.env as well`], "Remove one of the two.");
+      refuse(
+        [`ikoma:secrets.${app}.${twice}: has a value in ${pathOf(app)}.env as well`],
+        "Remove one of the two; the one in `env`, where the value is a secret.",
+      );
   }
   checkPolicy(raw, Object.keys(apps));
   const store = setting(raw, "store", storeConfig);

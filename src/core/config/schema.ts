@@ -3,7 +3,7 @@ import { policyConfig } from "../policies/policy-config.ts";
 import { backupPolicy } from "../backup/backup-policy.ts";
 import { databaseSettings } from "../database/remote-database.ts";
 import { fingerprintText } from "../link/admin-fingerprint.ts";
-import { isLoopback } from "../link/loopback.ts";
+import { httpsAddress } from "../link/https-address.ts";
 import { migrationPolicy } from "../migrations/migration-spec.ts";
 import {
   appName,
@@ -36,18 +36,13 @@ export const hostConfig = z.strictObject({
 });
 export type HostConfig = z.infer<typeof hostConfig>;
 
-/** Where the Bridge's API is. */
-export const apiAddress = z
-  .url({ protocol: /^https?$/, error: "an https:// address" })
-  .refine((url) => url.startsWith("https:") || isLoopback(new URL(url).hostname), "plain HTTP only on this machine")
-  .refine((url) => !/[@?#]/.test(url), "an address without user, query or fragment");
 const caCert = pemCertificate
   .optional()
   .describe("Certificate (PEM) of the only authority that the API's may be from; without it the usual ones.");
 
 /** How to reach a host through the Bridge's API, which its agent dials out to. */
 export const apiWay = z.strictObject({
-  api: apiAddress.describe("Address of the Bridge's API; the host is known there by the name that it has here."),
+  api: httpsAddress.describe("Address of the Bridge's API; the host is known there by the name that it has here."),
   caCert,
 });
 export type ApiWay = z.infer<typeof apiWay>;
@@ -88,7 +83,7 @@ export const hostSetup = z.strictObject({
     .optional()
     .describe("Whose signatures a bundle must have to run on this host. Without it none is asked for."),
   api: z
-    .strictObject({ url: apiAddress.describe("Address of the API."), caCert })
+    .strictObject({ url: httpsAddress.describe("Address of the API."), caCert })
     .optional()
     .describe(
       "The Bridge's API that the agent dials out to, so that the host needs no inbound SSH. Its token: `host bootstrap --api-token-file`.",

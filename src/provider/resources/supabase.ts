@@ -7,7 +7,7 @@ import { appName } from "../../core/release/release-spec.ts";
 import { ensureSupabase, readSupabase } from "../../core/services/supabase/ensure-supabase.ts";
 import { selfHostedSupabase } from "../../core/services/supabase/self-hosted/self-hosted-settings.ts";
 import { supabaseConfig } from "../../core/services/supabase/supabase-config.ts";
-import type { SupabaseDifference, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
+import type { SupabaseDifference, SupabaseFacts, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
 import type { AppliedState, Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 import { formatPath } from "../wire/property-path.ts";
 
@@ -22,8 +22,8 @@ const supabaseInputs = z.strictObject({
 type Inputs = z.infer<typeof supabaseInputs>;
 
 // A read is part of every plan: a Supabase that is down must not hold up a rollback, which does not touch it.
-const whenReading = { answerMs: 3_000, retries: 0 };
-const whenChanging = { answerMs: 30_000, retries: 5 };
+const whenReading = { answerMs: 3_000, retries: 0, comingUpMs: 0 };
+const whenChanging = { answerMs: 30_000, retries: 5, comingUpMs: 10 * 60_000 };
 
 /** The Supabase of an app. What is read is what the settings name; deleting leaves everything as it is. */
 export const supabase: ResourceHandler<typeof supabaseInputs> = {
@@ -38,7 +38,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
         inputs.settings,
         runOf(call, inputs, { known: refIn(computed) }),
       );
-      return { exists: true, drift: differences.map(driftOf), computed: { ...computed, ...facts } };
+      return { exists: true, drift: differences.map(driftOf), computed: withFacts(computed, facts) };
     } catch (thrown) {
       if (call.signal.aborted) throw thrown;
       return { exists: true, drift: [], computed, unread: toIkomaError(thrown) };
@@ -46,10 +46,11 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   },
 
   /** Tells what would be set of what is there, which the state may know nothing of. */
-  async plan(call, inputs) {
+  async plan(call, inputs, state) {
     // What it waits for comes up with the deploy that is planned.
     if (inputs.settings.mode === "self-hosted") return;
-    const { differences, refusal } = await readSupabase(inputs.settings, runOf(call, inputs, {})).catch(
+    const known = state && knownRef(state, inputs);
+    const { differences, refusal } = await readSupabase(inputs.settings, runOf(call, inputs, { known })).catch(
       (thrown: unknown) => {
         warn(call, `not looked at beforehand: ${toIkomaError(thrown).message}`);
         return { differences: [], refusal: undefined };
@@ -69,13 +70,19 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 };
 
 async function ensure(call: ResourceCall, inputs: Inputs, before: Computed, known?: string): Promise<Computed> {
+  const patience = inputs.isRollback ? whenReading : whenChanging;
   try {
-    return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience: whenChanging, known }))) };
+    return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience, known }))) };
   } catch (thrown) {
     if (!inputs.isRollback || call.signal.aborted) throw thrown;
     warn(call, `not set, and the rollback goes on: ${toIkomaError(thrown).message}`);
     return before;
   }
+}
+
+/** What is not told stays as it was: a project that is gone has to be known still, so as not to be made anew, empty. */
+function withFacts(computed: Computed, facts: SupabaseFacts): Computed {
+  return { ...computed, ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)) };
 }
 
 /** Of the same project still: whoever asks for another one does not mean that. */
@@ -106,6 +113,7 @@ function runOf(
     known,
     signal,
     patience,
+    now: Date.now,
     pause: (ms) =>
       pause(ms, undefined, { signal }).catch((cause: unknown) => {
         throw new IkomaError("CANCELLED", "The work on Supabase was stopped.", { cause });

@@ -1,6 +1,6 @@
 import type { Host } from "../../host.ts";
 import type { OperationRunner } from "../../operations/operation-runner.ts";
-import { redactor } from "../../operations/redaction.ts";
+import { redactor } from "../../../core/redaction.ts";
 import { acceptedOf, newestOf } from "../accepted-backup.ts";
 import type { AcceptedBackup } from "../accepted-backup.ts";
 import type { BackupManifest } from "../backup-manifest.ts";

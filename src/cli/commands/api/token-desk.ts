@@ -34,12 +34,12 @@ export async function openTokenDesk({ state, api, "ca-cert": caFile }: DeskArgum
 }
 
 async function remoteDesk(url: string, caFile: string | undefined): Promise<TokenDesk> {
-  const [{ apiAddress }, { readAdminToken }, { RemoteTokens }] = await Promise.all([
-    import("../../../core/config/schema.ts"),
+  const [{ httpsAddress }, { readAdminToken }, { RemoteTokens }] = await Promise.all([
+    import("../../../core/link/https-address.ts"),
     import("../../../core/transport/api-token-source.ts"),
     import("../../../core/link/remote-tokens.ts"),
   ]);
-  const address = apiAddress.safeParse(url);
+  const address = httpsAddress.safeParse(url);
   if (!address.success) throw new IkomaError("USAGE", `--api: ${address.error.issues[0]?.message ?? "no address"}.`);
   // Before anything is asked: a token that is not there is said at once.
   const token = await readAdminToken();

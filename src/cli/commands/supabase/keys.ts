@@ -36,10 +36,11 @@ async function makeKeys(argv: KeysArguments): Promise<void> {
       import("../../output/envelope.ts"),
     ]);
   const project = await findDeployProject(argv.cwd, argv.stack);
-  const app = chooseApp(await readStackSettings(project.stackFile), argv.app, project.stackName);
+  const settings = await readStackSettings(project.stackFile);
+  const app = chooseApp(settings, argv.app, project.stackName);
   const given = argv["settings-from"];
   const settingsFile = given === undefined ? undefined : resolve(argv.cwd, given);
-  const prepared = await prepareStack({ project, app, bundle: argv.bundle, settingsFile });
+  const prepared = await prepareStack({ project, settings, app, bundle: argv.bundle, settingsFile });
   const human = (): string => inWords(prepared, app, project.stackName);
   printResult({ kind: "SupabaseKeys", data: { app, stack: project.stackName, ...prepared }, human }, argv);
 }

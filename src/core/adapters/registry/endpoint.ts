@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { IkomaError } from "../../errors.ts";
+import { isLoopback } from "../../link/loopback.ts";
 
 /** How registries are reached, where it is not the usual way. */
 export interface RegistryOptions {
@@ -25,7 +26,8 @@ export function endpointsOf(registry: string, options: RegistryOptions): [Endpoi
   const mirror = (options.mirrors ?? mirrorsFromEnvironment())[registry];
   if (mirror !== undefined) return [{ baseUrl: mirror.replace(/\/+$/, ""), mayAuthenticate: true }];
   const host = registry === "docker.io" ? "registry-1.docker.io" : registry;
-  if (options.plainHttp === true || isLoopback(host)) return [{ baseUrl: `http://${host}`, mayAuthenticate: true }];
+  if (options.plainHttp === true || isLoopback(hostName(host)))
+    return [{ baseUrl: `http://${host}`, mayAuthenticate: true }];
   const secure = { baseUrl: `https://${host}`, mayAuthenticate: true };
   return isPrivateAddress(host) ? [secure, { baseUrl: `http://${host}`, mayAuthenticate: false }] : [secure];
 }
@@ -59,11 +61,6 @@ export function parseMirrors(pairs: readonly string[]): Record<string, string> {
 
 /** Without port and brackets. */
 const hostName = (host: string): string => host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
-
-function isLoopback(host: string): boolean {
-  const name = hostName(host);
-  return name === "localhost" || name === "::1" || (isIP(name) === 4 && name.startsWith("127."));
-}
 
 function isPrivateAddress(host: string): boolean {
   const name = hostName(host);

@@ -59,8 +59,3 @@ function splitOutsideBraces(text: string): string[] {
 function portNumber(text: string): number | undefined {
   return /^\d{1,5}$/.test(text) ? Number(text) : undefined;
 }
-
-/** Whether an address of the host is one that only the host itself reaches. */
-export function isLoopback(hostAddress: string): boolean {
-  return /^127\.|^::1$|^localhost$/.test(hostAddress);
-}

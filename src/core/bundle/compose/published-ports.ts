@@ -1,6 +1,6 @@
+import { isLoopback } from "../../link/loopback.ts";
 import type { Route, ServiceKind } from "../../release/release-spec.ts";
 import type { Findings } from "./findings.ts";
-import { isLoopback } from "./ports.ts";
 import type { PublishedPort } from "./ports.ts";
 import type { ServiceFacts } from "./split.ts";
 

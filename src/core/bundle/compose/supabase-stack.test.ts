@@ -50,7 +50,7 @@ test("folders for data become volumes, and settings stay files", () => {
       volumes: [sql, localFolder("./volumes/db/data", "/var/lib/postgresql/data")],
     },
     storage: { image: "supabase/storage-api:v1.74.0", volumes: [storage] },
-    imgproxy: { image: "darthsim/imgproxy:v3.31.4", volumes: [storage] },
+    imgproxy: { image: "darthsim/imgproxy:v3.31.4", volumes: [{ ...storage, read_only: true }] },
   });
   const stored = { type: "volume", source: "storage-data", target: "/var/lib/storage" };
   expect(services["db"]?.volumes).toEqual([
@@ -58,7 +58,7 @@ test("folders for data become volumes, and settings stay files", () => {
     { type: "volume", source: "db-data", target: "/var/lib/postgresql/data" },
   ]);
   expect(services["storage"]?.volumes).toEqual([stored]);
-  expect(services["imgproxy"]?.volumes).toEqual([stored]);
+  expect(services["imgproxy"]?.volumes).toEqual([{ ...stored, read_only: true }]);
   expect(volumes).toEqual(["db-config", "db-data", "storage-data"]);
   expect(findings.warnings).toContainEqual(expect.stringContaining("what the folder holds here is not taken along"));
 });
@@ -81,12 +81,16 @@ test("databases and poolers are published on the host itself only", () => {
   findings.throwIfRefused();
 });
 
-test("a database's port that is opened to everybody on purpose is refused", () => {
-  const { findings } = made({ ...base, pooler: { image: "supabase/supavisor:2.9.12", ports: ["0.0.0.0:5432:5432"] } });
-  expect(() => {
-    findings.throwIfRefused();
-  }).toThrow(/0\.0\.0\.0:5432:5432 would be open to everybody/);
-});
+test.each(["0.0.0.0", "127.evil.example"])(
+  "a database's port that is opened to others at %s on purpose is refused",
+  (address) => {
+    const ports = [`${address}:5432:5432`];
+    const { findings } = made({ ...base, pooler: { image: "supabase/supavisor:2.9.12", ports } });
+    expect(() => {
+      findings.throwIfRefused();
+    }).toThrow(`${address}:5432:5432 would be open to everybody`);
+  },
+);
 
 test("Kong of an older file loses its second port, and gets a health check that asks for no login", () => {
   const kong = { image: "kong:2.8.1", ports: ["${KONG_HTTP_PORT}:8000/tcp", "${KONG_HTTPS_PORT}:8443/tcp"] };

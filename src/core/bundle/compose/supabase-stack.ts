@@ -1,4 +1,5 @@
 import { parseImageReference } from "../../adapters/registry/image-reference.ts";
+import { isLoopback } from "../../link/loopback.ts";
 import {
   gatewayPort,
   supabaseParts,
@@ -9,7 +10,7 @@ import type { ComposeModel, ComposeMount, ComposePort, ComposeService } from "./
 import type { Findings } from "./findings.ts";
 import { isLocalMount } from "./local-texts.ts";
 import { aliasesOf, withAliases } from "./network-aliases.ts";
-import { isLoopback, parsePort } from "./ports.ts";
+import { parsePort } from "./ports.ts";
 
 /** A project's compose model, and those of its services that are on. */
 export interface ComposeProject {
@@ -94,7 +95,8 @@ function withVolumes(
       `${path}.volumes`,
       `${mount.source ?? ""} is the volume ${data.volume} on the host; what the folder holds here is not taken along.`,
     );
-    return { type: "volume", source: data.volume, target: mount.target };
+    const { target, read_only: readOnly } = mount;
+    return { type: "volume", source: data.volume, target, ...(readOnly !== undefined && { read_only: readOnly }) };
   });
   return mounts.length === 0 ? service : { ...service, volumes: mounts };
 }

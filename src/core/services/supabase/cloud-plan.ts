@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CloudBucket } from "./cloud-settings.ts";
 import { healthy } from "./cloud-project.ts";
+import { publicKeys } from "./management-api.ts";
 import type { ApiKey, AuthConfig, CloudProject, PostgrestConfig, StorageConfig } from "./management-api.ts";
 import type { StoredBucket } from "./storage-api.ts";
 import type { CloudSupabase } from "./supabase-config.ts";
@@ -9,11 +10,13 @@ import type { SupabaseDifference, SupabaseRun } from "./supabase-mode.ts";
 /** What is there of what the settings name; a part that they do not name was not looked at. */
 export interface CloudObserved {
   readonly project?: CloudProject | undefined;
+  /** Ref of the project that was meant before. */
+  readonly known?: string | undefined;
   readonly auth?: AuthConfig | undefined;
   readonly postgrest?: PostgrestConfig | undefined;
   readonly storage?: StorageConfig | undefined;
   readonly buckets?: readonly StoredBucket[] | undefined;
-  /** The public ones alone. */
+  /** Secret ones too: buckets are worked on with one. */
   readonly keys?: readonly ApiKey[] | undefined;
   readonly secretDigests?: ReadonlyMap<string, string> | undefined;
 }
@@ -55,7 +58,8 @@ export function planCloud(
 }
 
 function keyDifferences({ publishableKey }: CloudSupabase, keys: readonly ApiKey[] = []): SupabaseDifference[] {
-  if (publishableKey === undefined || keys.some(({ api_key }) => api_key === publishableKey)) return [];
+  const isThere = publicKeys(keys).some(({ api_key }) => api_key === publishableKey);
+  if (publishableKey === undefined || isThere) return [];
   return [{ path: ["publishableKey"], message: "the project has no such key" }];
 }
 

@@ -9,7 +9,6 @@ export const healthy = "ACTIVE_HEALTHY";
 const passing = new Set(["COMING_UP", "RESTORING", "UPGRADING", "RESTARTING", "RESIZING", "UNKNOWN"]);
 
 const pauseMs = 5_000;
-const longestWaitMs = 10 * 60_000;
 
 /**
  * The project that settings mean; undefined where there is none. One that was made once is known by its ref from then
@@ -48,6 +47,20 @@ function isNamed(
   return name === wanted && organization_slug === organization && status !== "REMOVED";
 }
 
+/** Why the project is of no use, also to whoever waits; undefined for one that is well, on its way or to be made. */
+export function whyUnavailable(
+  { ref = "", create }: CloudSupabase,
+  project: CloudProject | undefined,
+  known: string | undefined,
+): IkomaError | undefined {
+  if (project !== undefined) {
+    const { status } = project;
+    return status === healthy || passing.has(status) ? undefined : unavailable(project.ref, status);
+  }
+  if (create === undefined) return notShown(ref);
+  return known === undefined ? undefined : goneForGood(known, create);
+}
+
 /**
  * The project, made where settings say so and healthy.
  *
@@ -65,10 +78,7 @@ export async function ensureProject(
 
 async function makeProject(settings: CloudSupabase, api: ManagementApi, run: SupabaseRun): Promise<CloudProject> {
   const { create, ref = "" } = settings;
-  if (create === undefined)
-    throw new IkomaError("SUPABASE_UNAVAILABLE", `The access token shows no project ${ref}.`, {
-      hint: "Correct `supabase.ref`, or give a token of an account that is a member of its organization.",
-    });
+  if (create === undefined) throw notShown(ref);
   if (run.known !== undefined) throw goneForGood(run.known, create);
   run.tell(`makes the project ${create.name} in ${create.organization}`);
   try {
@@ -79,6 +89,12 @@ async function makeProject(settings: CloudSupabase, api: ManagementApi, run: Sup
     if (made === undefined) throw thrown;
     return made;
   }
+}
+
+function notShown(ref: string): IkomaError {
+  return new IkomaError("SUPABASE_UNAVAILABLE", `The access token shows no project ${ref}.`, {
+    hint: "Correct `supabase.ref`, or give a token of an account that is a member of its organization.",
+  });
 }
 
 /** Data that is gone is never replaced by an empty database in silence. */
@@ -98,15 +114,18 @@ function bodyOf({ organization, name, region, size, databasePassword }: NewProje
   };
 }
 
-async function waitUntilHealthy({ ref }: CloudProject, api: ManagementApi, run: SupabaseRun): Promise<CloudProject> {
-  for (let waitedMs = 0; ; waitedMs += pauseMs) {
-    const project = await api.project(ref);
-    const status = project?.status ?? "REMOVED";
-    if (project !== undefined && status === healthy) return project;
-    if (!passing.has(status) || waitedMs >= longestWaitMs) throw unavailable(ref, status);
+async function waitUntilHealthy(project: CloudProject, api: ManagementApi, run: SupabaseRun): Promise<CloudProject> {
+  const { ref } = project;
+  const deadline = run.now() + run.patience.comingUpMs;
+  let seen: CloudProject | undefined = project;
+  while (seen?.status !== healthy) {
+    const status: string = seen?.status ?? "REMOVED";
+    if (!passing.has(status) || run.now() >= deadline) throw unavailable(ref, status);
     run.tell(`waits for the project ${ref}: ${status}`);
     await run.pause(pauseMs);
+    seen = await api.project(ref);
   }
+  return seen;
 }
 
 function unavailable(ref: string, status: string): IkomaError {

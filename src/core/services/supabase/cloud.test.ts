@@ -191,7 +191,13 @@ test("a publishable key that is not the project's is refused before anything is 
   await expect(ensureSupabase(settings({ publishableKey }), run)).resolves.toMatchObject({ publishableKey });
 });
 
-test("keys are asked for once, and the older kind does as well", async () => {
+test("keys are asked for once, also where buckets are set with them", async () => {
+  await ensureSupabase(settings({ buckets: { docs: {} } }), run);
+  // Once before, and once to see whether it is so now.
+  expect(double.asked.filter(({ path }) => path.includes("/api-keys"))).toHaveLength(2);
+});
+
+test("keys of a plan are asked for once, and the older kind does as well", async () => {
   const older = { anon: tokenWith({ role: "anon" }), service: tokenWith({ role: "service_role" }) };
   const keys = [
     { name: "anon", type: "legacy", api_key: older.anon },
@@ -237,7 +243,8 @@ test("a project is made once and waited for; its password is nowhere else", asyn
   });
   expect(await pathsOf(making())).toEqual(["create"]);
   await expect(ensureSupabase(making(), run)).resolves.toMatchObject({ ref: `${"z".repeat(19)}b` });
-  expect(double.asked.filter(({ path }) => isLook(path)).length).toBeGreaterThan(1);
+  // What the answer to making it says of it is not asked for again.
+  expect(double.asked.filter(({ path }) => isLook(path))).toHaveLength(1);
   expect(double.auth["disable_signup"]).toBe(true);
   const [made] = double.asked.filter(({ method, path }) => method === "POST" && path === "/v1/projects");
   expect(made?.body).toEqual({
@@ -283,22 +290,34 @@ test.each([
 ])("a project that is %s is drift, and said when it is to be set up", async (status, hint) => {
   for (const project of double.projects) project.status = status;
   expect(await pathsOf(settings())).toEqual(["ref"]);
-  await expect(ensureSupabase(settings(), run)).rejects.toMatchObject({
-    code: "SUPABASE_UNAVAILABLE",
-    hint: expect.stringContaining(hint),
-  });
+  const refusal = { code: "SUPABASE_UNAVAILABLE", hint: expect.stringContaining(hint) };
+  await expect(ensureSupabase(settings(), run)).rejects.toMatchObject(refusal);
+  await expect(readSupabase(settings(), run)).resolves.toMatchObject({ refusal });
 });
 
 test("one that comes up for ever is not waited for that long", async () => {
   for (const project of double.projects) project.status = "COMING_UP";
   await expect(ensureSupabase(settings(), run)).rejects.toMatchObject({ code: "SUPABASE_UNAVAILABLE" });
   expect(run.pausesMs.reduce((sum, ms) => sum + ms, 0)).toBe(600_000);
+  await expect(readSupabase(settings(), run)).resolves.toMatchObject({ refusal: undefined });
+});
+
+test("answers that come late are waiting too", async () => {
+  for (const project of double.projects) project.status = "COMING_UP";
+  run = supabaseRun(secrets(), { now: () => double.asked.length * 60_000 });
+  await expect(ensureSupabase(settings(), run)).rejects.toMatchObject({ code: "SUPABASE_UNAVAILABLE" });
+  expect(run.pausesMs).toHaveLength(10);
+});
+
+test("a project that is to be made is no reason to refuse, unless it was there before", async () => {
+  await expect(readSupabase(making(), run)).resolves.toMatchObject({ refusal: undefined });
+  const known = supabaseRun(secrets(), { known: "y".repeat(20) });
+  await expect(readSupabase(making(), known)).resolves.toMatchObject({ refusal: { code: "SUPABASE_UNAVAILABLE" } });
 });
 
 test("a ref that the token does not show is said", async () => {
   const config = settings({ ref: "q".repeat(20) });
-  await expect(ensureSupabase(config, run)).rejects.toMatchObject({
-    code: "SUPABASE_UNAVAILABLE",
-    message: expect.stringContaining("q".repeat(20)),
-  });
+  const refusal = { code: "SUPABASE_UNAVAILABLE", message: expect.stringContaining("q".repeat(20)) };
+  await expect(ensureSupabase(config, run)).rejects.toMatchObject(refusal);
+  await expect(readSupabase(config, run)).resolves.toMatchObject({ refusal });
 });

@@ -1,8 +1,8 @@
-import { ensureProject, findProject, healthy } from "./cloud-project.ts";
+import { ensureProject, findProject, healthy, whyUnavailable } from "./cloud-project.ts";
 import { planCloud, type CloudObserved } from "./cloud-plan.ts";
 import type { CloudAuth, CloudPostgrest, CloudStorage } from "./cloud-settings.ts";
 import { IkomaError } from "../../errors.ts";
-import { ManagementApi, publicKeys, type ApiKey } from "./management-api.ts";
+import { ManagementApi, type ApiKey } from "./management-api.ts";
 import { StorageApi } from "./storage-api.ts";
 import { addressOfProject, type CloudSupabase } from "./supabase-config.ts";
 import type { SupabaseDifference, SupabaseMode, SupabaseRun } from "./supabase-mode.ts";
@@ -12,7 +12,9 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
   observe: (settings, run) => observe(settings, run),
   plan: planCloud,
 
-  refusal(differences) {
+  refusal(settings, { project, known }, differences) {
+    const unavailable = whyUnavailable(settings, project, known);
+    if (unavailable !== undefined) return unavailable;
     const wrong = differences.find(({ path }) => path[0] === "publishableKey");
     if (wrong === undefined) return undefined;
     return new IkomaError("SUPABASE_KEY_INVALID", `supabase.publishableKey: ${wrong.message}.`);
@@ -27,7 +29,7 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
     const { ref } = await ensureProject(settings, observed.project, api, run);
     const now = await observe(settings, run);
     const left = planCloud(settings, now, run.secrets);
-    const refusal = cloud.refusal(left);
+    const refusal = cloud.refusal(settings, now, left);
     if (refusal !== undefined) throw refusal;
     await applyTo(ref, settings, { observed: now, differences: left, run });
   },
@@ -40,8 +42,9 @@ export const cloud: SupabaseMode<CloudSupabase, CloudObserved> = {
 
 async function observe(settings: CloudSupabase, run: SupabaseRun): Promise<CloudObserved> {
   const api = new ManagementApi(settings, run);
-  const project = await findProject(settings, api, run.known);
-  if (project?.status !== healthy) return { project };
+  const { known } = run;
+  const project = await findProject(settings, api, known);
+  if (project?.status !== healthy) return { project, known };
   const { ref } = project;
   const look = <T>(isNamed: unknown, ask: () => Promise<T>): Promise<T | undefined> =>
     isNamed === undefined ? Promise.resolve(undefined) : ask();
@@ -51,11 +54,11 @@ async function observe(settings: CloudSupabase, run: SupabaseRun): Promise<Cloud
     look(settings.auth, () => api.authConfig(ref)),
     look(settings.postgrest, () => api.postgrestConfig(ref)),
     look(settings.storage, () => api.storageConfig(ref)),
-    look(settings.publishableKey, async () => publicKeys(await askKeys())),
+    look(settings.publishableKey ?? settings.buckets, askKeys),
     look(settings.buckets, async () => openStorage(settings, ref, { keys: await askKeys(), run }).buckets()),
     look(settings.functionSecrets, () => api.secretDigests(ref)),
   ]);
-  return { project, auth, postgrest, storage, keys, buckets, secretDigests };
+  return { project, known, auth, postgrest, storage, keys, buckets, secretDigests };
 }
 
 function openStorage(
@@ -94,8 +97,7 @@ async function applyTo(ref: string, settings: CloudSupabase, work: Work): Promis
 async function applyBuckets(ref: string, settings: CloudSupabase, { observed, differences, run }: Work): Promise<void> {
   const wanted = entriesOf(settings.buckets, differences, "buckets");
   if (wanted.length === 0) return;
-  const keys = await new ManagementApi(settings, run).apiKeys(ref);
-  const storage = openStorage(settings, ref, { keys, run });
+  const storage = openStorage(settings, ref, { keys: observed.keys ?? [], run });
   for (const [name, bucket] of wanted) {
     const stored = observed.buckets?.find(({ id }) => id === name);
     if (stored === undefined) await storage.makeBucket(name, bucket);

@@ -55,7 +55,8 @@ async function reading<Settings, Observed>(
 ): Promise<SupabaseReading> {
   const observed = await mode.observe(settings, run);
   const differences = mode.plan(settings, observed, run.secrets);
-  return { differences, facts: mode.facts(settings, observed), refusal: mode.refusal(differences) };
+  const refusal = mode.refusal(settings, observed, differences);
+  return { differences, facts: mode.facts(settings, observed), refusal };
 }
 
 async function ensured<Settings, Observed>(
@@ -66,7 +67,7 @@ async function ensured<Settings, Observed>(
   const before = await mode.observe(settings, run);
   const differences = mode.plan(settings, before, run.secrets);
   if (differences.length === 0) return mode.facts(settings, before);
-  const refusal = mode.refusal(differences);
+  const refusal = mode.refusal(settings, before, differences);
   if (refusal !== undefined) throw refusal;
   await mode.apply(settings, before, differences, run);
   const after = await mode.observe(settings, run);

@@ -59,10 +59,15 @@ test.each([
   });
 });
 
-test("an address where something else answers is none of Supabase's", async () => {
-  double.instead.push({ fits: ({ path }) => path === "/rest/v1/", answer: [418] });
-  await expect(readSupabase(settings(), supabaseRun({}))).rejects.toMatchObject({
-    code: "SUPABASE_UNREACHABLE",
-    message: expect.stringContaining("/rest/v1/ answers with 418"),
-  });
-});
+test.each(["publishable", "secret"] as const)(
+  "an address where something else answers to the %s key is none of Supabase's",
+  async (kind) => {
+    const asked = kind === "secret" ? double.secretKey : double.publishableKey;
+    double.instead.push({ fits: ({ headers }) => headers.apikey === asked, answer: [418] });
+    const run = supabaseRun({ KEY: double.secretKey });
+    await expect(readSupabase(settings({ secretKey: "KEY" }), run)).rejects.toMatchObject({
+      code: "SUPABASE_UNREACHABLE",
+      message: expect.stringContaining("/rest/v1/ answers with 418"),
+    });
+  },
+);

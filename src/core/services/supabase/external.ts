@@ -16,7 +16,7 @@ export const external: SupabaseMode<ExternalSupabase, ExternalObserved> = {
 
   plan: (_settings, observed) => [...observed],
 
-  refusal([first]) {
+  refusal(_settings, _observed, [first]) {
     if (first === undefined) return undefined;
     return new IkomaError("SUPABASE_KEY_INVALID", `supabase.${first.path.join(".")}: ${first.message}.`);
   },
@@ -37,11 +37,8 @@ async function publicProblems(settings: ExternalSupabase, run: SupabaseRun): Pro
   const unfit = whyUnfit(publishableKey, refOfExternal(settings), Date.now());
   if (unfit !== undefined) return [{ path: ["publishableKey"], message: `the key ${unfit}` }];
   const http = httpWith(settings, publishableKey, run);
-  // The gateway shows the root of the REST API to secret keys alone (403), but looks at the key first (401).
-  const status = await http.status({ method: "GET", path: "/rest/v1/" });
+  const status = await gatewayStatus(http, url);
   if (status === 401) return [{ path: ["publishableKey"], message: `${url} does not know the key` }];
-  if (status !== 200 && status !== 403)
-    throw new IkomaError("SUPABASE_UNREACHABLE", `${url}/rest/v1/ answers with ${status}, not as Supabase does.`);
   await http.json({ method: "GET", path: "/auth/v1/health" }, health);
   return [];
 }
@@ -56,8 +53,18 @@ async function secretProblems(settings: ExternalSupabase, run: SupabaseRun): Pro
   if (kind !== "secret") return differs(`the value of ${name} is no secret key (sb_secret_… or service_role)`);
   if (isSample) return differs(`the value of ${name} is the key of Supabase's samples, which everybody knows`);
   if (unfit !== undefined) return differs(`the value of ${name} ${unfit}`);
-  const status = await httpWith(settings, key, run).status({ method: "GET", path: "/rest/v1/" });
-  return status === 401 || status === 403 ? differs(`${url} does not take the value of ${name}`) : [];
+  const status = await gatewayStatus(httpWith(settings, key, run), url);
+  return status === 200 ? [] : differs(`${url} does not take the value of ${name}`);
+}
+
+/**
+ * What the gateway makes of a key: it looks at the key first (401), and shows the root of the REST API to secret ones
+ * alone (else 403).
+ */
+async function gatewayStatus(http: SupabaseHttp, url: string): Promise<200 | 401 | 403> {
+  const status = await http.status({ method: "GET", path: "/rest/v1/" });
+  if (status === 200 || status === 401 || status === 403) return status;
+  throw new IkomaError("SUPABASE_UNREACHABLE", `${url}/rest/v1/ answers with ${status}, not as Supabase does.`);
 }
 
 function httpWith({ url }: ExternalSupabase, key: string, run: SupabaseRun): SupabaseHttp {

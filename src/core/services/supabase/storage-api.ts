@@ -41,7 +41,7 @@ export class StorageApi {
     return this.#http.send({ method: "POST", path: "/storage/v1/bucket", body });
   }
 
-  /** What the settings do not name is sent as it is: the API would take it away. */
+  /** What the settings do not name is sent as it is: it is not documented whether it would be taken away else. */
   setBucket(stored: StoredBucket, settings: CloudBucket): Promise<void> {
     const { file_size_limit, allowed_mime_types } = stored;
     const body = { file_size_limit, allowed_mime_types, ...bodyOf(settings) };

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { projectRef, refOfAddress, supabaseAddress } from "./supabase-address.ts";
+import { httpsAddress } from "../../link/https-address.ts";
+import { projectRef, refOfAddress } from "./supabase-address.ts";
 import { bucketName, cloudAuth, cloudBucket, cloudPostgrest, cloudStorage } from "./cloud-settings.ts";
 import { whyNotPublic } from "./supabase-key.ts";
 
@@ -14,7 +15,7 @@ const publishableKey = z.string().superRefine((text, context) => {
 /** A Supabase that somebody else runs and sets up: it is only looked at. */
 export const externalSupabase = z.strictObject({
   mode: z.literal("external").describe("It is there and set up by somebody else; it is looked at, and never changed."),
-  url: supabaseAddress.describe("Its address: `https://REF.supabase.co`, or one of your own."),
+  url: httpsAddress.describe("Its address: `https://REF.supabase.co`, or one of your own."),
   publishableKey: publishableKey.describe(
     "Its publishable key (`sb_publishable_…`), or the older anon key. No secret.",
   ),
@@ -56,8 +57,8 @@ export const cloudSupabase = z
     publishableKey: publishableKey
       .optional()
       .describe("Publishable (or older anon) key of the project, for the app's variables; it is checked. No secret."),
-    url: supabaseAddress.optional().describe("Address of the project, where it is not `https://REF.supabase.co`."),
-    api: supabaseAddress.default("https://api.supabase.com").describe("Address of the Management API."),
+    url: httpsAddress.optional().describe("Address of the project, where it is not `https://REF.supabase.co`."),
+    api: httpsAddress.default("https://api.supabase.com").describe("Address of the Management API."),
     auth: cloudAuth.optional().describe("Settings of its sign-in. Here and below: what is not named is left alone."),
     postgrest: cloudPostgrest.optional().describe("Settings of its REST API."),
     storage: cloudStorage.optional().describe("Settings of its storage."),

@@ -81,7 +81,7 @@ test("an answer that takes too long, or is none of Supabase's, says so", async (
   silent.listen(0, "127.0.0.1");
   await once(silent, "listening");
   const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
-  const run = supabaseRun({}, { patience: { answerMs: 40, retries: 0 } });
+  const run = supabaseRun({}, { patience: { answerMs: 40, retries: 0, comingUpMs: 0 } });
   await expect(http(run, address).json(list, everything)).rejects.toMatchObject({
     code: "SUPABASE_UNREACHABLE",
     message: `The API (${address}) cannot be reached: no answer within 0.04 s.`,
@@ -96,9 +96,56 @@ test("an answer that takes too long, or is none of Supabase's, says so", async (
   });
 });
 
+test("an answer that breaks off is asked for again, and one that does not end is late", async () => {
+  let asked = 0;
+  const halting = createServer((_request, response) => {
+    asked += 1;
+    response.write('[{"ref":');
+    if (asked === 1) setImmediate(() => response.destroy());
+    if (asked === 2) response.end('"whole"}]');
+  });
+  halting.listen(0, "127.0.0.1");
+  await once(halting, "listening");
+  const address = `http://127.0.0.1:${(halting.address() as AddressInfo).port}`;
+  await expect(http(supabaseRun({}), address).json(list, everything)).resolves.toEqual([{ ref: "whole" }]);
+  const run = supabaseRun({}, { patience: { answerMs: 100, retries: 0, comingUpMs: 0 } });
+  await expect(http(run, address).json(list, everything)).rejects.toMatchObject({
+    code: "SUPABASE_UNREACHABLE",
+    message: expect.stringContaining("no answer within 0.1 s"),
+  });
+  halting.closeAllConnections();
+  halting.close();
+});
+
+test("of a secret at the end of what is shown nothing is left", async () => {
+  next([400, { message: `${"x".repeat(295)}correct horse` }]);
+  const told = http(supabaseRun({ PASSWORD: "correct horse" })).send(list);
+  await expect(told).rejects.toMatchObject({ message: expect.not.stringContaining("corre") });
+});
+
+test("a key with a line break is refused before anything is asked, and told to nobody", async () => {
+  const name = "The API";
+  const headers = { authorization: `Bearer ${double.accessToken}\nsbp_second` };
+  const endpoint = { name, baseUrl: double.url, headers, loginHint: "Log in." };
+  expect(() => new SupabaseHttp(endpoint, supabaseRun({}))).toThrow(
+    expect.objectContaining({ code: "SUPABASE_AUTH", hint: "Log in.", message: expect.not.stringContaining("sbp_") }),
+  );
+  const ended = { ...endpoint, headers: { authorization: `Bearer ${double.accessToken}\n` } };
+  await expect(new SupabaseHttp(ended, supabaseRun({})).json(list, everything)).resolves.toHaveLength(1);
+});
+
+test("why it cannot be reached is said in its own words alone", async () => {
+  const run = supabaseRun({}, { patience: { answerMs: 5_000, retries: 0, comingUpMs: 0 } });
+  const error: unknown = await http(run, "http://127.0.0.1:1")
+    .send(list)
+    .catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "SUPABASE_UNREACHABLE" });
+  expect(error).not.toHaveProperty("cause");
+});
+
 test("a redirect is not followed: another server must not see the keys", async () => {
   next([302, undefined, { location: "https://elsewhere.example/" }]);
-  const run = supabaseRun({}, { patience: { answerMs: 5_000, retries: 0 } });
+  const run = supabaseRun({}, { patience: { answerMs: 5_000, retries: 0, comingUpMs: 0 } });
   await expect(http(run).send(list)).rejects.toMatchObject({ code: "SUPABASE_UNREACHABLE" });
 });
 

@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import { IkomaError } from "../../errors.ts";
+import { redactor } from "../../redaction.ts";
 import { errorMessage, errorName, rootCause } from "../../system-error.ts";
 import type { SupabaseRun } from "./supabase-mode.ts";
 
@@ -23,6 +24,13 @@ export interface SupabaseEndpoint {
   readonly loginHint: string;
 }
 
+/** An answer that came in whole. */
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter: string | null;
+}
+
 const longestPauseMs = 60_000;
 const firstPauseMs = 1_000;
 
@@ -30,10 +38,14 @@ const firstPauseMs = 1_000;
 export class SupabaseHttp {
   readonly #endpoint: SupabaseEndpoint;
   readonly #run: SupabaseRun;
+  /** An API that does not like a value may say that value. */
+  readonly #redact: (text: string) => string;
 
+  /** @throws SUPABASE_AUTH for a key that no request can carry */
   constructor(endpoint: SupabaseEndpoint, run: SupabaseRun) {
-    this.#endpoint = endpoint;
+    this.#endpoint = { ...endpoint, headers: sendable(endpoint) };
     this.#run = run;
+    this.#redact = redactor([...Object.values(run.secrets), ...Object.values(endpoint.headers)]);
   }
 
   /**
@@ -51,8 +63,7 @@ export class SupabaseHttp {
   async jsonUnlessGone<T>(request: SupabaseRequest, schema: z.ZodType<T>): Promise<T | undefined> {
     const answer = await this.#taken(request);
     if (answer === undefined) return undefined;
-    const body: unknown = await answer.json().catch(() => undefined);
-    const read = schema.safeParse(body);
+    const read = schema.safeParse(parsed(answer.text));
     if (read.success) return read.data;
     throw this.#strange(`answers ${request.method} ${request.path} with something else than Supabase does`);
   }
@@ -61,30 +72,28 @@ export class SupabaseHttp {
   async send(request: SupabaseRequest): Promise<void> {
     const answer = await this.#taken(request);
     if (answer === undefined) throw this.#refused(request, "404 Not Found");
-    await answer.body?.cancel();
   }
 
   /** The status of an answer, whatever it is; no answer at all is an error. */
   async status(request: SupabaseRequest): Promise<number> {
-    const answer = await this.#asked(request);
-    await answer.body?.cancel();
-    return answer.status;
+    return (await this.#asked(request)).status;
   }
 
   /** @throws for what is no success; undefined for 404 */
-  async #taken(request: SupabaseRequest): Promise<Response | undefined> {
+  async #taken(request: SupabaseRequest): Promise<Answer | undefined> {
     const answer = await this.#asked(request);
-    if (answer.ok) return answer;
-    const text = await answer.text().catch(() => "");
-    if (answer.status === 404) return undefined;
-    const said = this.#cleaned(messageIn(text));
-    const told = `${answer.status}${said === "" ? "" : `: ${said}`}`;
-    if (answer.status === 401 || answer.status === 403) throw this.#notAllowed(request, told);
-    if (isPassing(answer.status)) throw this.#strange(`answers ${request.method} ${request.path} with ${told}`);
+    const { status, text } = answer;
+    if (status >= 200 && status < 300) return answer;
+    if (status === 404) return undefined;
+    // Cut afterwards: of a secret at the cut a part would be left that is no longer known for one.
+    const said = this.#redact(messageIn(text)).slice(0, longestMessage);
+    const told = `${status}${said === "" ? "" : `: ${said}`}`;
+    if (status === 401 || status === 403) throw this.#notAllowed(request, told);
+    if (isPassing(status)) throw this.#strange(`answers ${request.method} ${request.path} with ${told}`);
     throw this.#refused(request, told);
   }
 
-  async #asked(request: SupabaseRequest): Promise<Response> {
+  async #asked(request: SupabaseRequest): Promise<Answer> {
     for (let tries = 0; ; tries += 1) {
       const isLast = request.once === true || tries >= this.#run.patience.retries;
       const answer = await this.#sent(request).catch((thrown: unknown) => {
@@ -94,18 +103,17 @@ export class SupabaseHttp {
       // A request that was turned away for its rate was not done, so even what must not be done twice may come again.
       const mayRepeat = answer?.status === 429 ? tries < this.#run.patience.retries : !isLast;
       if (answer !== undefined && (!isPassing(answer.status) || !mayRepeat)) return answer;
-      await answer?.body?.cancel();
-      await this.#run.pause(pauseMs(answer?.headers.get("retry-after") ?? null, tries));
+      await this.#run.pause(pauseMs(answer?.retryAfter ?? null, tries));
     }
   }
 
-  async #sent({ method, path, body }: SupabaseRequest): Promise<Response> {
+  async #sent({ method, path, body }: SupabaseRequest): Promise<Answer> {
     const { baseUrl, headers } = this.#endpoint;
     const { signal, patience } = this.#run;
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const type = body === undefined ? {} : { "content-type": "application/json" };
     try {
-      return await fetch(`${baseUrl.replace(/\/$/, "")}${path}`, {
+      const response = await fetch(`${baseUrl.replace(/\/$/, "")}${path}`, {
         method,
         ...content,
         // Supabase refuses secret keys from what looks like a browser.
@@ -114,17 +122,20 @@ export class SupabaseHttp {
         redirect: "error",
         signal: AbortSignal.any([signal, AbortSignal.timeout(patience.answerMs)]),
       });
-    } catch (cause) {
-      if (signal.aborted) throw new IkomaError("CANCELLED", "The work on Supabase was stopped.", { cause });
-      const isLate = errorName(cause) === "TimeoutError";
-      const reason = isLate ? `no answer within ${patience.answerMs / 1000} s` : errorMessage(rootCause(cause));
-      throw this.#strange(`cannot be reached: ${this.#cleaned(reason)}`, cause);
+      const { status, headers: told } = response;
+      return { status, text: await response.text(), retryAfter: told.get("retry-after") };
+    } catch (thrown) {
+      // Not as the cause: its message is shown too, and may hold what was sent.
+      if (signal.aborted) throw new IkomaError("CANCELLED", "The work on Supabase was stopped.");
+      const isLate = errorName(thrown) === "TimeoutError";
+      const reason = isLate ? `no answer within ${patience.answerMs / 1000} s` : errorMessage(rootCause(thrown));
+      throw this.#strange(`cannot be reached: ${this.#redact(reason)}`);
     }
   }
 
-  #strange(what: string, cause?: unknown): IkomaError {
+  #strange(what: string): IkomaError {
     const { name, baseUrl } = this.#endpoint;
-    return new IkomaError("SUPABASE_UNREACHABLE", `${name} (${new URL(baseUrl).origin}) ${what}.`, { cause });
+    return new IkomaError("SUPABASE_UNREACHABLE", `${name} (${new URL(baseUrl).origin}) ${what}.`);
   }
 
   #notAllowed({ method, path }: SupabaseRequest, told: string): IkomaError {
@@ -135,12 +146,18 @@ export class SupabaseHttp {
   #refused({ method, path }: SupabaseRequest, told: string): IkomaError {
     return new IkomaError("SUPABASE_REFUSED", `${this.#endpoint.name} refuses ${method} ${path} (${told}).`);
   }
+}
 
-  /** An API that does not like a value may say that value. */
-  #cleaned(text: string): string {
-    const secrets = [...Object.values(this.#run.secrets), ...Object.values(this.#endpoint.headers)];
-    return secrets.filter((each) => each !== "").reduce((clean, each) => clean.replaceAll(each, "[secret]"), text);
-  }
+/** The headers, without the line break that a key from a file ends with. */
+function sendable({ name, headers, loginHint: hint }: SupabaseEndpoint): Record<string, string> {
+  const trimmed = Object.entries(headers).map(([header, value]) => [header, value.trim()] as const);
+  if (trimmed.some(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value)))
+    throw new IkomaError(
+      "SUPABASE_AUTH",
+      `${name} is not asked: no request can carry the key, as it has a line break or the like in it.`,
+      { hint },
+    );
+  return Object.fromEntries(trimmed);
 }
 
 /** What may be otherwise in a moment. */
@@ -159,11 +176,16 @@ function pauseMs(retryAfter: string | null, tries: number): number {
 const longestMessage = 300;
 
 function messageIn(body: string): string {
+  const told = parsed(body);
+  const message: unknown = typeof told === "object" && told !== null ? Reflect.get(told, "message") : undefined;
+  return typeof message === "string" ? message : "";
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
   try {
-    const told: unknown = JSON.parse(body);
-    const message: unknown = typeof told === "object" && told !== null ? Reflect.get(told, "message") : undefined;
-    return typeof message === "string" ? message.slice(0, longestMessage) : "";
+    return JSON.parse(text);
   } catch {
-    return "";
+    return undefined;
   }
 }

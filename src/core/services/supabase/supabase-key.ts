@@ -4,6 +4,8 @@ import * as z from "zod";
 export interface SupabaseKey {
   /** `public` keys reach what row level security lets everybody reach; `secret` ones reach everything. */
   readonly kind: "public" | "secret" | "unknown";
+  /** The database's role that a token stands for. */
+  readonly role?: string | undefined;
   /** A signed token of the older kind (`eyJ…`), which has to be sent as such too. */
   readonly isToken: boolean;
   /** The project that a token is for; self-hosted ones name none. */
@@ -37,6 +39,7 @@ export function readSupabaseKey(text: string): SupabaseKey {
   return {
     kind: kindsOfRoles.get(role) ?? "unknown",
     isToken: true,
+    role,
     ref,
     expiresAt: exp,
     isSample: iss === "supabase-demo",
@@ -44,10 +47,15 @@ export function readSupabaseKey(text: string): SupabaseKey {
 }
 
 function claimsOf(token: string): z.infer<typeof claims> | undefined {
-  const [, payload, signature] = token.split(".");
-  if (payload === undefined || signature === undefined) return undefined;
+  const [, payload, signature, ...more] = token.split(".");
+  if (payload === undefined || signature === undefined || more.length > 0) return undefined;
+  return claims.safeParse(decodedPart(payload)).data;
+}
+
+/** One part of a token; undefined where it holds no JSON. */
+export function decodedPart(part: string): unknown {
   try {
-    return claims.parse(JSON.parse(Buffer.from(payload, "base64url").toString("utf8")));
+    return JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
   } catch {
     return undefined;
   }

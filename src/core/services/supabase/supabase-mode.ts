@@ -11,14 +11,25 @@ export interface SupabaseRun {
   readonly known?: string | undefined;
   /** Raised when the run is cancelled. */
   readonly signal: AbortSignal;
-  /** How long one answer may take, in ms, and how often is asked again. A read is short, for a plan waits for it. */
-  readonly patience: { readonly answerMs: number; readonly retries: number };
+  readonly patience: SupabasePatience;
   /** Waits, in ms; ends with an error when the run is cancelled. */
   pause(ms: number): Promise<void>;
+  /** Unix time in ms, for deadlines. */
+  now(): number;
   /** Tells people what is being done. */
   tell(message: string): void;
   /** The agent of the app's host, dialled only by a mode that needs it. */
-  agent(): Promise<Pick<AgentClient, "call" | "runOperation">>;
+  agent(): Promise<Pick<AgentClient, "call">>;
+}
+
+/** What may be waited for. A read is short, for a plan waits for it. */
+interface SupabasePatience {
+  /** How long one answer may take, in ms. */
+  readonly answerMs: number;
+  /** How often is asked again. */
+  readonly retries: number;
+  /** How long a project on the platform may take to come up, in ms. */
+  readonly comingUpMs: number;
 }
 
 /** One setting that is not as the settings say. Never holds a secret. */
@@ -47,7 +58,7 @@ export interface SupabaseMode<Settings, Observed> {
   observe(settings: Settings, run: SupabaseRun): Promise<Observed>;
   plan(settings: Settings, observed: Observed, secrets: SupabaseRun["secrets"]): SupabaseDifference[];
   /** Why differences cannot be mended from here; undefined where they can. Pure too: a plan is told it already. */
-  refusal(differences: readonly SupabaseDifference[]): IkomaError | undefined;
+  refusal(settings: Settings, observed: Observed, differences: readonly SupabaseDifference[]): IkomaError | undefined;
   /** Is called only where something differs. Has to be repeatable: an answer may have been lost. */
   apply(
     settings: Settings,

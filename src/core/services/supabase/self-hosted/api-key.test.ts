@@ -15,7 +15,7 @@ test("a key that was made is good for its role and its secret, for five years", 
   const key = apiKey("anon", secret, now);
   expect(apiKeyProblem(key, "anon", secret, now)).toBeUndefined();
   expect(apiKeyProblem(key, "anon", secret, now + 4.9 * 365 * day)).toBeUndefined();
-  expect(apiKeyProblem(key, "anon", secret, now + 5 * 365 * day)).toBe("expired on 2031-11-25");
+  expect(apiKeyProblem(key, "anon", secret, now + 5 * 365 * day)).toBe("ended on 2031-11-25");
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeBundleFile } from "../../../bundle/bundle-store.ts";
 import { bundleManifest } from "../../../bundle/manifest.ts";
+import { readStackSettings } from "../../../project/deploy-stack-file.ts";
 import { prepareStack, type PrepareOptions } from "./prepare-stack.ts";
 
 // That the engine encrypts what is made is seen in test/e2e/deploy-supabase.e2e.test.ts.
@@ -43,7 +44,8 @@ async function options(services: Record<string, string>, variables: string[], se
   await writeFile(stackFile, `config:\n  ikoma:apps:\n    # ours\n    backend: { host: vps1 }\n${secrets}`);
   const project = { folder, name: "backend", stackName: "prod", stackFile, backendUrl: undefined };
   const bundle = await writeBundleFile(manifest, join(folder, "backend.bundle.json"));
-  return { project, app: "backend", bundle, settingsFile: undefined };
+  const settings = await readStackSettings(stackFile);
+  return { project, settings, app: "backend", bundle, settingsFile: undefined };
 }
 
 test("settings are taken over from a file, and what nobody can know is named", async () => {
@@ -64,6 +66,47 @@ test("a key without the secret that has signed it is refused, and nothing is mad
     code: "CONFIG_MISSING",
     message: expect.stringContaining("JWT_SECRET, which has signed it, is not") as string,
   });
+});
+
+test("the secrets of an app that has none yet, or of another one, are no matter", async () => {
+  const none = "  ikoma:secrets:\n    other: { secure: AAAB }\n    backend:\n";
+  await expect(prepareStack(await options(stack, ["POSTGRES_PORT"], none))).resolves.toMatchObject({ secrets: [] });
+});
+
+test.each([
+  ["all of them encrypted as one", "{ secure: AAAB }", "in ikoma:secrets."],
+  ["those of the app encrypted as one", "{ backend: { secure: AAAB } }", "in ikoma:secrets.backend."],
+  ["a text", "'{}'", "in ikoma:secrets."],
+  ["a list", "{ backend: [JWT_SECRET] }", "in ikoma:secrets.backend."],
+])("where it cannot be seen which secrets are there (%s), none is made", async (_, secrets, where) => {
+  const wanted = await options(stack, ["JWT_SECRET"], `  ikoma:secrets: ${secrets}\n`);
+  await expect(prepareStack(wanted)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringContaining(where) as string,
+  });
+});
+
+test("a JWT_SECRET of the secret store is not looked for, and said where it would have to sign", async () => {
+  const variables = ["JWT_SECRET", "ANON_KEY", "SERVICE_ROLE_KEY"];
+  const keys = "ANON_KEY: eyJ, SERVICE_ROLE_KEY: eyJ";
+  const all = await options(
+    stack,
+    variables,
+    `  ikoma:secrets: { backend: { JWT_SECRET: { store: true }, ${keys} } }\n`,
+  );
+  await expect(prepareStack(all)).resolves.toEqual({ secrets: [], settings: [], missing: [] });
+  const alone = await options(stack, variables, "  ikoma:secrets: { backend: { JWT_SECRET: { store: true } } }\n");
+  await expect(prepareStack(alone)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    hint: expect.stringContaining("ANON_KEY and SERVICE_ROLE_KEY") as string,
+  });
+});
+
+test("the bundle that the stack pins is found from the project's folder", async () => {
+  const { settings, ...wanted } = await options(stack, []);
+  const apps = { backend: { ...settings.apps["backend"], bundle: "./backend.bundle.json" } } as typeof settings.apps;
+  const pinned = { ...wanted, settings: { apps }, bundle: undefined };
+  await expect(prepareStack(pinned)).resolves.toMatchObject({ missing: [] });
 });
 
 test("another app than such a stack is refused, and so is a stack without a bundle", async () => {

@@ -4,22 +4,25 @@ import { parse } from "yaml";
 import * as z from "zod";
 import { readSecrets } from "../../../adapters/secrets/read-secrets.ts";
 import { readBundle } from "../../../bundle/bundle-store.ts";
+import { referenceFrom } from "../../../bundle/bundle-reference.ts";
 import type { BundleManifest } from "../../../bundle/manifest.ts";
 import { secretsConfig } from "../../../config/schema.ts";
 import { readStackSecret, setStackSecret } from "../../../engine/stack-secrets.ts";
 import type { StackPlace } from "../../../engine/stack-state.ts";
 import { IkomaError } from "../../../errors.ts";
 import type { DeployProject } from "../../../project/deploy-project.ts";
-import { editAppSettings, readStackSettings, writeStackFile } from "../../../project/deploy-stack-file.ts";
+import { editAppSettings, writeStackFile, type StackSettings } from "../../../project/deploy-stack-file.ts";
 import { partsOfBundle } from "./stack-parts.ts";
-import { makeSecrets } from "./stack-secrets.ts";
+import { keyNames, makeSecrets } from "./stack-secrets.ts";
 import { settingsFrom } from "./stack-settings.ts";
 
 /** What a self-hosted stack is to be given before it is deployed. */
 export interface PrepareOptions {
   readonly project: DeployProject;
+  /** Of the stack's file. */
+  readonly settings: Pick<StackSettings, "apps">;
   readonly app: string;
-  /** Reference of the bundle; without it the one that the stack pins. */
+  /** Reference of the bundle, a relative path from this process's folder; without it the one that the stack pins. */
   readonly bundle: string | undefined;
   /** A file of variables (`.env.example`) whose settings are taken over where they are no secrets. */
   readonly settingsFile: string | undefined;
@@ -37,14 +40,13 @@ export interface PreparedStack {
  * Makes the secrets that a self-hosted stack asks for and that the stack's file does not have, encrypted by the engine,
  * and writes settings for it. What is there stays, so that it can be run again.
  *
- * @throws CONFIG_MISSING without a bundle, USAGE for one that is no such stack or a file that is not there,
- *   PASSPHRASE_MISSING, STACK_NOT_FOUND
+ * @throws CONFIG_MISSING without a bundle, CONFIG_INVALID where it cannot be told which secrets are there or what signs,
+ *   USAGE for a bundle that is no such stack or a file that is not there, PASSPHRASE_MISSING, STACK_NOT_FOUND
  */
 export async function prepareStack(options: PrepareOptions): Promise<PreparedStack> {
   const { project, app } = options;
-  const settings = await readStackSettings(project.stackFile);
-  const { domains = [], env = {}, bundle } = settings.apps[app] ?? {};
-  const manifest = await bundleOf(app, options.bundle ?? bundle);
+  const { domains = [], env = {}, bundle: pin } = options.settings.apps[app] ?? {};
+  const manifest = await bundleOf(app, options.bundle ?? (pin && referenceFrom(project.folder, pin)));
   const sources = await secretSources(project.stackFile, app);
   const file = await variablesOfFile(options.settingsFile);
   const variables = manifest.variables.filter((each) => each.default === undefined).map(({ name }) => name);
@@ -52,7 +54,8 @@ export async function prepareStack(options: PrepareOptions): Promise<PreparedSta
 
   const place = { workDir: project.folder, stackName: project.stackName };
   refuseKeysAlone(known);
-  const jwtSecret = env["JWT_SECRET"] ?? (await jwtSecretOf(place, app, sources["JWT_SECRET"]));
+  const signs = keyNames.some((name) => variables.includes(name) && !known.includes(name));
+  const jwtSecret = signs ? (env["JWT_SECRET"] ?? (await jwtSecretOf(place, app, sources["JWT_SECRET"]))) : undefined;
   const secrets = makeSecrets({ variables, known, jwtSecret }, Date.now());
   const found = file === undefined ? new Map<string, string>() : settingsFrom({ app, variables, known, file, domains });
 
@@ -86,27 +89,46 @@ async function bundleOf(app: string, reference: string | undefined): Promise<Bun
 
 /** Another secret than the one that they are signed with would make them worthless. */
 function refuseKeysAlone(known: readonly string[]): void {
-  const key = ["ANON_KEY", "SERVICE_ROLE_KEY"].find((name) => known.includes(name));
+  const key = keyNames.find((name) => known.includes(name));
   if (key === undefined || known.includes("JWT_SECRET")) return;
   throw new IkomaError("CONFIG_MISSING", `${key} is there, and JWT_SECRET, which has signed it, is not.`, {
     hint: "Set the JWT_SECRET that it was signed with, or take the key out and have both made.",
   });
 }
 
-const stackFile = z.looseObject({
-  config: z.looseObject({ "ikoma:secrets": z.record(z.string(), z.record(z.string(), z.unknown())).default({}) }),
-});
+/** How the engine writes what it has encrypted. */
+const encrypted = z.strictObject({ secure: z.string() });
+/** Of what is encrypted as one the names cannot be seen. */
+const readable = z.record(z.string(), z.unknown()).refine((value) => !encrypted.safeParse(value).success);
+const stackFile = z.looseObject({ config: z.looseObject({ "ikoma:secrets": readable.nullish() }) });
 
+/** What is there must be known for certain: it would be made anew, in place of what a database is encrypted with. */
 async function secretSources(path: string, app: string): Promise<Record<string, unknown>> {
-  const read = stackFile.safeParse(parse(await readFile(path, "utf8")));
-  return read.data?.config["ikoma:secrets"][app] ?? {};
+  const apps = stackFile.safeParse(parse(await readFile(path, "utf8")));
+  if (!apps.success) throw unreadable(path, "ikoma:secrets");
+  const sources = readable.nullish().safeParse(apps.data.config["ikoma:secrets"]?.[app]);
+  if (!sources.success) throw unreadable(path, `ikoma:secrets.${app}`);
+  return sources.data ?? {};
+}
+
+function unreadable(path: string, key: string): IkomaError {
+  return new IkomaError("CONFIG_INVALID", `${path}: which secrets are there cannot be seen in ${key}.`, {
+    hint: "Set each one on its own: `pulumi config set --secret --path 'ikoma:secrets.APP.NAME'`.",
+  });
 }
 
 async function jwtSecretOf(place: StackPlace, app: string, source: unknown): Promise<string | undefined> {
   if (source === undefined) return undefined;
-  if (z.looseObject({ secure: z.string() }).safeParse(source).success)
-    return readStackSecret(place, secretPath(app, "JWT_SECRET"));
-  const sources = secretsConfig.parse({ [app]: { JWT_SECRET: source } })[app] ?? {};
+  const path = secretPath(app, "JWT_SECRET");
+  if (encrypted.safeParse(source).success) return readStackSecret(place, path);
+  const read = secretsConfig.safeParse({ [app]: { JWT_SECRET: source } });
+  if (!read.success) throw new IkomaError("CONFIG_INVALID", `${path}: ${read.error.issues[0]?.message ?? "no source"}`);
+  const sources = read.data[app] ?? {};
+  const { JWT_SECRET: from } = sources;
+  if (typeof from === "object" && "store" in from)
+    throw new IkomaError("CONFIG_INVALID", `${path} is in the secret store, which is not asked here for what signs.`, {
+      hint: `Put ${keyNames.join(" and ")}, signed with it, into the store as well, or JWT_SECRET encrypted into the stack's file.`,
+    });
   return (await readSecrets(app, sources, { folder: place.workDir }))["JWT_SECRET"];
 }
 

@@ -9,9 +9,10 @@ const gateway = { service: "api-gw", state: "running" };
 const well = { service: "auth", state: "running" };
 const ill = { ...well, problem: "/auth/v1/health is not answered well through the gateway: status 503" };
 
-/** A run whose agent sees Auth like this, one after another; the last stays. */
+/** A run whose agent takes a second and sees Auth like this, one after another; the last stays. */
 function runWith(...seen: Result<"supabase.read">["parts"][string][]): { run: SupabaseRun; asked: unknown[] } {
   const asked: unknown[] = [];
+  let pausedMs = 0;
   const call = (_method: string, params: unknown): Promise<unknown> => {
     asked.push(params);
     return Promise.resolve({ parts: { gateway, auth: seen[Math.min(asked.length, seen.length) - 1] } });
@@ -20,8 +21,9 @@ function runWith(...seen: Result<"supabase.read">["parts"][string][]): { run: Su
     app: "backend",
     secrets: { ANON_KEY: "the key", JWT_SECRET: "abc" },
     signal: new AbortController().signal,
-    patience: { answerMs: 1, retries: 0 },
-    pause: () => Promise.resolve(),
+    patience: { answerMs: 1, retries: 0, comingUpMs: 0 },
+    pause: (ms: number) => Promise.resolve((pausedMs += ms)),
+    now: () => pausedMs + asked.length * 1000,
     tell: () => undefined,
     agent: () => Promise.resolve({ call }),
   };
@@ -57,12 +59,14 @@ test("after a change it is waited for until all parts answer", async () => {
   expect(asked).toHaveLength(5);
 });
 
-test("a part that never answers is named", async () => {
-  await expect(ensureSupabase(settings, runWith(ill).run)).rejects.toMatchObject({
+test("a part that never answers is named, after two minutes with the time that asking takes", async () => {
+  const { run, asked } = runWith(ill);
+  await expect(ensureSupabase(settings, run)).rejects.toMatchObject({
     code: "SUPABASE_UNHEALTHY",
     message: expect.stringContaining(
       "auth: /auth/v1/health is not answered well through the gateway: status 503",
     ) as string,
     details: { parts: ["auth"] },
   });
+  expect(asked).toHaveLength(81);
 });

@@ -21,13 +21,13 @@ export const selfHosted: SupabaseMode<SelfHostedSupabase, Observed> = {
 
   refusal: () => undefined,
 
-  async apply(settings, _observed, _differences, run) {
+  async apply(settings, _observed, differences, run) {
     run.tell("waiting until all parts answer");
-    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += pollMs) {
-      if (problemsOf((await ask(settings, run)).parts).length === 0) return;
+    const deadline = run.now() + patienceMs;
+    for (let left = differences; left.length > 0; left = problemsOf((await ask(settings, run)).parts)) {
+      if (run.now() >= deadline) throw unhealthy(run.app, left);
       await run.pause(pollMs);
     }
-    throw unhealthy(run.app, problemsOf((await ask(settings, run)).parts));
   },
 
   facts: () => ({}),

@@ -17,8 +17,10 @@ const generators: Readonly<Record<string, () => string>> = {
   MINIO_ROOT_PASSWORD: () => hex(16),
 };
 
+/** The API keys, which `JWT_SECRET` signs. */
+export const keyNames: readonly string[] = ["ANON_KEY", "SERVICE_ROLE_KEY"];
 /** Names of all secrets of the stack that can be made. */
-export const stackSecretNames: readonly string[] = [...Object.keys(generators), "ANON_KEY", "SERVICE_ROLE_KEY"];
+export const stackSecretNames: readonly string[] = [...Object.keys(generators), ...keyNames];
 
 /** What is there already, and what for. */
 export interface SecretsWanted {

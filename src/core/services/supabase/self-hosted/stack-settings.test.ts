@@ -28,6 +28,21 @@ test("older files have no path in the address of Auth", () => {
   expect(settingsFrom(older).get("API_EXTERNAL_URL")).toBe("https://backend.example.com");
 });
 
+test("what looks like a secret, by its name or its value, stays out", () => {
+  const secrets = {
+    DATABASE_URL: "postgres://u:pw@h/db",
+    JWT_KEYS: '[{"kty":"oct","k":"abc"}]',
+    BACKUP_PASSPHRASE: "correct horse",
+    SECRET: "abc",
+    TOKEN: "abc",
+  };
+  expect([...settingsFrom({ ...wanted, variables: Object.keys(secrets), file: secrets })]).toEqual([]);
+});
+
+test("what the file does not have is no setting", () => {
+  expect(settingsFrom({ ...wanted, variables: ["POSTGRES_DB"] }).size).toBe(0);
+});
+
 test("what is set already, or not asked for, is left alone", () => {
   expect(settingsFrom({ ...wanted, variables: ["POSTGRES_PORT"], known: ["POSTGRES_PORT"] }).size).toBe(0);
 });

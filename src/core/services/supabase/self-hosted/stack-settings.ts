@@ -1,3 +1,4 @@
+import { looksSecret } from "../../../bundle/compose/secret-look.ts";
 import { stackSecretNames } from "./stack-secrets.ts";
 
 /** What is said of a stack's settings by a file of variables, and what has to be found out. */
@@ -14,7 +15,7 @@ export interface SettingsWanted {
 
 /** What of a file of variables is never taken over: it is secret, or nobody else's value is right. */
 const ownValue =
-  /^(SMTP_|SITE_URL$|SUPABASE_PUBLIC_URL$|API_EXTERNAL_URL$|PROXY_DOMAIN$)|(_PASS|_PASSWORD|_SECRET|_KEY|_TOKEN)$/;
+  /^(SMTP_|SITE_URL$|SUPABASE_PUBLIC_URL$|API_EXTERNAL_URL$|PROXY_DOMAIN$|JWT_KEYS$)|(_PASS|_PASSWORD|_SECRET|_KEY|_TOKEN)$/;
 /** Asked for by the stack, and of no use until somebody wants what they are for. */
 const emptyByDefault = [
   "OPENAI_API_KEY",
@@ -31,10 +32,14 @@ export function settingsFrom({ app, variables, known, file, domains }: SettingsW
   const address = domains[0] === undefined ? undefined : `https://${domains[0]}`;
   const found = new Map<string, string>();
   for (const name of variables.filter((each) => !known.includes(each) && !stackSecretNames.includes(each))) {
-    const value = ownSetting(name, app, address, file) ?? (ownValue.test(name) ? undefined : file[name]);
+    const value = ownSetting(name, app, address, file) ?? othersSetting(name, file[name]);
     if (value !== undefined) found.set(name, value);
   }
   return found;
+}
+
+function othersSetting(name: string, value: string | undefined): string | undefined {
+  return ownValue.test(name) || looksSecret(name, value ?? "") ? undefined : value;
 }
 
 function ownSetting(
