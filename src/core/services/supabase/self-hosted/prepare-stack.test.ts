@@ -60,10 +60,12 @@ test("settings are taken over from a file, and what nobody can know is named", a
 
 test("a key without the secret that has signed it is refused, and nothing is made", async () => {
   const wanted = await options(stack, ["JWT_SECRET", "ANON_KEY"], "  ikoma:secrets:\n    backend: { ANON_KEY: eyJ }\n");
+  const before = await readFile(wanted.project.stackFile, "utf8");
   await expect(prepareStack(wanted)).rejects.toMatchObject({
     code: "CONFIG_MISSING",
     message: expect.stringContaining("JWT_SECRET, which has signed it, is not") as string,
   });
+  expect(await readFile(wanted.project.stackFile, "utf8")).toBe(before);
 });
 
 test("another app than such a stack is refused, and so is a stack without a bundle", async () => {
