@@ -54,9 +54,7 @@ test.each([
   );
   expect(failed).toMatchObject({ code: "BUILD_VALUES_INVALID", message: expect.stringMatching(reason) });
   const { message, hint, details } = failed as IkomaError;
-  const shown = JSON.stringify({ message, hint, details });
-  expect(shown).not.toContain(value);
-  expect(shown).not.toContain(secret);
+  expect(JSON.stringify({ message, hint, details })).not.toContain(secret);
 });
 
 test("the anon key is public; a name that no build reads, or a file that is not there, is refused", async () => {
