@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { createCommandLine } from "../../src/cli/command-line.ts";
 import { firstDeploy } from "../../src/core/project/project-files.ts";
 import { fencedBlocks } from "../e2e/documents/shell-blocks.ts";
@@ -11,15 +11,25 @@ import { readSettings } from "./read-settings.ts";
 /** What the documents tell the reader to write and to run is what this version takes; test/e2e runs most of it. */
 
 const documents = ["README.md", "README.fr.md", ...["docs/guides", "docs/runbooks"].flatMap(markdownIn)];
+const [settings, commands] = [await blocksIn("yaml"), await blocksIn("sh")];
 
 function markdownIn(folder: string): string[] {
   const names = readdirSync(join(checkout, folder)).filter((name) => name.endsWith(".md"));
   return names.map((name) => `${folder}/${name}`);
 }
 
+/** The texts of the blocks in this language, by document; without the documents that have none. */
+async function blocksIn(wanted: string): Promise<[document: string, texts: string[]][]> {
+  const found = documents.map(async (document): Promise<[string, string[]]> => {
+    const blocks = await fencedBlocks(document);
+    return [document, blocks.filter(({ language }) => language === wanted).map(({ text }) => text)];
+  });
+  return (await Promise.all(found)).filter(([, texts]) => texts.length > 0);
+}
+
 class Understood extends Error {}
 
-/** Reads a command line up to where its command would begin. */
+/** Reads a command line up to where its command would begin, which one that only asks for help does not come to. */
 async function understand(words: readonly string[]): Promise<void> {
   const stop = (): never => {
     throw new Understood();
@@ -27,23 +37,21 @@ async function understand(words: readonly string[]): Promise<void> {
   try {
     await createCommandLine(words).middleware(stop).parseAsync();
   } catch (error) {
-    if (!(error instanceof Understood)) throw new Error(`ikoma ${words.join(" ")}`, { cause: error });
+    if (error instanceof Understood) return;
+    throw new Error(`ikoma ${words.join(" ")}`, { cause: error });
   }
+  throw new Error(`ikoma ${words.join(" ")}: it is no command`);
 }
 
-describe.each(documents)("%s", (document) => {
-  test("its settings are settings", async () => {
-    const blocks = (await fencedBlocks(document)).filter(({ language }) => language === "yaml");
-    for (const { text } of blocks) expect(() => readSettings(text)).not.toThrow();
-  });
+test.each(settings)("the settings of %s are settings", (_, texts) => {
+  for (const text of texts) expect(() => readSettings(text)).not.toThrow();
+});
 
-  test("its commands are commands", async () => {
-    const blocks = (await fencedBlocks(document)).filter(({ language }) => language === "sh");
-    const commands = (await Promise.all(blocks.map(({ text }) => readCommands(text)))).flat();
-    const named = blocks.flatMap(({ text }) => text.match(/^(?!.*#.*ikoma )\s*ikoma /gm) ?? []);
-    expect(commands.length).toBeGreaterThanOrEqual(named.length);
-    for (const words of commands) await understand(words);
-  });
+test.each(commands)("the commands of %s are commands", async (_, texts) => {
+  const read = (await Promise.all(texts.map(readCommands))).flat();
+  const named = texts.flatMap((text) => text.match(/^(?!.*#.*ikoma )\s*ikoma /gm) ?? []);
+  expect(read.length).toBeGreaterThanOrEqual(named.length);
+  for (const words of read) await understand(words);
 });
 
 test("what `ikoma init` says comes next are commands", async () => {
@@ -58,4 +66,10 @@ test("a setting and an option that do not exist are found", async () => {
   expect(() => readSettings("config: { ikoma:polices: {} }")).toThrow("ikoma:polices");
   const [words = []] = await readCommands('ikoma deploy apply --bundel "$REF" < /dev/null');
   await expect(understand(words)).rejects.toMatchObject({ cause: { code: "USAGE" } });
+});
+
+test("a command line that only asks for help is not taken for a command", async () => {
+  const print = jest.spyOn(console, "log").mockReturnValue();
+  await expect(understand(["deploy", "apply", "--bundel", "x", "--help"])).rejects.toThrow("it is no command");
+  print.mockRestore();
 });

@@ -129,11 +129,14 @@ test("a deploy through it outlives a reload of the edge, and loses and repeats n
 }, 60_000);
 
 test("it is replaced while an app is deployed through it, and the host is there again by itself", async () => {
-  await project.configure(["bake"], { seconds: 6 });
+  // A phase that the Bridge's own deploy (`strategy: replace`) does not come to.
+  await project.configure(["strategy"], { canary: { steps: [{ percent: 50, seconds: 1 }] } });
+  await lab.host.agentProcess.hold("shifting");
   await using command = startShop(bundles[0] ?? "");
-  await app.reached("baking");
+  await app.reached("shifting");
   expect(await bridge.apply("--bundle", bridgeBundles[1] ?? "")).toBe("b2");
   expect(command.isOver).toBe(false);
+  await lab.host.agentProcess.letGo();
   expect(readApplied(await command.ended).apps).toMatchObject({ shop: { version: "v1" } });
   expect(await liveVersion()).toBe("v1");
   await bridge.rollBack();

@@ -282,6 +282,9 @@ test("a database that a URL leads to is migrated by the host, over TLS; another 
   await cloud.setSecret("DATABASE_URL", at(right));
   await cloud.apply("--bundle", second);
   expect(await tables(right)).toContain("orders");
-  expect(await cloud.rollBack()).toBeDefined();
+  expect(await cloudApp.versions()).toEqual(["v2"]);
+  await cloud.rollBack();
+  expect(await cloudApp.versions()).toEqual(["v1"]);
+  expect(await tables(right)).toContain("orders");
   expect(await cloud.allState()).not.toContain(serverPassword);
 });

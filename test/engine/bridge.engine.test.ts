@@ -1,12 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
-import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { stackOutputs } from "../../src/core/deployer/deploy-exports.ts";
 import { bridge } from "../../stacks/bridge.ts";
 import { FakeAgent } from "../doubles/agent.ts";
-import { digestOf, hostAddress } from "./programs.ts";
+import { appManifest, web } from "./app-manifest.ts";
+import { hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
@@ -18,27 +18,10 @@ const certificate = "-----BEGIN CERTIFICATE-----\nof the bridge\n-----END CERTIF
 const [first, second] = ["a", "b"].map((digit) => `${digit.repeat(10)}:${digit.repeat(64)}`);
 
 /** As src/infra/bridge/compose.yaml has it. */
-const manifest: BundleManifest = {
-  apiVersion: "ikoma.dev/v1",
-  kind: "Bundle",
-  app: "bridge",
-  version: "v1",
-  services: {
-    api: {
-      kind: "web",
-      reason: "x-ikoma says web",
-      definition: {
-        image: `registry.example/api@${digestOf("1")}`,
-        environment: { IKOMA_API_ADMINS: "${API_ADMINS:-}" },
-      },
-    },
-  },
-  volumes: {},
-  routes: [{ path: "/", service: "api", port: 7410 }],
-  smoke: [],
-  strategy: "replace",
-  variables: [],
-};
+const manifest = appManifest(
+  { api: web({ IKOMA_API_ADMINS: "${API_ADMINS:-}" }) },
+  { app: "bridge", routes: [{ path: "/", service: "api", port: 7410 }], strategy: "replace" },
+);
 
 test("the Bridge is an app with a certificate and administrators, and tells where its API is", async () => {
   const agent = new FakeAgent();

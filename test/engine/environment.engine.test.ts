@@ -15,7 +15,8 @@ import { signBundle } from "../../src/core/signing/sign-bundle.ts";
 import { createKeyPair } from "../../src/core/signing/signing-key.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
-import { digestOf, hostAddress } from "./programs.ts";
+import { appManifest, database, web } from "./app-manifest.ts";
+import { hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
@@ -25,29 +26,13 @@ afterEach(async () => {
 });
 
 function manifest(version: string, digit: string): BundleManifest {
-  const web = {
-    image: `registry.example/shop@${digestOf(digit)}`,
-    environment: { DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", LEVEL: "${LEVEL:-info}", NAME: "${NAME}" },
+  const environment = {
+    DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop",
+    LEVEL: "${LEVEL:-info}",
+    NAME: "${NAME}",
   };
-  const db = {
-    image: `registry.example/postgres@${digestOf("d")}`,
-    environment: { POSTGRES_PASSWORD: "${DB_PASSWORD}" },
-    volumes: [{ type: "volume", source: "data", target: "/data" }],
-  };
-  return {
-    apiVersion: "ikoma.dev/v1",
-    kind: "Bundle",
-    app: "shop",
-    version,
-    services: {
-      web: { kind: "web", reason: "it is published", definition: web },
-      db: { kind: "accessory", reason: "a database", definition: db },
-    },
-    volumes: { data: { external: false } },
-    routes: [{ path: "/", service: "web", port: 8080 }],
-    smoke: [],
-    variables: [],
-  };
+  const services = { web: web(environment, digit), db: database({ POSTGRES_PASSWORD: "${DB_PASSWORD}" }) };
+  return appManifest(services, { version, volumes: { data: { external: false } } });
 }
 
 /** An environment with one app on a fake host; its settings below `env:` may be given. */

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import process from "node:process";
 import { afterEach, expect, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
-import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import type { BundleManifest, BundleService } from "../../src/core/bundle/manifest.ts";
 import type { MigrationFile } from "../../src/core/migrations/migration-spec.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
-import { digestOf, hostAddress } from "./programs.ts";
+import { appManifest, web } from "./app-manifest.ts";
+import { hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const stacks: TestStack[] = [];
@@ -23,22 +24,9 @@ function file(version: string, digit = version.slice(-1)): MigrationFile {
 }
 
 function manifest(version: string, files: MigrationFile[]): BundleManifest {
-  const definition = { image: `registry.example/shop@${digestOf("1")}`, environment: { LEVEL: "${LEVEL:-info}" } };
-  return {
-    apiVersion: "ikoma.dev/v1",
-    kind: "Bundle",
-    app: "shop",
-    version,
-    services: {
-      web: { kind: "web", reason: "it is published", definition },
-      db: { kind: "accessory", reason: "a database", definition },
-    },
-    volumes: {},
-    routes: [{ path: "/", service: "web", port: 8080 }],
-    smoke: [],
-    variables: [],
-    migrations: { database: "db", files },
-  };
+  const served = web({ LEVEL: "${LEVEL:-info}" });
+  const db: BundleService = { ...served, kind: "accessory", reason: "a database" };
+  return appManifest({ web: served, db }, { version, migrations: { database: "db", files } });
 }
 
 /** A stack of one app on a fake host, with a bundle of these migrations. */

@@ -6,7 +6,6 @@ import process from "node:process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { parseDocument } from "yaml";
-import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { readStackExports, stackOutputs } from "../../src/core/deployer/deploy-exports.ts";
 import { findDeployProject } from "../../src/core/project/deploy-project.ts";
@@ -17,14 +16,14 @@ import { runStack } from "../../src/core/engine/run-stack.ts";
 import { bridge } from "../../stacks/bridge.ts";
 import { environment } from "../../stacks/environment.ts";
 import { hosts } from "../../stacks/hosts.ts";
-import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { fakeHosts } from "../doubles/agent.ts";
 import { CommandPlugin } from "../doubles/command-plugin/index.ts";
 import { LocalPostgres } from "../rigs/postgres.ts";
 import { SecretStoreRig } from "../rigs/secret-store.ts";
 import { startSshd } from "../rigs/sshd.ts";
+import { appManifest, database, web } from "./app-manifest.ts";
 import { FileAgent } from "./file-agent.ts";
-import { digestOf, hostAddress } from "./programs.ts";
+import { hostAddress } from "./programs.ts";
 
 const hostKey = "ssh-ed25519 AAAA";
 /** Where sshd listens. */
@@ -113,35 +112,13 @@ async function configure(stack: string, settings: Readonly<Record<string, unknow
   await writeFile(path, document.toString());
 }
 
-const manifest: BundleManifest = {
-  apiVersion: "ikoma.dev/v1",
-  kind: "Bundle",
-  app: "shop",
-  version: "v1",
-  services: {
-    web: {
-      kind: "web",
-      reason: "it is published",
-      definition: {
-        image: `registry.example/shop@${digestOf("1")}`,
-        environment: { DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", NAME: "${NAME}" },
-      },
-    },
-    db: {
-      kind: "accessory",
-      reason: "a database",
-      definition: {
-        image: `registry.example/postgres@${digestOf("d")}`,
-        environment: { POSTGRES_PASSWORD: "${DB_PASSWORD}" },
-        volumes: [{ type: "volume", source: "data", target: "/data" }],
-      },
-    },
+const manifest = appManifest(
+  {
+    web: web({ DATABASE_URL: "postgres://app:${DB_PASSWORD}@db/shop", NAME: "${NAME}" }),
+    db: database({ POSTGRES_PASSWORD: "${DB_PASSWORD}" }),
   },
-  volumes: { data: { external: false } },
-  routes: [{ path: "/", service: "web", port: 8080 }],
-  smoke: [],
-  variables: [],
-};
+  { volumes: { data: { external: false } } },
+);
 
 /** The environment prod of the new project, with one app that is not deployed yet. Its bundle lies in the folder. */
 async function configureProd(): Promise<void> {
@@ -262,15 +239,7 @@ test("a plain preview tells what changes of which service, secrets as such, drif
 test("plain pulumi takes a secret from the store as the command does", async () => {
   await using server = await LocalPostgres.start();
   await using store = await SecretStoreRig.create(server);
-  {
-    await using session = await store.open();
-    const written = {
-      key: { environment: "prod", app: "shop", name: "DB_PASSWORD" },
-      value: "hunter2-stored",
-      seen: 0,
-    };
-    await writeVersion(session, store.config, written, await store.holder("anna"));
-  }
+  await store.write({ environment: "prod", app: "shop", name: "DB_PASSWORD" }, "hunter2-stored", 0);
   await configureProd();
   await configure("prod", { "ikoma:secrets": { shop: { DB_PASSWORD: { store: true } } }, "ikoma:store": store.config });
   const text = await pulumiWith(store.env(), "prod", "up", "--yes", "--skip-preview");
@@ -283,16 +252,8 @@ test("plain pulumi takes a secret from the store as the command does", async () 
 }, 120_000);
 
 test("in the stack bridge plain pulumi and the command deploy the Bridge, to the same state", async () => {
-  const { web } = manifest.services;
-  const services =
-    web === undefined ? {} : { api: { ...web, definition: { image: `registry.example/api@${digestOf("2")}` } } };
-  const api: BundleManifest = {
-    ...manifest,
-    app: "bridge",
-    services,
-    volumes: {},
-    routes: [{ path: "/", service: "api", port: 7410 }],
-  };
+  const routes = [{ path: "/", service: "api", port: 7410 }];
+  const api = appManifest({ api: web({}, "2") }, { app: "bridge", routes });
   const file = await writeBundleFile(api, join(folder, "bridge.bundle.json"));
   const certificate = { command: ["echo", "certificate"] };
   await configure("bridge", {

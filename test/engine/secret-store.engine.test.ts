@@ -1,55 +1,31 @@
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import { targeted } from "../../src/core/deployer/deploy-run.ts";
 import type { StackResult } from "../../src/core/engine/engine-run.ts";
 import type { MigrationFile } from "../../src/core/migrations/migration-spec.ts";
-import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { LocalPostgres } from "../rigs/postgres.ts";
 import { SecretStoreRig } from "../rigs/secret-store.ts";
+import { appManifest, web } from "./app-manifest.ts";
 import { digestOf, hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 /** Nobody listens there. */
 const awayUrl = "postgres://anna:s3cret@127.0.0.1:1/secrets";
-const shell = { ...process.env };
+const shell = process.env;
 let server: LocalPostgres;
 let rig: SecretStoreRig;
 let stack: TestStack;
-const agent = new FakeAgent();
+let agent: FakeAgent;
 
-const manifest: BundleManifest = {
-  apiVersion: "ikoma.dev/v1",
-  kind: "Bundle",
-  app: "shop",
-  version: "v1",
-  services: {
-    web: {
-      kind: "web",
-      reason: "it is published",
-      definition: {
-        image: `registry.example/shop@${digestOf("1")}`,
-        environment: { API_URL: "https://api.example/?key=${API_KEY}", PINNED: "${PINNED}" },
-      },
-    },
-    cache: {
-      kind: "accessory",
-      reason: "a cache",
-      definition: { image: `registry.example/redis@${digestOf("d")}` },
-    },
-  },
-  volumes: {},
-  routes: [{ path: "/", service: "web", port: 8080 }],
-  smoke: [],
-  variables: [],
-};
+const manifest = appManifest({
+  web: web({ API_URL: "https://api.example/?key=${API_KEY}", PINNED: "${PINNED}" }),
+  cache: { kind: "accessory", reason: "a cache", definition: { image: `registry.example/redis@${digestOf("d")}` } },
+});
 
 /** Of a database that a URL leads to. */
 const migration: MigrationFile = {
@@ -64,7 +40,13 @@ const migration: MigrationFile = {
 
 beforeAll(async () => {
   server = await LocalPostgres.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** A store that anna can read, with both secrets of an app that is not deployed yet. */
+beforeEach(async () => {
   rig = await SecretStoreRig.create(server);
+  agent = new FakeAgent();
   stack = await TestStack.create({ [hostAddress]: agent });
   const reference = await writeBundleFile(manifest, join(stack.workDir, "v1.bundle.json"));
   await writeFile(
@@ -86,21 +68,19 @@ beforeAll(async () => {
     writers: { anna: ${rig.writers.anna} }
 `,
   );
-  const env = { ...process.env, ...stack.env, NODE_OPTIONS: "" };
-  await promisify(execFile)("pulumi", ["stack", "init", "dev", "--non-interactive"], { cwd: stack.workDir, env });
-  Object.assign(process.env, rig.env());
+  process.env = { ...shell, ...rig.env() };
+  await set("API_KEY", "hunter2-api", 0);
+  await set("OTHER", "hunter2-pinned", 0);
 });
-afterAll(async () => {
+afterEach(async () => {
   process.env = shell;
   await stack.remove();
   await rig[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
 });
 
-async function set(name: string, value: string | undefined, seen: number): Promise<void> {
-  await using session = await rig.open();
-  const written = { key: { environment: "dev", app: "shop", name }, value, seen };
-  await writeVersion(session, rig.config, written, await rig.holder("anna"));
+/** Writes the version after `seen`. */
+function set(name: string, value: string, seen: number): Promise<void> {
+  return rig.write({ environment: "dev", app: "shop", name }, value, seen);
 }
 
 function released(): unknown {
@@ -115,8 +95,6 @@ async function told(run: (tell: (each: unknown) => void) => Promise<StackResult>
 }
 
 test("a deploy takes its secrets from the store: they reach the host, and stay out of state, history and events", async () => {
-  await set("API_KEY", "hunter2-api", 0);
-  await set("OTHER", "hunter2-pinned", 0);
   await set("OTHER", "hunter2-newer", 1);
   const events = await told((tell) =>
     stack.up(environment, {
@@ -140,7 +118,8 @@ test("a deploy takes its secrets from the store: they reach the host, and stay o
 });
 
 test("a new version of one is a change of the release, a new one of what is pinned is none", async () => {
-  await set("OTHER", "hunter2-newest", 2);
+  await stack.up(environment);
+  await set("OTHER", "hunter2-newer", 1);
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { same: 4 } });
   await set("API_KEY", "hunter2-renewed", 1);
   await expect(stack.preview(environment)).resolves.toMatchObject({
@@ -152,13 +131,13 @@ test("a new version of one is a change of the release, a new one of what is pinn
 });
 
 test("without the store nothing is planned, except a way back to secrets that the host keeps", async () => {
+  await stack.up(environment);
   process.env["IKOMA_STORE_URL"] = awayUrl;
   await expect(stack.preview(environment)).rejects.toMatchObject({
     code: "STORE_UNREACHABLE",
     message: expect.not.stringContaining("s3cret") as unknown,
     hint: expect.stringContaining("ikoma deploy rollback --with-secrets") as unknown,
   });
-  const before = await stack.configText();
   const kept = "secretsOf: { deployment: 1, names: [API_KEY, PINNED] }";
   await stack.changeConfig((text) => text.replace("      host: vps1", `      host: vps1\n      ${kept}`));
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { update: 1, same: 3 } });
@@ -166,61 +145,55 @@ test("without the store nothing is planned, except a way back to secrets that th
   const storage = `{ endpoint: https://s3.example, bucket: b, accessKeyId: a, secret: PINNED, recipient: ${rig.recipients.anna} }`;
   await stack.changeConfig((text) => text.replace(kept, `${kept}\n      backup: { offsite: ${storage} }`));
   await expect(stack.preview(environment)).rejects.toMatchObject({ code: "STORE_UNREACHABLE" });
-  await stack.changeConfig(() => before);
 });
 
-test("a run for one app of several asks for nothing of the others, and alters nothing of them", async () => {
-  Object.assign(process.env, rig.env());
-  const before = await stack.configText();
-  // The same app a second time, with a secret that cannot always be had.
-  const [shop = ""] = /^ {4}shop:\n(?: {6}.*\n)+/m.exec(before) ?? [];
-  const blog = shop
-    .replace("shop:", "blog:")
-    .replace("host: vps1", "host: vps1\n      domains: [blog.example]\n      database: {}");
-  const ofBlog: BundleManifest = { ...manifest, app: "blog", migrations: { files: [migration] } };
-  const manifestOfBlog = await writeBundleFile(ofBlog, join(stack.workDir, "blog.bundle.json"));
-  const secrets = `    blog:\n${["API_KEY", "PINNED", "DATABASE_URL"].map((name) => `      ${name}: { env: OF_BLOG }\n`).join("")}`;
+/** The same app a second time, as `blog`: with a database, and with secrets that only OF_BLOG says. */
+async function addBlog(): Promise<void> {
+  const ofBlog = { ...manifest, app: "blog", migrations: { files: [migration] } };
+  const bundle = await writeBundleFile(ofBlog, join(stack.workDir, "blog.bundle.json"));
+  const app = `{ host: vps1, bundle: "${bundle}", protectAccessories: false, domains: [blog.example], database: {} }`;
+  const secrets = ["API_KEY", "PINNED", "DATABASE_URL"].map((name) => `${name}: { env: OF_BLOG }`).join(", ");
   await stack.changeConfig((text) =>
     text
-      .replace(shop, shop + blog.replace(/bundle: .*/, `bundle: ${manifestOfBlog}`))
-      .replace("  ikoma:store:", `${secrets}  ikoma:store:`),
+      .replace("  ikoma:secrets:\n", `    blog: ${app}\n  ikoma:secrets:\n`)
+      .replace("  ikoma:store:\n", `    blog: { ${secrets} }\n  ikoma:store:\n`),
   );
+}
+
+test("a run for one app of several asks for nothing of the others, and alters nothing of them", async () => {
+  await addBlog();
   process.env["OF_BLOG"] = "postgresql://blog:hunter2-blog@db.example/blog";
   await stack.up(environment);
   delete process.env["OF_BLOG"];
   await expect(stack.preview(environment)).rejects.toMatchObject({ code: "CONFIG_MISSING" });
 
-  await set("API_KEY", "hunter2-for-one", 2);
-  const blogBefore = agent.part("blog", "release");
+  await set("API_KEY", "hunter2-for-one", 1);
+  const blogBefore = structuredClone(agent.part("blog", "release"));
+  const startedBefore = agent.started.length;
   await stack.up(() => environment({ onlyApp: "shop" }), { env: { ...stack.env, ...targeted("shop") } });
   expect(released()).toMatchObject({ secrets: { API_KEY: "hunter2-for-one" } });
   expect(agent.part("blog", "release")).toEqual(blogBefore);
+  const started = agent.started.slice(startedBefore);
+  expect(started.map(({ kind }) => kind)).toEqual(["release.apply"]);
+  expect(JSON.stringify(started)).not.toContain("blog");
   process.env["OF_BLOG"] = "postgresql://blog:hunter2-blog@db.example/blog";
   await expect(stack.preview(environment)).resolves.toMatchObject({ changes: { create: 0, update: 0, delete: 0 } });
-  delete process.env["OF_BLOG"];
-  await stack.changeConfig(() => before);
 });
 
 test("an offline plan, whose settings anybody may have written, does not ask the store", async () => {
   // Asked, it would be unreachable.
   process.env["IKOMA_STORE_URL"] = awayUrl;
   process.env["IKOMA_OFFLINE"] = "true";
-  try {
-    await expect(stack.preview(environment)).rejects.toMatchObject({
-      code: "CONFIG_INVALID",
-      message: expect.stringMatching(/: the store is not asked for an offline plan\.$/) as unknown,
-    });
-  } finally {
-    delete process.env["IKOMA_OFFLINE"];
-  }
+  await expect(stack.preview(environment)).rejects.toMatchObject({
+    code: "CONFIG_INVALID",
+    message: expect.stringMatching(/: the store is not asked for an offline plan\.$/) as unknown,
+  });
 });
 
 test("settings that say nothing of the store are told so", async () => {
-  const before = await stack.configText();
   await stack.changeConfig((text) => text.slice(0, text.indexOf("  ikoma:store:")));
   await expect(stack.preview(environment)).rejects.toMatchObject({
     code: "CONFIG_MISSING",
     message: "ikoma:secrets.shop.API_KEY is from the secret store, and `ikoma:store` is not set.",
   });
-  await stack.changeConfig(() => before);
 });

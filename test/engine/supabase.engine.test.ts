@@ -9,7 +9,8 @@ import type { ReadReport } from "../../src/core/engine/engine-run.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { SupabaseCloud } from "../doubles/supabase/index.ts";
-import { digestOf, hostAddress } from "./programs.ts";
+import { appManifest, web } from "./app-manifest.ts";
+import { hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const token = "ikoma:data:Supabase";
@@ -32,19 +33,8 @@ afterEach(async () => {
 const asked = (name: string) => ({ name, required: true });
 
 function manifest(version: string): BundleManifest {
-  const image = `registry.example/shop@${digestOf("1")}`;
-  const environment = { URL: "${SUPABASE_URL}", KEY: "${SUPABASE_PUBLISHABLE_KEY}" };
-  return {
-    apiVersion: "ikoma.dev/v1",
-    kind: "Bundle",
-    app: "shop",
-    version,
-    services: { web: { kind: "web", reason: "it is published", definition: { image, environment } } },
-    volumes: {},
-    routes: [{ path: "/", service: "web", port: 8080 }],
-    smoke: [],
-    variables: [asked("SUPABASE_URL"), asked("SUPABASE_PUBLISHABLE_KEY")],
-  };
+  const services = { web: web({ URL: "${SUPABASE_URL}", KEY: "${SUPABASE_PUBLISHABLE_KEY}" }) };
+  return appManifest(services, { version, variables: [asked("SUPABASE_URL"), asked("SUPABASE_PUBLISHABLE_KEY")] });
 }
 
 /** Settings of one app with this Supabase, its secrets from the environment. */

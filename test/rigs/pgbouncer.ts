@@ -1,12 +1,10 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { randomInt } from "node:crypto";
-import { once } from "node:events";
-import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect } from "node:net";
+import { chown, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { waitUntil } from "../lab/wait-until.ts";
+import { end, hasEnded, onOwnPort } from "./own-port.ts";
 import { account, password, user } from "./postgres.ts";
 
 /** For tests: a real PgBouncer on loopback in front of a server of `LocalPostgres`, in one of its modes. */
@@ -28,10 +26,8 @@ export class LocalPooler implements AsyncDisposable {
   ): Promise<LocalPooler> {
     const folder = await mkdtemp(join(tmpdir(), "ikoma-pgbouncer-"));
     const owner = await account();
-    const port = randomInt(30_000, 32_000);
     const settings = {
       listen_addr: "127.0.0.1",
-      listen_port: port,
       unix_socket_dir: "",
       auth_type: "scram-sha-256",
       auth_file: join(folder, "users"),
@@ -41,36 +37,34 @@ export class LocalPooler implements AsyncDisposable {
     };
     const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
     await writeFile(join(folder, "users"), `"${user}" "${password}"\n`);
-    await writeFile(
-      join(folder, "settings.ini"),
-      ["[databases]", `* = host=127.0.0.1 port=${server}`, "[pgbouncer]", ...lines, ""].join("\n"),
-    );
+    const file = join(folder, "settings.ini");
+    const text = ["[databases]", `* = host=127.0.0.1 port=${server}`, "[pgbouncer]", ...lines, ""].join("\n");
+    await writeFile(file, text);
     if (owner.uid !== undefined && owner.gid !== undefined)
       for (const each of [".", "users", "settings.ini"]) await chown(join(folder, each), owner.uid, owner.gid);
-    const process = spawn("/usr/sbin/pgbouncer", [join(folder, "settings.ini")], { ...owner, stdio: "ignore" });
-    const started = new LocalPooler(folder, port, process);
-    await waitUntil("PgBouncer listens", () => listens(port));
-    return started;
+    return onOwnPort([30_000, 32_000], async (port) => {
+      await writeFile(file, `${text}listen_port = ${port}\n`);
+      const started = new LocalPooler(
+        folder,
+        port,
+        spawn("/usr/sbin/pgbouncer", [file], { ...owner, stdio: "ignore" }),
+      );
+      return (await started.#listens()) ? started : undefined;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null) {
-      const ended = once(this.#process, "exit");
-      this.#process.kill("SIGTERM");
-      await ended;
-    }
+    await end(this.#process, "SIGTERM");
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
 
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on("error", () => {
-      resolve(false);
-    });
-  });
+  /** Waits until it says that it has the port, or has ended without it. */
+  async #listens(): Promise<boolean> {
+    const says = async (): Promise<boolean> => {
+      const log = await readFile(join(this.#folder, "log"), "utf8").catch(() => "");
+      return log.includes(`listening on 127.0.0.1:${this.port}\n`);
+    };
+    await waitUntil("PgBouncer listens", async () => hasEnded(this.#process) || (await says()));
+    return !hasEnded(this.#process);
+  }
 }

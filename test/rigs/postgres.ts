@@ -1,13 +1,13 @@
 import { execFile, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { randomInt } from "node:crypto";
-import { once } from "node:events";
 import { appendFile, chown, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Client } from "pg";
+import { Client, type ClientConfig } from "pg";
+import { waitUntil } from "../lab/wait-until.ts";
 import { makeCertificates } from "./certificates.ts";
+import { end, hasEnded, onOwnPort } from "./own-port.ts";
 
 const run = promisify(execFile);
 const startTimeoutMs = 30_000;
@@ -51,14 +51,17 @@ export class LocalPostgres implements AsyncDisposable {
       join(data, "pg_hba.conf"),
       "host all all 127.0.0.0/8 scram-sha-256\nhost all all samenet scram-sha-256\n",
     );
-    const port = randomInt(20_000, 30_000);
-    const settings = [`port=${port}`, "listen_addresses=*", `unix_socket_directories=${folder}`, "fsync=off"];
+    // Of one family alone: with both it would be content with the one where the port is free.
+    const settings = ["listen_addresses=0.0.0.0", `unix_socket_directories=${folder}`, "fsync=off"];
     if (tls !== undefined) settings.push(...(await certified(folder, tls, owner)));
     const options = { ...owner, cwd: folder, stdio: "ignore" as const };
-    const server = spawn(join(bin, "postgres"), ["-D", data, ...settings.flatMap((each) => ["-c", each])], options);
-    const started = new LocalPostgres(folder, port, server);
-    await started.answers();
-    return started;
+    return onOwnPort([20_000, 30_000], async (port) => {
+      const words = [`port=${port}`, ...settings].flatMap((each) => ["-c", each]);
+      const started = new LocalPostgres(folder, port, spawn(join(bin, "postgres"), ["-D", data, ...words], options));
+      if (await started.#isOwn()) return started;
+      await end(started.#server, "SIGINT");
+      return undefined;
+    });
   }
 
   /** Makes an empty database and gives its name. */
@@ -73,42 +76,40 @@ export class LocalPostgres implements AsyncDisposable {
 
   /** A session, which ends with the server. `port`: of a pooler in front of it. */
   async connect(database: string, port = this.port): Promise<Client> {
-    const client = new Client({
-      host: "127.0.0.1",
-      port,
-      user,
-      password,
-      database,
-      application_name: "test",
-    });
-    client.on("error", () => undefined);
-    await client.connect();
+    const client = await connected({ port, database });
     this.#clients.push(client);
     return client;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.end().catch(() => undefined)));
-    if (this.#server.exitCode === null) {
-      const ended = once(this.#server, "exit");
-      this.#server.kill("SIGINT");
-      await ended;
-    }
+    await end(this.#server, "SIGINT");
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  private async answers(): Promise<void> {
-    const deadline = Date.now() + startTimeoutMs;
-    for (;;) {
-      try {
-        await this.connect("postgres");
-        return;
-      } catch (error) {
-        if (this.#server.exitCode !== null || Date.now() > deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
+  /** Waits until its port is answered, or it has ended: whether it is this server that answers. */
+  async #isOwn(): Promise<boolean> {
+    const folder = await waitUntil(
+      "PostgreSQL answers",
+      async () => (hasEnded(this.#server) ? "none" : await dataDirectory(this.port)),
+      { deadlineMs: startTimeoutMs },
+    );
+    return folder === join(this.#folder, "data");
   }
+}
+
+async function dataDirectory(port: number): Promise<string | undefined> {
+  const client = await connected({ port, database: "postgres", connectionTimeoutMillis: 5_000 });
+  const { rows } = await client.query<{ data_directory: string }>("SHOW data_directory");
+  await client.end();
+  return rows[0]?.data_directory;
+}
+
+async function connected(to: ClientConfig & { port: number; database: string }): Promise<Client> {
+  const client = new Client({ host: "127.0.0.1", user, password, application_name: "test", ...to });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
 }
 
 /** Debian keeps them out of PATH, by version. */

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Client } from "pg";
 import { findKeyHolder, type KeyHolder } from "../../src/core/policies/approver-key.ts";
+import { writeVersion } from "../../src/core/secret-store/change-secret.ts";
 import { createIdentity } from "../../src/core/secret-store/identity.ts";
+import type { SecretKey } from "../../src/core/secret-store/sealed-version.ts";
 import { storeAddress, type StoreAddress } from "../../src/core/secret-store/store-address.ts";
 import { storeConfig, type StoreConfig } from "../../src/core/secret-store/store-config.ts";
 import { setUpStore } from "../../src/core/secret-store/store-schema.ts";
@@ -80,6 +82,12 @@ export class SecretStoreRig implements AsyncDisposable {
 
   async open(options: { isSetUp?: boolean } = {}): Promise<StoreSession> {
     return StoreSession.open(await this.address(), options);
+  }
+
+  /** Writes the version after `seen` of a secret, by anna. */
+  async write(key: SecretKey, value: string, seen: number): Promise<void> {
+    await using session = await this.open();
+    await writeVersion(session, this.config, { key, value, seen }, await this.holder("anna"));
   }
 
   /** As whoever has the database itself. */

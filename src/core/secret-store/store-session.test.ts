@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { execFile } from "node:child_process";
-import { once } from "node:events";
-import { appendFile, chown, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import dns from "node:dns";
+import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
-import { networkInterfaces, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { networkInterfaces } from "node:os";
 import { promisify } from "node:util";
 import { LocalPostgres, password, user } from "../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../test/rigs/secret-store.ts";
@@ -91,21 +89,26 @@ test("of a name with several addresses, none of which answers, it is told why", 
 
 test("over a network a server without TLS is not spoken with, and one with it has to prove who it is", async () => {
   const host = outerAddress();
-  const env = { IKOMA_STORE_URL: `postgres://${user}:${password}@${host}:${server.port}/${rig.database}` };
-  expect(await refused(await storeAddress(rig.config, env))).toMatchObject({
+  const at = (port: number, database: string, caCert?: string): Promise<StoreAddress> => {
+    const env = { IKOMA_STORE_URL: `postgres://${user}:${password}@${host}:${port}/${database}` };
+    return storeAddress({ ...rig.config, ...(caCert !== undefined && { caCert }) }, env);
+  };
+  expect(await refused(await at(server.port, rig.database))).toMatchObject({
     code: "STORE_UNREACHABLE",
     message: expect.stringContaining("does not support SSL") as unknown,
   });
 
-  const caCert = await switchTlsOn(host);
-  expect(await refused(await storeAddress(rig.config, env))).toMatchObject({
+  await using secure = await LocalPostgres.start(`IP:${host}`);
+  await using inSecure = await SecretStoreRig.create(secure);
+  expect(await refused(await at(secure.port, inSecure.database))).toMatchObject({
     code: "STORE_UNREACHABLE",
-    message: expect.stringMatching(/self-signed certificate/) as unknown,
+    message: expect.stringMatching(/unable to verify/) as unknown,
   });
   // Not even where the environment tells Node to believe everybody.
-  const gullible = { ...process.env, ...env, NODE_TLS_REJECT_UNAUTHORIZED: "0" };
-  expect(await openedBy(gullible)).toMatch(/self-signed certificate/);
-  await using session = await StoreSession.open(await storeAddress({ ...rig.config, caCert }, env));
+  const url = `postgres://${user}:${password}@${host}:${secure.port}/${inSecure.database}`;
+  const gullible = { ...process.env, IKOMA_STORE_URL: url, NODE_TLS_REJECT_UNAUTHORIZED: "0" };
+  expect(await openedBy(gullible)).toMatch(/unable to verify/);
+  await using session = await StoreSession.open(await at(secure.port, inSecure.database, await secure.authority()));
   expect(await session.rows("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).toEqual([{ ssl: true }]);
 });
 
@@ -120,54 +123,4 @@ async function openedBy(env: NodeJS.ProcessEnv): Promise<string> {
     process.exit();`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { env });
   return stdout;
-}
-
-/** Gives the server a certificate for this address, and lets others in; answers the certificate. */
-async function switchTlsOn(host: string): Promise<string> {
-  const [row] = await rig.sql("SHOW hba_file");
-  const hba = String(row?.["hba_file"]);
-  const folder = await mkdtemp(join(tmpdir(), "ikoma-store-tls-"));
-  try {
-    const [key, cert] = [join(dirname(hba), "server.key"), join(dirname(hba), "server.crt")];
-    const what = ["-subj", "/CN=store", "-addext", `subjectAltName=IP:${host}`, "-days", "2"];
-    await promisify(execFile)(
-      "openssl",
-      [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        ...what,
-        "-keyout",
-        key,
-        "-out",
-        cert,
-      ],
-      { cwd: folder },
-    );
-    const { uid, gid } = await stat(hba);
-    await Promise.all([
-      chown(key, uid, gid),
-      chown(cert, uid, gid),
-      appendFile(hba, "hostssl all all all scram-sha-256\n"),
-    ]);
-    await rig.sql("ALTER SYSTEM SET ssl = on");
-    await rig.sql("SELECT pg_reload_conf()");
-    await sslIsOn();
-    return await readFile(cert, "utf8");
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-/** Each connection takes the settings as they are when it is made. */
-async function sslIsOn(): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if ((await rig.sql("SHOW ssl"))[0]?.["ssl"] === "on") return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error("the server did not switch TLS on");
 }

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/
 import type { Client } from "pg";
 import type { TestHost } from "../../../../test/doubles/host/host.ts";
 import { digestOf, run } from "../../../../test/doubles/host/inputs.ts";
+import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { migrationFiles as filesOf, MigrationRig } from "../../../../test/rigs/migrations.ts";
 import { LocalPostgres, password, user } from "../../../../test/rigs/postgres.ts";
 import { LocalPooler } from "../../../../test/rigs/pgbouncer.ts";
@@ -159,6 +160,20 @@ test("a password that was changed at the database since the last deploy is no dr
   expect(await migrate(remote(), { ...users, "2_x": "create table x ();" })).toMatchObject({ state: "succeeded" });
 });
 
+/** Others use the pooler too, at the same time, so that several of its sessions are open. */
+async function openSessions(pooler: LocalPooler, count: number): Promise<void> {
+  const holder = await server.connect(database);
+  await holder.query("SELECT pg_advisory_lock(1)");
+  const others = await Promise.all(Array.from({ length: count }, () => server.connect(database, pooler.port)));
+  const waiting = Promise.all(others.map((each) => each.query("SELECT pg_advisory_xact_lock_shared(1)")));
+  await waitUntil("each has a session of its own", async () => (await lockWaits()).length === count);
+  await holder.query("SELECT pg_advisory_unlock(1)");
+  await waiting;
+}
+
+const lockWaits = (): Promise<unknown[]> =>
+  column("SELECT pid AS value FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+
 test.each([
   ["transaction", 1],
   ["transaction", 5],
@@ -166,9 +181,7 @@ test.each([
 ] as const)("a pooler in %s mode with %i sessions is refused before anything is run", async (mode, size) => {
   await using pooler = await LocalPooler.start(server.port, mode, size);
   const plain = trusting(remote({ at: `127.0.0.1:${pooler.port}` }));
-  // Others use it too, so that several of its sessions are open.
-  const others = await Promise.all(Array.from({ length: size - 1 }, () => server.connect(database, pooler.port)));
-  await Promise.all(others.map((each) => each.query("SELECT pg_sleep(0.05)")));
+  await openSessions(pooler, size - 1);
   expect(await refusals(plain)).toMatchObject({
     code: "DATABASE_POOLED",
     message: expect.stringContaining("a pooler that does not keep sessions apart") as unknown,

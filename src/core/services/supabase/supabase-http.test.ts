@@ -1,10 +1,12 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import * as z from "zod";
 import { SupabaseCloud, type Answer } from "../../../../test/doubles/supabase/index.ts";
 import { supabaseRun, type WatchedRun } from "../../../../test/rigs/supabase-run.ts";
+import { IkomaError } from "../../errors.ts";
 import { SupabaseHttp } from "./supabase-http.ts";
 
 let double: SupabaseCloud;
@@ -76,18 +78,28 @@ test.each([
   expect(String(error)).not.toMatch(/correct horse|sbp_/);
 });
 
+/** A server that takes requests and answers none. */
+async function silentServer(onRequest: () => void = () => undefined): Promise<AsyncDisposable & { url: string }> {
+  const server = createServer(onRequest);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
 test("an answer that takes too long, or is none of Supabase's, says so", async () => {
-  const silent = createServer(() => undefined);
-  silent.listen(0, "127.0.0.1");
-  await once(silent, "listening");
-  const address = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  await using silent = await silentServer();
   const run = supabaseRun({}, { patience: { answerMs: 40, retries: 0, comingUpMs: 0 } });
-  await expect(http(run, address).json(list, everything)).rejects.toMatchObject({
+  await expect(http(run, silent.url).json(list, everything)).rejects.toMatchObject({
     code: "SUPABASE_UNREACHABLE",
-    message: `The API (${address}) cannot be reached: no answer within 0.04 s.`,
+    message: `The API (${silent.url}) cannot be reached: no answer within 0.04 s.`,
   });
-  silent.closeAllConnections();
-  silent.close();
   next([200, "<html>"]);
   const strange = "answers GET /v1/projects with something else than Supabase does";
   await expect(http(supabaseRun({})).json(list, everything)).rejects.toMatchObject({
@@ -144,16 +156,37 @@ test("why it cannot be reached is said in its own words alone", async () => {
 });
 
 test("a redirect is not followed: another server must not see the keys", async () => {
-  next([302, undefined, { location: "https://elsewhere.example/" }]);
+  await using elsewhere = await SupabaseCloud.start();
+  next([302, undefined, { location: `${elsewhere.url}${list.path}` }]);
   const run = supabaseRun({}, { patience: { answerMs: 5_000, retries: 0, comingUpMs: 0 } });
   await expect(http(run).send(list)).rejects.toMatchObject({ code: "SUPABASE_UNREACHABLE" });
+  expect(elsewhere.asked).toEqual([]);
 });
 
-test("who cancels does not wait for it", async () => {
+test("who cancels does not wait for an answer", async () => {
   const cancellation = new AbortController();
-  const run = supabaseRun({}, { signal: cancellation.signal });
+  await using silent = await silentServer(() => {
+    cancellation.abort();
+  });
+  // Longer than a test may take.
+  const run = supabaseRun(
+    {},
+    { signal: cancellation.signal, patience: { answerMs: 600_000, retries: 3, comingUpMs: 0 } },
+  );
+  await expect(http(run, silent.url).json(list, everything)).rejects.toMatchObject({ code: "CANCELLED" });
+});
+
+test("who cancels during a pause ends it, and nothing is asked again", async () => {
+  const cancellation = new AbortController();
+  const { signal } = cancellation;
+  const pause = async (ms: number): Promise<void> => {
+    cancellation.abort();
+    await delay(ms, undefined, { signal }).catch((cause: unknown) => {
+      throw new IkomaError("CANCELLED", "It was stopped in the pause.", { cause });
+    });
+  };
   next([503]);
-  const asked = http(run).json(list, everything);
-  cancellation.abort();
-  await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
+  const asked = http(supabaseRun({}, { signal, pause })).json(list, everything);
+  await expect(asked).rejects.toMatchObject({ code: "CANCELLED", message: "It was stopped in the pause." });
+  expect(double.asked).toHaveLength(1);
 });

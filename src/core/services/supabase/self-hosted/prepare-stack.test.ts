@@ -48,11 +48,16 @@ async function options(services: Record<string, string>, variables: string[], se
   return { project, settings, app: "backend", bundle, settingsFile: undefined };
 }
 
+/** What comes with the stack, for its settings. */
+async function exampleFile(): Promise<string> {
+  const path = join(folder, ".env.example");
+  await writeFile(path, "POSTGRES_PORT=5432\nSITE_URL=http://localhost:3000\n");
+  return path;
+}
+
 test("settings are taken over from a file, and what nobody can know is named", async () => {
   const wanted = await options(stack, ["POSTGRES_PORT", "SITE_URL"]);
-  const settingsFile = join(folder, ".env.example");
-  await writeFile(settingsFile, "POSTGRES_PORT=5432\nSITE_URL=http://localhost:3000\n");
-  expect(await prepareStack({ ...wanted, settingsFile })).toEqual({
+  expect(await prepareStack({ ...wanted, settingsFile: await exampleFile() })).toEqual({
     secrets: [],
     settings: ["POSTGRES_PORT"],
     missing: ["SITE_URL"],
@@ -61,11 +66,14 @@ test("settings are taken over from a file, and what nobody can know is named", a
 });
 
 test("a key without the secret that has signed it is refused, and nothing is made", async () => {
-  const wanted = await options(stack, ["JWT_SECRET", "ANON_KEY"], "  ikoma:secrets:\n    backend: { ANON_KEY: eyJ }\n");
-  await expect(prepareStack(wanted)).rejects.toMatchObject({
+  const secrets = "  ikoma:secrets:\n    backend: { ANON_KEY: eyJ }\n";
+  const wanted = await options(stack, ["JWT_SECRET", "ANON_KEY", "POSTGRES_PORT"], secrets);
+  const before = await readFile(wanted.project.stackFile, "utf8");
+  await expect(prepareStack({ ...wanted, settingsFile: await exampleFile() })).rejects.toMatchObject({
     code: "CONFIG_MISSING",
     message: expect.stringContaining("JWT_SECRET, which has signed it, is not") as string,
   });
+  expect(await readFile(wanted.project.stackFile, "utf8")).toBe(before);
 });
 
 test("the secrets of an app that has none yet, or of another one, are no matter", async () => {
