@@ -94,7 +94,8 @@ function deployApp({ name, app, secrets, extras, notes, bundles, provider, isMea
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
   if (isMeant && notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
     refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, database, supabase } = app;
+  const { protectAccessories, checkImages, requireSignature, backup, database, supabase } = app;
+  const secretsOf = keptOf(app, extras);
   const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
   const asked = bundle.manifest.variables.map((variable) => variable.name);
   const offered = variablesOfSupabase(supabase, { asked, given });
@@ -123,6 +124,12 @@ function deployApp({ name, app, secrets, extras, notes, bundles, provider, isMea
     supabase,
     ...notes,
   });
+}
+
+/** What the program itself adds is always today's: an administrator who was taken out must not come back with old secrets. */
+function keptOf({ secretsOf }: AppConfig, extras: AppExtras | undefined): AppConfig["secretsOf"] {
+  if (secretsOf === undefined || extras === undefined) return secretsOf;
+  return { ...secretsOf, names: secretsOf.names.filter((name) => !Object.hasOwn(extras.secrets, name)) };
 }
 
 /** What is known here: the secrets of an earlier deployment are on its host only. */

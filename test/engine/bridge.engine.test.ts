@@ -87,4 +87,12 @@ test("the Bridge is an app with a certificate and administrators, and tells wher
     spec: { services: { api: { environment: { IKOMA_API_ADMINS: `${first} ${second}` } } } },
   });
   await expect(stack.preview(bridge)).resolves.toMatchObject({ changes: { same: 3 } });
+
+  // As `deploy rollback --with-secrets` writes it: whoever was taken out stays out.
+  const kept = "secretsOf: { deployment: 1, names: [API_ADMINS] }";
+  await stack.changeConfig((text) =>
+    text.replace(`["${first}", "${second}"]`, `["${second}"]`).replace("    host: vps1", `    host: vps1\n    ${kept}`),
+  );
+  await stack.up(bridge);
+  expect(released()).toMatchObject({ spec: { services: { api: { environment: { IKOMA_API_ADMINS: second } } } } });
 }, 60_000);
