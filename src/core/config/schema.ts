@@ -236,7 +236,8 @@ export const bridgeConfig = appConfig
         "Fingerprints of the tokens that may make and revoke others, as `ikoma api token admin` prints them. A rollback leaves them as they are.",
       ),
     bake: bakePolicy
-      .default({ ...bakePolicy.parse({}), maxErrorRate: 1 })
+      .extend({ maxErrorRate: bakePolicy.shape.maxErrorRate.default(1) })
+      .prefault({})
       .describe(
         "How a release is watched after the switch. Errors do not count: with 503 the API says that a host is away. Containers and health do.",
       ),
