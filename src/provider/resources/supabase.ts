@@ -41,7 +41,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
       return { exists: true, drift: differences.map(driftOf), computed: { ...computed, ...facts } };
     } catch (thrown) {
       if (call.signal.aborted) throw thrown;
-      return { exists: true, drift: [], computed, unread: toIkomaError(thrown) };
+      return { exists: true, unread: toIkomaError(thrown) };
     }
   },
 
