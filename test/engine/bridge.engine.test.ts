@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
-import { stackOutputs } from "../../src/core/deployer/deploy-exports.ts";
+import { stackOutputs } from "../../src/core/deployer/stack-outputs.ts";
 import { bridge } from "../../stacks/bridge.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { digestOf, hostAddress } from "./programs.ts";
@@ -88,7 +88,7 @@ test("the Bridge is an app with a certificate and administrators, and tells wher
   });
   await expect(stack.preview(bridge)).resolves.toMatchObject({ changes: { same: 3 } });
 
-  // As `deploy rollback --with-secrets` writes it: whoever was taken out stays out.
+  // As a rollback with secrets may have written it: whoever was taken out stays out.
   const kept = "secretsOf: { deployment: 1, names: [API_ADMINS] }";
   await stack.changeConfig((text) =>
     text.replace(`["${first}", "${second}"]`, `["${second}"]`).replace("    host: vps1", `    host: vps1\n    ${kept}`),
