@@ -4,7 +4,6 @@ import type { Drift } from "../../agent/protocol/views.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { appName } from "../../core/release/release-spec.ts";
-import { ensureSupabase, readSupabase } from "../../core/services/supabase/ensure-supabase.ts";
 import { selfHostedSupabase } from "../../core/services/supabase/self-hosted/self-hosted-settings.ts";
 import { supabaseConfig } from "../../core/services/supabase/supabase-config.ts";
 import type { SupabaseDifference, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
@@ -25,6 +24,9 @@ type Inputs = z.infer<typeof supabaseInputs>;
 const whenReading = { answerMs: 3_000, retries: 0 };
 const whenChanging = { answerMs: 30_000, retries: 5 };
 
+/** Most runs have no Supabase: what speaks with one is loaded where there is one. */
+const loadModes = () => import("../../core/services/supabase/ensure-supabase.ts");
+
 /** The Supabase of an app. What is read is what the settings name; deleting leaves everything as it is. */
 export const supabase: ResourceHandler<typeof supabaseInputs> = {
   token: "ikoma:data:Supabase",
@@ -34,6 +36,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 
   async read(call, { inputs, computed }) {
     try {
+      const { readSupabase } = await loadModes();
       const { differences, facts } = await readSupabase(
         inputs.settings,
         runOf(call, inputs, { known: refIn(computed) }),
@@ -49,6 +52,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   async plan(call, inputs) {
     // What it waits for comes up with the deploy that is planned.
     if (inputs.settings.mode === "self-hosted") return;
+    const { readSupabase } = await loadModes();
     const { differences, refusal } = await readSupabase(inputs.settings, runOf(call, inputs, {})).catch(
       (thrown: unknown) => {
         warn(call, `not looked at beforehand: ${toIkomaError(thrown).message}`);
@@ -70,6 +74,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 
 async function ensure(call: ResourceCall, inputs: Inputs, before: Computed, known?: string): Promise<Computed> {
   try {
+    const { ensureSupabase } = await loadModes();
     return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience: whenChanging, known }))) };
   } catch (thrown) {
     if (!inputs.isRollback || call.signal.aborted) throw thrown;
