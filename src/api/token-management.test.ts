@@ -48,6 +48,9 @@ test("nobody else does, and an administrator does nothing else", async () => {
 
 test("an agent's token is for one host", async () => {
   await using tokens = tokensWith(rig.adminToken);
-  await expect(tokens.create({ kind: "agent", hosts: ["vps1", "vps2"], note: "" })).rejects.toThrow("The API refused");
+  await expect(tokens.create({ kind: "agent", hosts: ["vps1", "vps2"], note: "" })).rejects.toMatchObject({
+    code: "USAGE",
+    message: expect.stringContaining("The API refused"),
+  });
   expect(await rig.store.tokens()).toEqual([]);
 });
