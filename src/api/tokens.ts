@@ -1,5 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { base62, formatToken, parseToken, type TokenKind } from "../core/link/api-token.ts";
+import { base62, formatToken, parseToken, type TokenKind, type TokenParts } from "../core/link/api-token.ts";
 import { formatFingerprint, type AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import type { TokenRequest, TokenView } from "../core/link/token-protocol.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
@@ -21,11 +21,10 @@ export function createAdminToken(): { fingerprint: string; text: string } {
   return { fingerprint: formatFingerprint({ id, hash }), text };
 }
 
-/** Id of the administrator whose token a text is; undefined for what is none of these. */
-export function checkAdminToken(admins: readonly AdminFingerprint[], text: string): string | undefined {
-  const parts = parseToken(text);
-  const admin = parts?.kind === "admin" ? admins.find(({ id }) => id === parts.id) : undefined;
-  return parts !== undefined && admin !== undefined && isSecret(parts.secret, admin.hash) ? admin.id : undefined;
+/** Whether an administrator's token is that of one of these. */
+export function isAdminToken(admins: readonly AdminFingerprint[], token: TokenParts): boolean {
+  const admin = token.kind === "admin" ? admins.find(({ id }) => id === token.id) : undefined;
+  return admin !== undefined && isSecret(token.secret, admin.hash);
 }
 
 /** All tokens, for people: the newest last, without what they are checked by. */

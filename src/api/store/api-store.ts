@@ -37,5 +37,7 @@ export interface ApiStore {
   /** Those after a number of the API's own, the oldest first. */
   events(host: string, after: number, limit: number): Promise<StoredEvent[]>;
 
+  /** Throws where it cannot be read. */
+  check(): Promise<void>;
   close(): void;
 }

@@ -140,6 +140,11 @@ export class SqliteStore implements ApiStore {
     );
   }
 
+  check(): Promise<void> {
+    this.#get("SELECT 1 FROM hosts LIMIT 1");
+    return Promise.resolve();
+  }
+
   close(): void {
     this.#database.close();
   }
