@@ -130,7 +130,7 @@ const prepareSteps = z
   .array(prepareStep)
   .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
 
-/** One app of an environment. What belongs to a release (all but `host`, `domains`, `database`, `accessories…`, `secretsOf`) is what a rollback brings back. */
+/** One app of an environment. What belongs to a release (`bundle`, `env`, `health`, `smoke`, `drainSeconds`, `strategy`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
   domains: z
