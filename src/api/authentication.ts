@@ -51,6 +51,12 @@ export function agentHost({ token }: FastifyRequest): string {
   return host;
 }
 
+/** Id of the administrator who asks. */
+export function adminOf({ admin }: FastifyRequest): string {
+  if (admin === undefined) throw new Error("a route for administrators without one");
+  return admin;
+}
+
 /** The caller's token, if it may reach the host. */
 export function callerFor({ token }: FastifyRequest, host: string): TokenRecord {
   if (token?.kind !== "caller") throw new Error("a route for callers without a caller's token");

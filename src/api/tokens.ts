@@ -4,14 +4,20 @@ import { formatFingerprint, type AdminFingerprint } from "../core/link/admin-fin
 import type { TokenRequest, TokenView } from "../core/link/token-protocol.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
 
-/** Makes a token and keeps its hash. The text is given this once. */
+/**
+ * Makes a token and keeps its hash. The text is given this once.
+ *
+ * @param createdBy as the store has it ({@link TokenRecord})
+ */
 export async function createToken(
   store: ApiStore,
   { kind, hosts, note }: TokenRequest,
+  createdBy: string,
 ): Promise<{ id: string; text: string }> {
   const { id, hash, text } = mintToken(kind);
   const createdMs = Date.now();
-  await store.addToken({ id, kind, hash, hosts, note, createdMs, usedMs: undefined, revokedMs: undefined });
+  const unused = { usedMs: undefined, revokedMs: undefined };
+  await store.addToken({ id, kind, hash, hosts, note, createdMs, createdBy, ...unused });
   return { id, text };
 }
 
@@ -29,8 +35,9 @@ export function isAdminToken(admins: readonly AdminFingerprint[], token: TokenPa
 
 /** All tokens, for people: the newest last, without what they are checked by. */
 export async function tokenViews(store: ApiStore): Promise<TokenView[]> {
-  return (await store.tokens()).map(({ id, kind, hosts, note, createdMs, usedMs, revokedMs }) => ({
+  return (await store.tokens()).map(({ id, kind, hosts, note, createdMs, createdBy, usedMs, revokedMs }) => ({
     ...{ id, kind, hosts: [...hosts], note, createdMs },
+    ...(createdBy !== undefined && { createdBy }),
     ...(usedMs !== undefined && { usedMs }),
     ...(revokedMs !== undefined && { revokedMs }),
   }));

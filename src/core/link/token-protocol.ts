@@ -25,6 +25,8 @@ export const tokenView = z.object({
   hosts: z.array(z.string()),
   note: z.string(),
   createdMs: z.number(),
+  /** Id of an administrator's token, or `local` for one that was made on the API's own machine. */
+  createdBy: z.string().optional(),
   usedMs: z.number().optional(),
   revokedMs: z.number().optional(),
 });

@@ -110,6 +110,7 @@ async function listAll(desk: TokenDesk, argv: TokenArguments): Promise<void> {
         { title: "kind", value: ({ kind }) => kind },
         { title: "hosts", value: ({ hosts }) => hosts.join(", ") },
         { title: "made", value: ({ createdMs }) => moment(createdMs) },
+        { title: "by", value: ({ createdBy = "-" }) => createdBy },
         { title: "used", value: ({ usedMs }) => moment(usedMs) },
         { title: "revoked", value: ({ revokedMs }) => moment(revokedMs) },
         { title: "note", value: ({ note }) => note },
