@@ -13,6 +13,8 @@ export default tseslint.config(
       "@typescript-eslint/switch-exhaustiveness-check": "error",
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
       "@typescript-eslint/consistent-type-imports": ["error", { disallowTypeAnnotations: false }],
+      // What is taken out of an object so that the rest is without it.
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       // Reads as what it is: an index signature that may hold nothing.
       "@typescript-eslint/no-dynamic-delete": "off",
       "max-lines-per-function": ["warn", { max: 60, skipBlankLines: true, skipComments: true }],

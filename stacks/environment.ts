@@ -7,7 +7,6 @@ import { loadEnvironmentConfig, type EnvironmentConfig } from "../src/core/confi
 import { isOffline, offlineRefusal } from "../src/core/config/offline.ts";
 import type { AppConfig } from "../src/core/config/schema.ts";
 import { partsOfBundle } from "../src/core/services/supabase/self-hosted/stack-parts.ts";
-import { refuseUnsafeSettings } from "../src/core/services/supabase/self-hosted/unsafe-settings.ts";
 import { variablesOfSupabase } from "../src/core/services/supabase/supabase-variables.ts";
 import { readSignatures } from "../src/core/signing/signature-store.ts";
 import { readSecretValues } from "./secret-values.ts";
@@ -51,9 +50,10 @@ export async function deployApps(
   if (offline && !pulumi.runtime.isDryRun()) throw offlineRefusal();
   const deployable = Object.entries(config.apps).filter(([, app]) => app.bundle !== undefined);
   const reading = readBundles(deployable.map(([, app]) => app));
+  const isMeant = (name: string): boolean => onlyApp === undefined || onlyApp === name;
   const [bundles, secrets] = await Promise.all([
     reading,
-    readSecretValues({ ...config, offline }, deployable, { bundles: reading, onlyApp }),
+    readSecretValues({ ...config, offline }, deployable, { bundles: reading, isMeant }),
   ]);
   const providers = hostProviders(
     config,
@@ -61,16 +61,10 @@ export async function deployApps(
   );
   const apps: Record<string, unknown> = {};
   for (const [name, app] of deployable) {
-    const deployed = deployApp({
-      name,
-      app,
-      secrets: secrets[name] ?? {},
-      extras: extras[name],
-      notes,
-      bundles,
-      provider: found(providers, app.host),
-      isMeant: onlyApp === undefined || onlyApp === name,
-    });
+    const wanted = { name, app, secrets: secrets[name] ?? {}, extras: extras[name], notes, bundles };
+    // Of an app that the run is not for, not every secret was looked up.
+    if (isMeant(name) && notes.rollbackTo === undefined) await refuseUnsafe(wanted);
+    const deployed = deployApp({ ...wanted, provider: found(providers, app.host) });
     apps[name] = { ...deployed.exports, host: app.host };
   }
   return apps;
@@ -84,17 +78,21 @@ interface Deployable {
   notes: Omit<EnvironmentNotes, "onlyApp">;
   bundles: ReadonlyMap<string, BundleInput>;
   provider: HostProvider;
-  /** The run is for this app; of another one not every secret was looked up. */
-  isMeant: boolean;
 }
 
-function deployApp({ name, app, secrets, extras, notes, bundles, provider, isMeant }: Deployable): App {
+/** Settings of a Supabase that runs on the host itself; what judges them is loaded where there is one. */
+async function refuseUnsafe({ name, app, secrets, bundles }: Omit<Deployable, "provider">): Promise<void> {
+  if (partsOfBundle(found(bundles, app.bundle ?? "").manifest) === undefined) return;
+  const { refuseUnsafeSettings } = await import("../src/core/services/supabase/self-hosted/unsafe-settings.ts");
+  refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains: app.domains }, Date.now());
+}
+
+function deployApp({ name, app, secrets, extras, notes, bundles, provider }: Deployable): App {
   const { domains, env, health, smoke, drainSeconds, strategy, keep, bake, migrations } = app;
   const bundle = found(bundles, app.bundle ?? "");
   const accessoriesBundle = app.accessoriesBundle === undefined ? undefined : bundles.get(app.accessoriesBundle);
-  if (isMeant && notes.rollbackTo === undefined && partsOfBundle(bundle.manifest) !== undefined)
-    refuseUnsafeSettings({ app: name, values: valuesOf(app, secrets), domains }, Date.now());
-  const { protectAccessories, checkImages, secretsOf, requireSignature, backup, database, supabase } = app;
+  const { protectAccessories, checkImages, requireSignature, backup, database, supabase } = app;
+  const secretsOf = keptOf(app, extras);
   const given = [...Object.keys(env), ...Object.keys(secrets), ...(secretsOf?.names ?? [])];
   const asked = bundle.manifest.variables.map((variable) => variable.name);
   const offered = variablesOfSupabase(supabase, { asked, given });
@@ -123,6 +121,12 @@ function deployApp({ name, app, secrets, extras, notes, bundles, provider, isMea
     supabase,
     ...notes,
   });
+}
+
+/** What the program itself adds is always today's: an administrator who was taken out must not come back with old secrets. */
+function keptOf({ secretsOf }: AppConfig, extras: AppExtras | undefined): AppConfig["secretsOf"] {
+  if (secretsOf === undefined || extras === undefined) return secretsOf;
+  return { ...secretsOf, names: secretsOf.names.filter((name) => !Object.hasOwn(extras.secrets, name)) };
 }
 
 /** What is known here: the secrets of an earlier deployment are on its host only. */

@@ -12,8 +12,8 @@ type Apps = readonly (readonly [string, AppConfig])[];
 /** What decides which values a run needs. */
 interface SecretNeeds {
   readonly bundles: Promise<ReadonlyMap<string, BundleInput>>;
-  /** The run is for this app alone; without it for all. */
-  readonly onlyApp: string | undefined;
+  /** Whether the run is for the app. */
+  readonly isMeant: (app: string) => boolean;
 }
 
 /** Stands for the value of an app that the run is not for: the engine does not look at it. */
@@ -31,12 +31,11 @@ const urlNotRead = "postgresql://nobody@not-read.invalid/nothing";
 export async function readSecretValues(
   { secrets, store, offline }: EnvironmentConfig,
   apps: Apps,
-  { bundles, onlyApp }: SecretNeeds,
+  { bundles, isMeant }: SecretNeeds,
 ): Promise<Record<string, Record<string, string>>> {
   const needed = apps.map(async ([name, app]) => {
     const all = secrets[name] ?? {};
-    const isMeant = onlyApp === undefined || name === onlyApp;
-    return [name, isMeant ? await neededSources(all, app, bundles) : withoutLookups(all, app)] as const;
+    return [name, isMeant(name) ? await neededSources(all, app, bundles) : withoutLookups(all, app)] as const;
   });
   const sources = await Promise.all(needed);
   const stored = offline ? {} : await readStored(store, sources);

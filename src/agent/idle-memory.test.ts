@@ -16,10 +16,10 @@ afterEach(() => {
 });
 
 test("memory is given back once, when nothing has ended for a moment", () => {
-  const memory = new IdleMemory();
-  memory.endedOne(() => true);
+  const memory = new IdleMemory(() => true);
+  memory.endedOne();
   jest.advanceTimersByTime(200);
-  memory.endedOne(() => true);
+  memory.endedOne();
   jest.advanceTimersByTime(200);
   expect(collect).not.toHaveBeenCalled();
 
@@ -29,12 +29,14 @@ test("memory is given back once, when nothing has ended for a moment", () => {
 });
 
 test("nothing is collected in the middle of an operation, nor where Node does not offer it", () => {
-  const memory = new IdleMemory();
-  memory.endedOne(() => false);
+  let isIdle = false;
+  const memory = new IdleMemory(() => isIdle);
+  memory.endedOne();
   jest.advanceTimersByTime(10_000);
   expect(collect).not.toHaveBeenCalled();
 
+  isIdle = true;
   globalThis.gc = undefined;
-  memory.endedOne(() => true);
+  memory.endedOne();
   expect(jest.advanceTimersByTime.bind(jest, 10_000)).not.toThrow();
 });

@@ -24,7 +24,10 @@ afterEach(async () => {
 });
 
 async function visit(): Promise<unknown> {
-  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, "/", "localhost", 2000);
+  return probe(
+    { address: "127.0.0.1", port: on.host.settings.httpPort },
+    { path: "/", host: "localhost", timeoutMs: 2000 },
+  );
 }
 
 const answering = (body: string) => ({ program: { answer: () => ({ status: 200, body }) } });

@@ -3,7 +3,7 @@ import type { AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import { parseToken, type HostTokenKind, type TokenKind } from "../core/link/api-token.ts";
 import { ApiProblem } from "./problems.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
-import { checkAdminToken, checkToken } from "./tokens.ts";
+import { checkToken, isAdminToken } from "./tokens.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -31,13 +31,11 @@ export function requireToken(store: ApiStore, kind: HostTokenKind): onRequestAsy
 /** Lets only administrators through. Before the request's body is read. */
 export function requireAdmin(admins: readonly AdminFingerprint[]): onRequestAsyncHookHandler {
   return async (request, reply) => {
-    const text = bearerOf(request);
-    const kind = text === undefined ? undefined : parseToken(text)?.kind;
-    if (text === undefined || kind === undefined) throw notAuthenticated(reply);
-    if (kind !== "admin") throw wrongKind("admin", kind);
-    const admin = checkAdminToken(admins, text);
-    if (admin === undefined) throw notAuthenticated(reply);
-    request.admin = admin;
+    const token = parseToken(bearerOf(request) ?? "");
+    if (token === undefined) throw notAuthenticated(reply);
+    if (token.kind !== "admin") throw wrongKind("admin", token.kind);
+    if (!isAdminToken(admins, token)) throw notAuthenticated(reply);
+    request.admin = token.id;
   };
 }
 
@@ -51,6 +49,12 @@ export function agentHost({ token }: FastifyRequest): string {
   const host = token?.kind === "agent" ? token.hosts[0] : undefined;
   if (host === undefined) throw new Error("a route for agents without an agent's token");
   return host;
+}
+
+/** Id of the administrator who asks. */
+export function adminOf({ admin }: FastifyRequest): string {
+  if (admin === undefined) throw new Error("a route for administrators without one");
+  return admin;
 }
 
 /** The caller's token, if it may reach the host. */

@@ -62,6 +62,25 @@ export async function serveApi(options: ServeOptions): Promise<ServedApi> {
   }
 }
 
+/**
+ * Serves the API until this process is told to end (SIGTERM, SIGINT).
+ *
+ * @param onServing gets the address that it listens on
+ * @throws as {@link serveApi}
+ */
+export async function serveUntilTold(options: ServeOptions, onServing?: (address: string) => void): Promise<void> {
+  const told = new Promise<void>((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const)
+      process.once(signal, () => {
+        resolve();
+      });
+  });
+  const api = await serveApi(options);
+  onServing?.(api.address);
+  await told;
+  await api.close();
+}
+
 async function readCertificate({ certFile, keyFile }: TlsFiles): Promise<{ cert: Buffer; key: Buffer }> {
   try {
     const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);

@@ -1,17 +1,23 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { base62, formatToken, parseToken, type TokenKind } from "../core/link/api-token.ts";
+import { base62, formatToken, parseToken, type TokenKind, type TokenParts } from "../core/link/api-token.ts";
 import { formatFingerprint, type AdminFingerprint } from "../core/link/admin-fingerprint.ts";
 import type { TokenRequest, TokenView } from "../core/link/token-protocol.ts";
 import type { ApiStore, TokenRecord } from "./store/api-store.ts";
 
-/** Makes a token and keeps its hash. The text is given this once. */
+/**
+ * Makes a token and keeps its hash. The text is given this once.
+ *
+ * @param createdBy as the store has it ({@link TokenRecord})
+ */
 export async function createToken(
   store: ApiStore,
   { kind, hosts, note }: TokenRequest,
+  createdBy: string,
 ): Promise<{ id: string; text: string }> {
   const { id, hash, text } = mintToken(kind);
   const createdMs = Date.now();
-  await store.addToken({ id, kind, hash, hosts, note, createdMs, usedMs: undefined, revokedMs: undefined });
+  const unused = { usedMs: undefined, revokedMs: undefined };
+  await store.addToken({ id, kind, hash, hosts, note, createdMs, createdBy, ...unused });
   return { id, text };
 }
 
@@ -21,17 +27,17 @@ export function createAdminToken(): { fingerprint: string; text: string } {
   return { fingerprint: formatFingerprint({ id, hash }), text };
 }
 
-/** Id of the administrator whose token a text is; undefined for what is none of these. */
-export function checkAdminToken(admins: readonly AdminFingerprint[], text: string): string | undefined {
-  const parts = parseToken(text);
-  const admin = parts?.kind === "admin" ? admins.find(({ id }) => id === parts.id) : undefined;
-  return parts !== undefined && admin !== undefined && isSecret(parts.secret, admin.hash) ? admin.id : undefined;
+/** Whether an administrator's token is that of one of these. */
+export function isAdminToken(admins: readonly AdminFingerprint[], token: TokenParts): boolean {
+  const admin = token.kind === "admin" ? admins.find(({ id }) => id === token.id) : undefined;
+  return admin !== undefined && isSecret(token.secret, admin.hash);
 }
 
 /** All tokens, for people: the newest last, without what they are checked by. */
 export async function tokenViews(store: ApiStore): Promise<TokenView[]> {
-  return (await store.tokens()).map(({ id, kind, hosts, note, createdMs, usedMs, revokedMs }) => ({
+  return (await store.tokens()).map(({ id, kind, hosts, note, createdMs, createdBy, usedMs, revokedMs }) => ({
     ...{ id, kind, hosts: [...hosts], note, createdMs },
+    ...(createdBy !== undefined && { createdBy }),
     ...(usedMs !== undefined && { usedMs }),
     ...(revokedMs !== undefined && { revokedMs }),
   }));

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { loadedIn, tellLoads } from "../../test/rigs/loaded-modules.ts";
 
 const entry = join(import.meta.dirname, "entry.ts");
 let project: string;
@@ -60,24 +61,29 @@ function ikoma(
   });
 }
 
-/** Packages that a command loads, told by a hook in the process itself. */
-async function packagesOf(args: readonly string[]): Promise<Set<string>> {
-  const hook = `
-    import { registerHooks } from "node:module";
-    import { writeSync } from "node:fs";
-    registerHooks({ load(url, context, next) { writeSync(2, "LOADED " + url + "\\n"); return next(url, context); } });`;
-  const { code, stderr } = await ikoma(args, [`--import=data:text/javascript,${encodeURIComponent(hook)}`]);
+/** What a command loads, told by a hook in the process itself. */
+async function loadedBy(args: readonly string[]): Promise<string[]> {
+  const { code, stderr } = await ikoma(args, [tellLoads]);
   expect(code).toBe(0);
-  const urls = stderr.matchAll(/^LOADED .*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//gm);
-  return new Set([...urls].map(([, name]) => name ?? ""));
+  return loadedIn(stderr);
+}
+
+async function packagesOf(args: readonly string[]): Promise<Set<string>> {
+  return packagesIn(await loadedBy(args));
+}
+
+function packagesIn(urls: readonly string[]): Set<string> {
+  return new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []));
 }
 
 test("--version loads no package at all", async () => {
   expect(await packagesOf(["--version"])).toEqual(new Set());
 });
 
-test("status reads the exports without engine, SDK, SSH or gRPC", async () => {
-  const packages = await packagesOf(["status"]);
+test("status reads the exports without engine, SDK, SSH or gRPC, and without schemas of what it does not read", async () => {
+  const loaded = await loadedBy(["status"]);
+  expect(loaded.filter((url) => /\/(?:release-spec|schema|engine-process)\.ts$/.test(url))).toEqual([]);
+  const packages = packagesIn(loaded);
   expect(packages).toContain("yargs");
   expect([...packages].filter((name) => /^@pulumi|^@grpc|^ssh2$|protobuf|^pg$|^age-/.test(name))).toEqual([]);
 });

@@ -16,6 +16,9 @@ export interface Stored {
   outputs: PropertyMap;
 }
 
+/** A resource that stands on the host: what differs, or why that is not known. */
+type Found = Omit<Stored, "id"> & ({ drift: Drift[] } | { unread: IkomaError });
+
 /** One property of a diff. */
 export interface Change extends Difference {
   replaces: boolean;
@@ -80,15 +83,13 @@ export async function remove(handler: ResourceHandler, call: ResourceCall, store
  * The resource as it stands on the host; undefined when it does not. Drift shows in the inputs, where the engine
  * compares; the outputs keep what was applied, to compare with at the next read.
  */
-export async function read(
-  handler: ResourceHandler,
-  call: ResourceCall,
-  stored: Stored,
-): Promise<(Omit<Stored, "id"> & { drift: Drift[]; unread?: IkomaError }) | undefined> {
+export async function read(handler: ResourceHandler, call: ResourceCall, stored: Stored): Promise<Found | undefined> {
   const outcome: ReadOutcome = await handler.read(call, appliedState(handler, stored));
   if (!outcome.exists) return undefined;
-  const { unread } = outcome;
-  if (unread !== undefined) return { inputs: stored.inputs, outputs: stored.outputs, drift: [], unread };
+  if ("unread" in outcome) {
+    const { unread, known } = outcome;
+    return { inputs: stored.inputs, outputs: { ...stored.outputs, ...mapFromJson({ ...known }) }, unread };
+  }
   const applied = appliedInputs(handler, stored);
   const secrets = secretTexts(applied);
   const drift = outcome.drift.map((each) => withoutSecrets(each, secrets));

@@ -32,10 +32,12 @@ export interface AppliedState<Inputs> {
 
 /**
  * What stands on the host. `drift` names the properties that are not as they were applied. `unread` says why nothing is
- * known of a thing elsewhere that must hold up no deploy: it is taken to be as it was.
+ * known of a thing elsewhere that must hold up no deploy: it is taken to be as it was, but for what is `known` of it.
  */
 export type ReadOutcome =
-  { exists: false } | { exists: true; drift: readonly Drift[]; computed: Computed; unread?: IkomaError };
+  | { exists: false }
+  | { exists: true; drift: readonly Drift[]; computed: Computed }
+  | { exists: true; unread: IkomaError; known?: Computed };
 
 /**
  * One kind of resource. A handler sees plain checked inputs; secrets, unknown values, previews, diffs and

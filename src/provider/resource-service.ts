@@ -69,14 +69,14 @@ async function readResource(session: ProviderSession, request: ReadRequest, call
   }
   try {
     const found = await session.serve(peer, urn, (each) => resource.read(handlerOf(urn), each, stored));
-    const unread = found?.unread;
-    if (unread !== undefined) {
-      if (!report({ state: "unread", error: unread })) await session.warn(urn, `not looked at: ${unread.message}`);
-      return asStored();
+    if (found === undefined) {
+      report({ state: "gone" });
+      // Without an id the engine takes the resource for gone.
+      return response;
     }
-    report(found === undefined ? { state: "gone" } : { state: "present", drift: found.drift });
-    // Without an id the engine takes the resource for gone.
-    if (found === undefined) return response;
+    if (!("unread" in found)) report({ state: "present", drift: found.drift });
+    else if (!report({ state: "unread", error: found.unread }))
+      await session.warn(urn, `not looked at: ${found.unread.message}`);
     return response.setId(stored.id).setInputs(encodeMap(found.inputs)).setProperties(encodeMap(found.outputs));
   } catch (thrown) {
     if (report({ state: "unread", error: toIkomaError(thrown) })) return asStored();

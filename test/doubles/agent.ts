@@ -61,12 +61,13 @@ export class FakeAgent {
     const generation = this.generation(params.app, params.part);
     const refusal = this.refusal && { migrations: { applied: [], pending: [], staying: [], refusal: this.refusal } };
     if (found?.exists !== true) return { exists: false, generation, drift: [], services: {}, ...refusal };
-    const { drift, number, digest } = found;
+    const { drift, number, digest, unread } = found;
     return {
       exists: true,
       generation,
       drift,
       services: {},
+      ...(unread !== undefined && { unread }),
       ...refusal,
       ...(number !== undefined && { number }),
       ...(digest !== undefined && { digest }),
@@ -152,6 +153,7 @@ interface FakePart {
   generation: number;
   drift: Drift[];
   input: unknown;
+  unread?: WireError;
   number?: number;
   digest?: string;
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
-import { stackOutputs } from "../../src/core/deployer/deploy-exports.ts";
+import { stackOutputs } from "../../src/core/deployer/stack-outputs.ts";
 import { bridge } from "../../stacks/bridge.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { appManifest, web } from "./app-manifest.ts";
@@ -70,4 +70,12 @@ test("the Bridge is an app with a certificate and administrators, and tells wher
     spec: { services: { api: { environment: { IKOMA_API_ADMINS: `${first} ${second}` } } } },
   });
   await expect(stack.preview(bridge)).resolves.toMatchObject({ changes: { same: 3 } });
+
+  // As a rollback with secrets may have written it: whoever was taken out stays out.
+  const kept = "secretsOf: { deployment: 1, names: [API_ADMINS] }";
+  await stack.changeConfig((text) =>
+    text.replace(`["${first}", "${second}"]`, `["${second}"]`).replace("    host: vps1", `    host: vps1\n    ${kept}`),
+  );
+  await stack.up(bridge);
+  expect(released()).toMatchObject({ spec: { services: { api: { environment: { IKOMA_API_ADMINS: second } } } } });
 }, 60_000);

@@ -4,7 +4,9 @@ import process from "node:process";
 import { afterEach, expect, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import type { BundleManifest, BundleService } from "../../src/core/bundle/manifest.ts";
+import { driftReport } from "../../src/core/deployer/drift-report.ts";
 import type { MigrationFile } from "../../src/core/migrations/migration-spec.ts";
+import type { ReadReport } from "../../src/provider/read-report.ts";
 import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { appManifest, web } from "./app-manifest.ts";
@@ -189,6 +191,30 @@ test("a database elsewhere: the plan says where, the host gets the URL, the stat
   const drifted = await migrationIn(stack);
   expect(drifted).toMatchObject({ operation: "update", drift: [expect.stringContaining("away")] });
   expect(JSON.stringify(drifted)).not.toContain("hunter22");
+});
+
+test("a database that lets nobody in is no drift, and is told as not looked at; the next change goes on from there", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  await deployElsewhere(stack, at("db.example.com"));
+  await stack.up(environment);
+  const part = agent.part("shop", "migration");
+  // Another generation: what a run that was killed has done is in no state.
+  if (part !== undefined)
+    Object.assign(part, {
+      unread: { code: "DATABASE_AUTH", message: "no such login", hint: "h", details: {} },
+      generation: 7,
+    });
+  const reads: ReadReport[] = [];
+  await stack.run("drift", environment, { onRead: (report) => reads.push(report) });
+  expect(driftReport("dev", reads)).toMatchObject({
+    state: "unknown",
+    unreadable: [{ part: "migration", code: "DATABASE_AUTH", message: "no such login" }],
+  });
+  expect(await migrationIn(stack)).toMatchObject({ operation: "same" });
+  await deployElsewhere(stack, at("db.example.com", "anothers3cret"), "{}", [file("1"), file("2")]);
+  await stack.up(environment);
+  expect(agent.part("shop", "migration")).toMatchObject({ generation: 8 });
 });
 
 test("without a database in the file, the environment has to say one that can be used", async () => {

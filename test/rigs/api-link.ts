@@ -63,7 +63,7 @@ export class ApiRig {
   }
 
   async token(kind: HostTokenKind, ...hosts: string[]): Promise<{ id: string; text: string }> {
-    return createToken(this.store, { kind, hosts, note: "a test" });
+    return createToken(this.store, { kind, hosts, note: "a test" }, "a test");
   }
 
   /** An HTTP client with this token. */

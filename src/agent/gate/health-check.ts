@@ -66,7 +66,7 @@ function httpCheck(
   redact: (text: string) => string,
 ): HealthCheck {
   return async (signal) => {
-    const answer = await probe(http, health.path, http.host, probeTimeoutMs, signal);
+    const answer = await probe(http, { path: health.path, host: http.host, timeoutMs: probeTimeoutMs, signal });
     if (isAccepted(answer, health.status)) return undefined;
     const asked = { kind: "http", path: health.path, port: http.port, said: shownText(answer, redact) } as const;
     return "status" in answer ? { ...asked, status: answer.status } : asked;

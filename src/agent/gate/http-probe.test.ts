@@ -45,7 +45,10 @@ const same = (text: string): string => text;
 
 describe("a probe", () => {
   test("tells status and body, under the given host name and without keeping the connection", async () => {
-    expect(await probe(target, "/", "shop.example", 2000)).toEqual({ status: 503, body: "  database\n is   down " });
+    expect(await probe(target, { path: "/", host: "shop.example", timeoutMs: 2000 })).toEqual({
+      status: 503,
+      body: "  database\n is   down ",
+    });
     expect(seen.at(-1)?.headers).toMatchObject({
       host: "shop.example",
       connection: "close",
@@ -54,16 +57,22 @@ describe("a probe", () => {
   });
 
   test("works over a unix socket, and follows no redirect", async () => {
-    expect(await probe({ socketPath }, "/moved", "shop.example", 2000)).toEqual({ status: 302, body: "" });
+    expect(await probe({ socketPath }, { path: "/moved", host: "shop.example", timeoutMs: 2000 })).toEqual({
+      status: 302,
+      body: "",
+    });
   });
 
   test("counts an answer that is cut off or never ends by its status", async () => {
-    expect(await probe(target, "/cut", "x", 2000)).toEqual({ status: 200, body: "half" });
-    expect(await probe(target, "/endless", "x", 200)).toEqual({ status: 200, body: "data: 1\n\n" });
+    expect(await probe(target, { path: "/cut", host: "x", timeoutMs: 2000 })).toEqual({ status: 200, body: "half" });
+    expect(await probe(target, { path: "/endless", host: "x", timeoutMs: 200 })).toEqual({
+      status: 200,
+      body: "data: 1\n\n",
+    });
   });
 
   test("keeps no more than it needs of a huge one", async () => {
-    const answer = await probe(target, "/huge", "x", 5000);
+    const answer = await probe(target, { path: "/huge", host: "x", timeoutMs: 5000 });
     expect("body" in answer && answer.body.length).toBeLessThanOrEqual(64 * 1024);
   });
 
@@ -75,13 +84,13 @@ describe("a probe", () => {
     ["the connection is reset", undefined, "/reset", "x", /ECONNRESET|hang up/],
     ["no answer comes", undefined, "/silent", "x", /^no answer within 150 ms$/],
   ])("never throws, also when %s", async (_name, where, path, host, reason) => {
-    const answer = await probe(where ?? target, path, host, path === "/silent" ? 150 : 2000);
+    const answer = await probe(where ?? target, { path, host, timeoutMs: path === "/silent" ? 150 : 2000 });
     expect("failure" in answer ? answer.failure : "").toMatch(reason);
   });
 
   test("ends when it is told to, and does not call that a time-out", async () => {
     const stop = new AbortController();
-    const answer = probe(target, "/silent", "x", 60_000, stop.signal);
+    const answer = probe(target, { path: "/silent", host: "x", timeoutMs: 60_000, signal: stop.signal });
     stop.abort(new Error("the operation was cancelled"));
     expect(await answer).toEqual({ failure: expect.not.stringContaining("no answer within") });
   });

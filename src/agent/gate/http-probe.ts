@@ -9,14 +9,20 @@ export type ProbeAnswer = { status: number; body: string } | { failure: string }
 
 const bodyLimitBytes = 64 * 1024;
 
+/** What is asked, and how long the answer may take. */
+export interface ProbeRequest {
+  readonly path: string;
+  /** Host name that it is asked for, as a visitor would. */
+  readonly host: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** One GET without redirects or keep-alive. Never throws. */
 export function probe(
   target: ProbeTarget,
-  path: string,
-  host: string,
-  timeoutMs: number,
-  signal?: AbortSignal,
-  headers: Readonly<Record<string, string>> = {},
+  { path, host, timeoutMs, signal, headers = {} }: ProbeRequest,
 ): Promise<ProbeAnswer> {
   const where: RequestOptions =
     "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };

@@ -335,8 +335,10 @@ describe("what to do about a missing variable", () => {
 
   test("is to set it, where the compose file asks for it", () => {
     const next = first({ exitCode: 1, log, variables: [{ name: "DATABASE_URL", isEmpty: true }] }).next;
-    expect(next).toContain("Set it: `pulumi config set --path 'ikoma:apps.shop.env.DATABASE_URL' VALUE`");
-    expect(next).toContain("--secret --path 'ikoma:secrets.shop.DATABASE_URL'");
+    expect(next).toContain("Set it: `pulumi config set --secret --path 'ikoma:secrets.shop.DATABASE_URL'`");
+    expect(next).toContain("or `DATABASE_URL` in `env` of the app's settings");
+    // The Bridge's own settings stand elsewhere.
+    expect(next).not.toContain("ikoma:apps");
   });
 
   test("is to give it to the service, where the compose file does not", () => {

@@ -87,11 +87,9 @@ function missingVariablesCause(seen: ObservedFailure, findings: readonly LogFind
   };
 }
 
+/** Where in the settings an app stands is a matter of the stack, which a host does not know; its secrets stand in one place. */
 function setCommand(app: string, variable: string): string {
-  return (
-    `\`pulumi config set --path 'ikoma:apps.${app}.env.${variable}' VALUE\`, ` +
-    `or as a secret \`pulumi config set --secret --path 'ikoma:secrets.${app}.${variable}'\``
-  );
+  return `\`pulumi config set --secret --path 'ikoma:secrets.${app}.${variable}'\`, or \`${variable}\` in \`env\` of the app's settings if it is no secret`;
 }
 
 const rebuild = "Correct the image, build and push it, and make the bundle again with `ikoma bundle create`.";

@@ -13,7 +13,12 @@ export async function runSmokeChecks(
   op: OperationContext,
 ): Promise<void> {
   for (const check of checks) {
-    const answer = await probe(target, check.path, host, check.timeoutSeconds * 1000, op.signal);
+    const answer = await probe(target, {
+      path: check.path,
+      host,
+      timeoutMs: check.timeoutSeconds * 1000,
+      signal: op.signal,
+    });
     const missesText = "body" in answer && check.contains !== undefined && !answer.body.includes(check.contains);
     if (isAccepted(answer, check.status) && !missesText) continue;
     const wanted = missesText

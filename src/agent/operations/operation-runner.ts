@@ -41,7 +41,7 @@ export class OperationRunner {
   readonly #host: Host;
   readonly #running = new Map<string, Running>();
   readonly #turns = new Map<string, Promise<void>>();
-  readonly #memory = new IdleMemory();
+  readonly #memory = new IdleMemory(() => this.#running.size === 0);
 
   constructor(host: Host) {
     this.#host = host;
@@ -205,7 +205,7 @@ export class OperationRunner {
   }
 
   #giveBackMemory(): void {
-    this.#memory.endedOne(() => this.#running.size === 0);
+    this.#memory.endedOne();
   }
 
   #context(

@@ -19,6 +19,8 @@ const partView = z.strictObject({
   exists: z.boolean(),
   generation: z.number().int(),
   drift: z.array(drift),
+  /** Migration only: why its database could not be looked at, where that is no drift. */
+  unread: wireError.optional(),
   services: z.record(z.string(), serviceStatus).default({}),
   /** Release only: what the edge really serves, and its deployment number and digest. */
   number: z.number().int().optional(),
@@ -101,7 +103,7 @@ export const methods = {
     params: z.strictObject({ app: appName }),
     result: z.strictObject({ approvals: z.array(signedApproval) }),
   },
-  /** How the parts of a self-hosted Supabase are; an older agent does not know it. */
+  /** How the parts of a self-hosted Supabase are. */
   "supabase.read": { params: supabaseQuestion, result: supabaseView },
   /** What a removed app has left on the host; `standing` names what is not removed yet. */
   "app.leftovers": {

@@ -33,7 +33,7 @@ const recreateVolumes = z.array(z.string()).optional();
 const redact = z.array(z.string()).default([]);
 
 /** Values of the app's secrets by name. */
-export const secrets = z.record(z.string(), z.string());
+const secrets = z.record(z.string(), z.string());
 
 /** The deployment whose secrets stand where the specification has markers (core/release/kept-secrets.ts). */
 const secretsOf = z.number().int().positive().optional();

@@ -35,7 +35,7 @@ export async function readMigrations(
     const plan = await planOn(host, expected, rememberedHistory(host, app));
     // A database elsewhere is there before the deploy, or nothing can be run.
     const migrations = expected.remote === undefined ? plan : { ...plan, refusal: toWire(found) };
-    return { exists, drift: unreadDrift(expected, found), services: {}, migrations };
+    return { exists, ...notLookedAt(expected, found), services: {}, migrations };
   }
   const { history, refusal } = found;
   const plan = await planOn(host, expected, history);
@@ -43,11 +43,14 @@ export async function readMigrations(
   return { exists, drift: driftOf(expected.files, history), services: {}, migrations };
 }
 
-/** The login of the last deploy may have been changed since, where the database is: that alone is no reason for another. */
-function unreadDrift({ remote }: ExpectedMigrations, { code, message }: IkomaError): Drift[] {
-  if (code === "DATABASE_AUTH") return [];
+/**
+ * The login of the last deploy may have been changed since, where the database is: that alone is no reason for another
+ * deploy. Nothing is known of what the database has all the same, so it is told.
+ */
+function notLookedAt({ remote }: ExpectedMigrations, error: IkomaError): Pick<View, "drift" | "unread"> {
+  if (error.code === "DATABASE_AUTH") return { drift: [], unread: toWire(error) };
   const path = remote === undefined ? "database" : "remote";
-  return [{ path, message: `its migrations cannot be read: ${message}` }];
+  return { drift: [{ path, message: `its migrations cannot be read: ${error.message}` }] };
 }
 
 function commandDrift(host: Host, expected: ExpectedCommand): Drift[] {

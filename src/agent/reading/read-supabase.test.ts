@@ -7,6 +7,7 @@ import { readSupabase } from "./read-supabase.ts";
 import type { SupabaseView } from "../protocol/supabase-view.ts";
 
 let on: TestHost;
+let runner: OperationRunner;
 /** What the gateway answers, by path; 503 where nothing is said. */
 let answers: Record<string, { status: number; body: string }>;
 
@@ -19,11 +20,16 @@ beforeEach(async () => {
   };
   on.engine.images.set(imageOf("auth"), { imageEnvironment: ["GOTRUE_JWT_SECRET=signs"] });
   on.engine.images.set(imageOf("realtime"), { ports: [4000], answer: () => ({ status: 200, body: "" }) });
-  const runner = new OperationRunner(on.host);
+  runner = new OperationRunner(on.host);
   const accessories = someAccessories(on, { auth: "auth", rest: "rest", realtime: "realtime" });
   expect(await run(runner, "accessories.apply", accessories)).toMatchObject({ state: "succeeded" });
+  await releaseGateway();
+});
+
+async function releaseGateway(replicas = 1): Promise<void> {
+  const environment = { ANON_KEY: "anon" };
   const release = aRelease(on, "gateway", {
-    services: { "api-gw": { kind: "web", image: imageOf("gateway"), environment: { ANON_KEY: "anon" } } },
+    services: { "api-gw": { kind: "web", image: imageOf("gateway"), environment, deploy: { replicas } } },
     routes: [{ path: "/", service: "api-gw", port: 8000 }],
     program: {
       ports: [8000],
@@ -31,7 +37,7 @@ beforeEach(async () => {
     },
   });
   expect(await run(runner, "release.apply", release)).toMatchObject({ state: "succeeded" });
-});
+}
 
 afterEach(async () => {
   await on.dispose();
@@ -88,4 +94,15 @@ test("a container that does not run, and one that is not there, are told apart",
   const { parts } = await read();
   expect(parts["rest"]).toEqual({ service: "rest", state: "missing", problem: "its container is not there" });
   expect(parts["realtime"]?.problem).toBe("its container does not run (exited)");
+});
+
+test("of several replicas one that runs is asked, and each has to have the secrets", async () => {
+  await releaseGateway(2);
+  const first = on.engine.named("shop-2-api-gw-1");
+  await on.host.containers.stop(first?.Id ?? "", 0);
+  expect((await read()).parts["gateway"]).toEqual({ service: "api-gw", state: "running" });
+  const second = on.engine.named("shop-2-api-gw-2-1");
+  second?.Config.Env.splice(0, 1, "ANON_KEY=of-before");
+  await on.host.containers.start(first?.Id ?? "");
+  expect((await read()).parts["gateway"]?.problem).toBe("it runs with another ANON_KEY than the settings have");
 });

@@ -35,18 +35,25 @@ export async function readSupabase(host: Host, question: SupabaseQuestion): Prom
   ]);
   const current = String(host.deployments.current(app)?.number ?? "");
   const all = [...release.filter((each) => each.Config.Labels?.[labels.deployment] === current), ...accessories];
-  const found = (service: string): Container | undefined =>
-    all.find((each) => each.Config.Labels?.[labels.service] === service);
-  const gateway = addressOf(found(parts["gateway"] ?? ""));
+  const found = (service: string): Container[] =>
+    all.filter((each) => each.Config.Labels?.[labels.service] === service);
+  const gateway = addressOf(askedOf(found(parts["gateway"] ?? "")));
   const views = Object.entries(parts).map(async ([part, service]) => {
-    const container = found(service);
-    const state = container?.State.Status ?? "missing";
+    const replicas = found(service);
+    const asked = askedOf(replicas);
+    const state = asked?.State.Status ?? "missing";
     const problem =
-      containerProblem(part, container, question.secrets) ??
-      (await answerProblem(part, { own: addressOf(container), gateway }, question.anonKey));
+      containerProblem(asked) ??
+      secretProblem(part, replicas, question.secrets) ??
+      (await answerProblem(part, { own: addressOf(asked), gateway }, question.anonKey));
     return [part, { service, state, ...(problem !== undefined && { problem }) }] satisfies [string, PartView];
   });
   return { parts: Object.fromEntries(await Promise.all(views)) };
+}
+
+/** Of several replicas one that runs: that another is down is not what is asked here. */
+function askedOf(replicas: readonly Container[]): Container | undefined {
+  return replicas.find(({ State }) => State.Running) ?? replicas[0];
 }
 
 function addressOf(container: Container | undefined): string | undefined {
@@ -54,27 +61,22 @@ function addressOf(container: Container | undefined): string | undefined {
   return Object.values(container.NetworkSettings.Networks).find(({ IPAddress }) => IPAddress !== "")?.IPAddress;
 }
 
-function containerProblem(
+function containerProblem(container: Container | undefined): string | undefined {
+  if (container === undefined) return "its container is not there";
+  return container.State.Running ? undefined : `its container does not run (${container.State.Status})`;
+}
+
+function secretProblem(
   part: string,
-  container: Container | undefined,
+  replicas: readonly Container[],
   secrets: SupabaseQuestion["secrets"],
 ): string | undefined {
-  if (container === undefined) return "its container is not there";
-  if (!container.State.Running) return `its container does not run (${container.State.Status})`;
-  const other = (container.Config.Env ?? []).find((variable) => {
-    const at = variable.indexOf("=");
-    const wanted = secrets[carried[part]?.[variable.slice(0, at)] ?? ""];
-    return (
-      wanted !== undefined &&
-      wanted !==
-        createHash("sha256")
-          .update(variable.slice(at + 1))
-          .digest("hex")
-    );
+  const variables = replicas.flatMap((each) => each.Config.Env ?? []).map((variable) => variable.split(/=(.*)/s));
+  const other = variables.find(([name = "", value = ""]) => {
+    const wanted = secrets[carried[part]?.[name] ?? ""];
+    return wanted !== undefined && wanted !== createHash("sha256").update(value).digest("hex");
   });
-  return other === undefined
-    ? undefined
-    : `it runs with another ${other.slice(0, other.indexOf("="))} than the settings have`;
+  return other && `it runs with another ${other[0] ?? ""} than the settings have`;
 }
 
 /** The first answer that says it, of the part itself or of the gateway. */
@@ -88,7 +90,7 @@ async function answerProblem(
     const address = port === undefined ? gateway : own;
     if (address === undefined) return "it cannot be asked, as the gateway does not run";
     const target = { address, port: port ?? gatewayPort };
-    const answer = await probe(target, path, address, answerTimeoutMs, undefined, headers);
+    const answer = await probe(target, { path, host: address, timeoutMs: answerTimeoutMs, headers });
     const where = port === undefined ? "through the gateway" : `at port ${port}`;
     if (!("status" in answer) || !isWell(answer))
       return `${path} is not answered well ${where}: ${describeAnswer(answer, redactor([anonKey]))}`;

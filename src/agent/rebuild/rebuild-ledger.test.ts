@@ -28,7 +28,7 @@ afterEach(async () => {
 const answering = (body: string) => ({ program: { answer: () => ({ status: 200, body }) } });
 
 async function visit(host = "localhost"): Promise<unknown> {
-  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, "/", host, 2000);
+  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, { path: "/", host, timeoutMs: 2000 });
 }
 
 /** What was on the agent's disk. */

@@ -7,7 +7,7 @@ export function healthRoutes({ store }: ApiParts): FastifyPluginAsyncZod {
   // eslint-disable-next-line @typescript-eslint/require-await -- a plugin of Fastify is asynchronous
   return async (app) => {
     app.get("/v1/health", { schema: { response: { 200: z.object({ status: z.literal("ok") }) } } }, async () => {
-      await store.lastSeen("none");
+      await store.check();
       return { status: "ok" as const };
     });
   };

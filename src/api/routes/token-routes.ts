@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import * as z from "zod";
 import { tokenList, tokenMade, tokenRequest } from "../../core/link/token-protocol.ts";
 import type { ApiParts } from "../api-parts.ts";
-import { requireAdmin } from "../authentication.ts";
+import { adminOf, requireAdmin } from "../authentication.ts";
 import { ApiProblem } from "../problems.ts";
 import { createToken, tokenViews } from "../tokens.ts";
 
@@ -18,15 +18,13 @@ export function tokenRoutes({ store, admins }: ApiParts): FastifyPluginAsyncZod 
       tokens: await tokenViews(store),
     }));
 
-    app.post(
-      "/v1/tokens",
-      { schema: { body: tokenRequest, response: { 201: tokenMade } } },
-      async ({ body, admin, log }, reply) => {
-        const { id, text } = await createToken(store, body);
-        log.info({ admin, token: id, kind: body.kind, hosts: body.hosts }, "a token was made");
-        return reply.code(201).header("cache-control", "no-store").send({ id, token: text });
-      },
-    );
+    app.post("/v1/tokens", { schema: { body: tokenRequest, response: { 201: tokenMade } } }, async (request, reply) => {
+      const { body, log } = request;
+      const admin = adminOf(request);
+      const { id, text } = await createToken(store, body, admin);
+      log.info({ admin, token: id, kind: body.kind, hosts: body.hosts }, "a token was made");
+      return reply.code(201).header("cache-control", "no-store").send({ id, token: text });
+    });
 
     app.delete(
       "/v1/tokens/:id",

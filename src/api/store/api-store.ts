@@ -1,6 +1,9 @@
 import type { EventChunk, StoredEvent } from "../../core/link/link-protocol.ts";
 import type { HostTokenKind } from "../../core/link/api-token.ts";
 
+/** Stands in place of an administrator for whoever works on the store itself. */
+export const madeOnTheMachine = "local";
+
 /** A token as the API keeps it: its secret only as a hash. */
 export interface TokenRecord {
   readonly id: string;
@@ -12,6 +15,8 @@ export interface TokenRecord {
   /** For people: what it was made for. */
   readonly note: string;
   readonly createdMs: number;
+  /** Id of the administrator, or {@link madeOnTheMachine}; undefined for those that were made before this was kept. */
+  readonly createdBy: string | undefined;
   readonly usedMs: number | undefined;
   readonly revokedMs: number | undefined;
 }
@@ -37,5 +42,7 @@ export interface ApiStore {
   /** Those after a number of the API's own, the oldest first. */
   events(host: string, after: number, limit: number): Promise<StoredEvent[]>;
 
+  /** Throws where it cannot be read. */
+  check(): Promise<void>;
   close(): void;
 }

@@ -16,6 +16,7 @@ const migrations = [
   CREATE TABLE streams (host TEXT, stream TEXT, received INTEGER NOT NULL, PRIMARY KEY (host, stream)) STRICT;
   CREATE TABLE events (host TEXT, number INTEGER, event TEXT NOT NULL, PRIMARY KEY (host, number)) STRICT, WITHOUT ROWID;
   `,
+  "ALTER TABLE tokens ADD COLUMN created_by TEXT",
 ];
 
 /** Of a host; beyond it the oldest go. */
@@ -29,13 +30,15 @@ const tokenRow = z
     hosts: z.string(),
     note: z.string(),
     created_ms: z.number(),
+    created_by: z.string().nullable(),
     used_ms: z.number().nullable(),
     revoked_ms: z.number().nullable(),
   })
-  .transform(({ created_ms, used_ms, revoked_ms, hosts, ...row }): TokenRecord => ({
+  .transform(({ created_ms, created_by, used_ms, revoked_ms, hosts, ...row }): TokenRecord => ({
     ...row,
     hosts: z.array(z.string()).parse(JSON.parse(hosts)),
     createdMs: created_ms,
+    createdBy: created_by ?? undefined,
     usedMs: used_ms ?? undefined,
     revokedMs: revoked_ms ?? undefined,
   }));
@@ -63,10 +66,10 @@ export class SqliteStore implements ApiStore {
     }
   }
 
-  addToken({ id, kind, hash, hosts, note, createdMs }: TokenRecord): Promise<void> {
+  addToken({ id, kind, hash, hosts, note, createdMs, createdBy }: TokenRecord): Promise<void> {
     this.#run(
-      "INSERT INTO tokens (id, kind, hash, hosts, note, created_ms) VALUES (?, ?, ?, ?, ?, ?)",
-      ...[id, kind, hash, JSON.stringify(hosts), note, createdMs],
+      "INSERT INTO tokens (id, kind, hash, hosts, note, created_ms, created_by) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      ...[id, kind, hash, JSON.stringify(hosts), note, createdMs, createdBy ?? null],
     );
     return Promise.resolve();
   }
@@ -140,6 +143,11 @@ export class SqliteStore implements ApiStore {
     );
   }
 
+  check(): Promise<void> {
+    this.#get("SELECT 1 FROM hosts LIMIT 1");
+    return Promise.resolve();
+  }
+
   close(): void {
     this.#database.close();
   }
@@ -161,7 +169,7 @@ export class SqliteStore implements ApiStore {
     return this.#database.prepare(sql).get(...values);
   }
 
-  #run(sql: string, ...values: (string | number)[]): void {
+  #run(sql: string, ...values: (string | number | null)[]): void {
     this.#database.prepare(sql).run(...values);
   }
 

@@ -11,3 +11,8 @@ export const adminsVariable = "API_ADMINS";
 export function settingsPath(stack: string, app: string): string[] {
   return stack === bridgeStack && app === bridgeApp ? ["ikoma:bridge"] : ["ikoma:apps", app];
 }
+
+/** Variables that the program of a stack gives an app as secrets. They are always today's: a rollback brings none back. */
+export function programsOwn(stack: string, app: string): string[] {
+  return stack === bridgeStack && app === bridgeApp ? [adminsVariable] : [];
+}

@@ -1,10 +1,9 @@
 import { adminsVariable } from "./bridge-names.ts";
-import { appConfig, type AppConfig, type BridgeConfig } from "./schema.ts";
+import type { AppConfig, BridgeConfig } from "./schema.ts";
 
 /** The Bridge as an app like any other. */
-export function appOfBridge(bridge: BridgeConfig): AppConfig {
-  const own = Object.entries(bridge).filter(([key]) => Object.hasOwn(appConfig.shape, key));
-  return appConfig.parse({ ...Object.fromEntries(own), domains: [bridge.domain] });
+export function appOfBridge({ domain, certificate, admins, ...app }: BridgeConfig): AppConfig {
+  return { ...app, domains: [domain] };
 }
 
 /** Variables of its compose file that the program sets. As secrets are, they are not taken back by a rollback. */

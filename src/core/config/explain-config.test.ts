@@ -70,6 +70,14 @@ test("where a secret is from is shown, unless a command says it", () => {
   expect(explained(`${path}.command`, from("{ command: [tool, hunter22] }"))?.value).toEqual(["[secret]", "[secret]"]);
 });
 
+test("a secret that is called as a source is, is none", () => {
+  for (const name of ["env", "store"]) {
+    const open = text.replace("PASSWORD: { secure: v1:xyz }", `${name}: hunter22`);
+    expect(explained(`ikoma:secrets.shop.${name}`, open)).toMatchObject({ value: "[secret]" });
+    expect(JSON.stringify(explainConfig(open, "x"))).not.toContain("hunter22");
+  }
+});
+
 test("an encrypted input of a step is masked as well", () => {
   const step = "  ikoma:setup:\n    vps1: { prepare: [{ name: one, create: read key, stdin: { secure: v1:step } }] }\n";
   const prepare = explained("ikoma:setup.vps1.prepare", text + step);

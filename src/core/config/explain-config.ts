@@ -65,15 +65,17 @@ const encrypted = z.strictObject({ secure: z.string() });
 /** Where a secret is from, which is none itself. The arguments of a command may be anything. */
 const openSource = z.union([storeSource, z.strictObject({ env: z.string() })]);
 
-/** Encrypted values, wherever they stand, and everything under `secrets` but the names of sources. */
-function maskSecrets(value: unknown, isSecret = false): unknown {
+/**
+ * Encrypted values, wherever they stand, and everything under `secrets` but the names of sources. A source stands below
+ * app and variable: an app with a secret called `env` is none, though it looks like one.
+ */
+function maskSecrets(value: unknown, path: Path = []): unknown {
   if (encrypted.safeParse(value).success) return mask;
-  if (isSecret && openSource.safeParse(value).success) return value;
-  if (Array.isArray(value)) return value.map((each) => maskSecrets(each, isSecret));
+  const isSecret = path.includes("secrets");
+  if (path[0] === "secrets" && path.length === 3 && openSource.safeParse(value).success) return value;
+  if (Array.isArray(value)) return value.map((each, index) => maskSecrets(each, [...path, index]));
   if (typeof value !== "object" || value === null) return isSecret ? mask : value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, maskSecrets(each, isSecret || key === "secrets")]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, maskSecrets(each, [...path, key])]));
 }
 
 function checked(given: unknown, file: string): Settings {

@@ -191,6 +191,18 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "ikoma:bridge.env.API_ADMINS: it is made of ikoma:bridge.admins",
   ],
   [
+    "with secrets of another app",
+    { "ikoma:secrets": { shop: { PW: "x" } } },
+    "CONFIG_INVALID",
+    'ikoma:secrets.shop: there is no app "shop" here, where ikoma:bridge is the app "bridge"',
+  ],
+  [
+    "with windows of another app",
+    { "ikoma:policy": { windows: [{ apps: ["bridg"], from: "09:00" }] } },
+    "CONFIG_INVALID",
+    'ikoma:policy.windows.0.apps: there is no app "bridg" here, where ikoma:bridge is the app "bridge"; did you mean "bridge"?',
+  ],
+  [
     "without a certificate",
     { "ikoma:secrets": {} },
     "CONFIG_MISSING",

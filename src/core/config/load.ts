@@ -63,7 +63,7 @@ export function loadEnvironmentConfig(raw: RawConfig): EnvironmentConfig {
   refuseUnknownKeys(raw);
   if (raw[`${namespace}bridge`] !== undefined)
     refuse([`ikoma:bridge: only the stack \`${bridgeStack}\` deploys the Bridge`], "Move it to Pulumi.bridge.yaml.");
-  return environmentOf(raw, setting(raw, "apps", appsConfig) ?? {}, (app) => `ikoma:apps.${app}`);
+  return environmentOf(raw, setting(raw, "apps", appsConfig) ?? {}, inEnvironment);
 }
 
 /**
@@ -81,7 +81,7 @@ export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
       "CONFIG_MISSING",
       "The stack `bridge` does not say what to deploy: `ikoma:bridge` is missing.",
     );
-  const environment = environmentOf(raw, { [bridgeApp]: appOfBridge(bridge) }, () => "ikoma:bridge");
+  const environment = environmentOf(raw, { [bridgeApp]: appOfBridge(bridge) }, inBridgeStack);
   const own = environment.secrets[bridgeApp] ?? {};
   for (const [path, values] of Object.entries({ "ikoma:bridge.env": bridge.env, "ikoma:secrets.bridge": own }))
     if (values[adminsVariable] !== undefined)
@@ -96,10 +96,23 @@ export function loadBridgeConfig(raw: RawConfig): BridgeStackConfig {
   );
 }
 
+/** How a stack names its apps in its settings. */
+interface AppsPlace {
+  readonly pathOf: (app: string) => string;
+  /** The end of a sentence about an app that is not there. */
+  readonly allOfThem: string;
+}
+
+const inEnvironment: AppsPlace = { pathOf: (app) => `ikoma:apps.${app}`, allOfThem: "in ikoma:apps" };
+const inBridgeStack: AppsPlace = {
+  pathOf: () => "ikoma:bridge",
+  allOfThem: `here, where ikoma:bridge is the app "${bridgeApp}"`,
+};
+
 function environmentOf(
   raw: RawConfig,
   apps: Readonly<Record<string, AppConfig>>,
-  pathOf: (app: string) => string,
+  { pathOf, allOfThem }: AppsPlace,
 ): EnvironmentConfig {
   const hosts = setting(raw, "hosts", hostsConfig) ?? {};
   const secrets = setting(raw, "secrets", secretsConfig) ?? {};
@@ -112,7 +125,7 @@ function environmentOf(
   }
   for (const [app, values] of Object.entries(secrets)) {
     if (apps[app] === undefined)
-      refuse([`ikoma:secrets.${app}: there is no app "${app}" in ikoma:apps${suggestion(app, Object.keys(apps))}`]);
+      refuse([`ikoma:secrets.${app}: there is no app "${app}" ${allOfThem}${suggestion(app, Object.keys(apps))}`]);
     const twice = Object.keys(values).find((name) => apps[app]?.env[name] !== undefined);
     if (twice !== undefined)
       refuse(
@@ -120,7 +133,7 @@ function environmentOf(
         "Remove one of the two; the one in `env`, where the value is a secret.",
       );
   }
-  checkPolicy(raw, Object.keys(apps));
+  checkPolicy(raw, Object.keys(apps), allOfThem);
   const store = setting(raw, "store", storeConfig);
   return { hosts, apps, secrets, store, offline: setting(raw, "offline", stackSettings.shape.offline) ?? false };
 }
@@ -132,7 +145,7 @@ function environmentOf(
  */
 export function loadHostsConfig(raw: RawConfig): HostsConfig {
   refuseUnknownKeys(raw);
-  checkPolicy(raw, []);
+  checkPolicy(raw, [], inEnvironment.allOfThem);
   const hosts = setting(raw, "hosts", hostsConfig) ?? {};
   const given = setting(raw, "setup", setupConfig) ?? {};
   for (const name of Object.keys(given)) {
@@ -152,13 +165,13 @@ export function loadHostsConfig(raw: RawConfig): HostsConfig {
 }
 
 /** It is kept by the provider, which has it from the engine; here it only has to be one. */
-function checkPolicy(raw: RawConfig, apps: readonly string[]): void {
+function checkPolicy(raw: RawConfig, apps: readonly string[], allOfThem: string): void {
   const policy = setting(raw, "policy", policyConfig);
   for (const [index, { apps: named = [] }] of (policy?.windows ?? []).entries()) {
     const unknown = named.find((app) => !apps.includes(app));
     if (unknown === undefined) continue;
     refuse([
-      `ikoma:policy.windows.${index}.apps: there is no app "${unknown}" in ikoma:apps${suggestion(unknown, apps)}`,
+      `ikoma:policy.windows.${index}.apps: there is no app "${unknown}" ${allOfThem}${suggestion(unknown, apps)}`,
     ]);
   }
 }

@@ -125,7 +125,7 @@ const prepareSteps = z
   .array(prepareStep)
   .refine((steps) => new Set(steps.map(({ name }) => name)).size === steps.length, "two steps have the same name");
 
-/** One app of an environment. What belongs to a release (all but `host`, `domains`, `database`, `accessories…`, `secretsOf`) is what a rollback brings back. */
+/** One app of an environment. What belongs to a release (`bundle`, `env`, `health`, `smoke`, `drainSeconds`, `strategy`) is what a rollback brings back. */
 export const appConfig = z.strictObject({
   host: z.string().describe("Name of a host in `ikoma:hosts`."),
   domains: z
@@ -231,7 +231,8 @@ export const bridgeConfig = appConfig
         "Fingerprints of the tokens that may make and revoke others, as `ikoma api token admin` prints them. A rollback leaves them as they are.",
       ),
     bake: bakePolicy
-      .default({ ...bakePolicy.parse({}), maxErrorRate: 1 })
+      .extend({ maxErrorRate: bakePolicy.shape.maxErrorRate.default(1) })
+      .prefault({})
       .describe(
         "How a release is watched after the switch. Errors do not count: with 503 the API says that a host is away. Containers and health do.",
       ),

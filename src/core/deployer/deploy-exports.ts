@@ -1,62 +1,8 @@
-import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
-import { appName } from "../release/release-spec.ts";
 import { backendFolder, type DeployProject } from "../project/deploy-project.ts";
-
-const shownService = z.strictObject({
-  kind: z.string(),
-  image: z.string(),
-  state: z.string(),
-  healthy: z.boolean(),
-  replicas: z.number().int(),
-});
-
-const exportedApp = z.strictObject({
-  /** Number of the deployment that serves, in the ledger of its host. */
-  number: z.number().int().positive(),
-  version: z.string(),
-  /** Pinned reference of the bundle that it was made from. */
-  bundle: z.string(),
-  /** Keyed digest over the whole release; equal only for equal releases on one host. */
-  digest: z.string(),
-  host: z.string(),
-  /** Missing for an app without a host name of its own. */
-  url: z.url().optional(),
-  services: z.record(z.string(), shownService),
-});
-
-/**
- * The status contract: what `pulumi stack output --json` gives of an environment and of the stack `hosts`, whoever ran
- * the last update. docs/reference/stack-outputs.md tells it to people. Fields may come; none goes or changes its meaning.
- */
-export const stackOutputs = {
-  environment: z.strictObject({
-    apps: z.record(appName, exportedApp),
-  }),
-  bridge: z.strictObject({
-    apps: z.record(appName, exportedApp),
-    bridge: z.strictObject({
-      /** Address of its API: `ikoma:setup.<host>.api.url` of the stack `hosts`. */
-      api: z.url(),
-      host: z.string(),
-    }),
-  }),
-  hosts: z.strictObject({
-    hosts: z.record(
-      z.string(),
-      z.strictObject({
-        agentVersion: z.string(),
-        engineVersion: z.string(),
-        composeVersion: z.string(),
-        edgeVersion: z.string(),
-      }),
-    ),
-  }),
-};
 
 /** What a stack exported, and when. */
 export interface StackExports {
@@ -95,7 +41,7 @@ const checkpoint = z.looseObject({
 export async function readStackExports(project: DeployProject): Promise<StackExports> {
   const folder = backendFolder(project);
   const text = folder === undefined ? undefined : await readCheckpoint(folder, project);
-  return text === undefined ? askEngine(project) : parseCheckpoint(text, project);
+  return text === undefined ? printedOutputs(project) : parseCheckpoint(text, project);
 }
 
 /** undefined where there is no plain checkpoint: it may be compressed, in the layout of old versions, or not exist. */
@@ -119,32 +65,18 @@ function parseCheckpoint(text: string, { stackName }: DeployProject): StackExpor
   };
 }
 
-async function askEngine({ folder, stackName }: DeployProject): Promise<StackExports> {
+async function printedOutputs({ folder, stackName }: DeployProject): Promise<StackExports> {
+  const { askEngine } = await import("../engine/engine-process.ts");
   const args = ["stack", "output", "--json", "--non-interactive", "--stack", stackName];
-  const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  try {
-    const { stdout } = await promisify(execFile)("pulumi", args, { cwd: folder, env });
-    return {
-      outputs: z.record(z.string(), z.unknown()).parse(JSON.parse(stdout)),
-      writtenAtMs: undefined,
-      pendingOperations: [],
-    };
-  } catch (cause) {
-    throw engineRefusal(cause, stackName);
-  }
-}
-
-function engineRefusal(cause: unknown, stackName: string): IkomaError {
-  const { code, stderr } = z
-    .looseObject({ code: z.unknown(), stderr: z.string().default("") })
-    .catch({ code: undefined, stderr: "" })
-    .parse(cause);
-  if (code === "ENOENT") return new IkomaError("ENGINE_MISSING", "The command `pulumi` was not found.", { cause });
-  if (stderr.includes("no stack named")) {
-    const hint = "Nothing was deployed yet. See what would be: `ikoma deploy plan`.";
-    return new IkomaError("STACK_NOT_FOUND", `The stack ${stackName} has no state.`, { hint });
-  }
-  return new IkomaError("ENGINE_FAILED", `pulumi stack output failed: ${stderr.trim()}`, { cause });
+  const text = await askEngine({ args, workDir: folder }).catch((error: unknown) => {
+    if (!(error instanceof IkomaError) || error.code !== "STACK_NOT_FOUND") throw error;
+    throw new IkomaError("STACK_NOT_FOUND", `The stack ${stackName} has no state.`, {
+      hint: "Nothing was deployed yet. See what would be: `ikoma deploy plan`.",
+      cause: error,
+    });
+  });
+  const outputs = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  return { outputs, writtenAtMs: undefined, pendingOperations: [] };
 }
 
 function withoutSecrets(outputs: Record<string, unknown>): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { Deployment } from "../../agent/protocol/views.ts";
+import { programsOwn } from "../config/bridge-names.ts";
 import { appConfig } from "../config/schema.ts";
 import { chooseRollbackTarget, keptSecrets, migrationsSince, rollbackEdit, rollbackNote } from "./deploy-rollback.ts";
 
@@ -172,6 +173,17 @@ test("a deployment whose secrets are not kept by name has none to bring back", (
   expect(() => keptSecrets(deployed(3, "1.3.0", "good"), [])).toThrow(
     expect.objectContaining({ code: "NO_ROLLBACK_TARGET", hint: expect.stringContaining("--with-secrets") }),
   );
+});
+
+test("what the program of a stack adds is left as it is, and is not told to come back", () => {
+  const listed = ["API_ADMINS", "TOKEN"].map((name) => ({ name, isCurrent: false }));
+  const target = deployed(3, "1.3.0", "good");
+  expect(keptSecrets(target, listed, programsOwn("bridge", "bridge"))).toMatchObject({
+    names: ["TOKEN"],
+    changed: ["TOKEN"],
+  });
+  expect(keptSecrets(target, listed, programsOwn("prod", "bridge"))).toMatchObject({ names: ["API_ADMINS", "TOKEN"] });
+  expect(() => keptSecrets(target, listed.slice(0, 1), ["API_ADMINS"])).toThrow("keeps no secrets of #3");
 });
 
 test("it goes back over migrations that it can live with, and tells them; not over one that it cannot", () => {

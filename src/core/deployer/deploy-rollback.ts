@@ -67,19 +67,22 @@ export function rollbackNote({ number }: Deployment, withSecrets: boolean): stri
  * What a rollback with secrets brings back.
  *
  * @param listed what the host keeps of the target (`app.secrets`)
+ * @param left names of those that stay as they are
  * @throws NO_ROLLBACK_TARGET where that is nothing
  */
 export function keptSecrets(
   { number, version }: Deployment,
   listed: readonly { readonly name: string; readonly isCurrent: boolean }[],
+  left: readonly string[] = [],
 ): KeptSecrets {
-  if (listed.length === 0) {
+  const brought = listed.filter(({ name }) => !left.includes(name));
+  if (brought.length === 0) {
     throw new IkomaError("NO_ROLLBACK_TARGET", `Its host keeps no secrets of #${number} (${version}).`, {
       hint: "It had none, or was deployed before hosts kept them by name. Go back without --with-secrets: they stay at their current values.",
     });
   }
-  const names = listed.map(({ name }) => name).sort();
-  const changed = listed.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
+  const names = brought.map(({ name }) => name).sort();
+  const changed = brought.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
   return { deployment: number, names, changed: changed.sort() };
 }
 

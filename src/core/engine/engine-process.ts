@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { IkomaError } from "../errors.ts";
+import { withoutOwnSecrets } from "../own-secrets.ts";
+import { engineFailure } from "./engine-errors.ts";
 
 /** How a process of the engine ended. */
 export interface EngineExit {
@@ -16,7 +18,8 @@ export interface EngineProcess {
 export interface EngineCommand {
   args: readonly string[];
   workDir: string;
-  env: NodeJS.ProcessEnv;
+  /** Added to this process's environment. */
+  env?: NodeJS.ProcessEnv | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -29,8 +32,13 @@ const keptOutputBytes = 1024 * 1024;
  */
 export function startEngine({ args, workDir, env, signal }: EngineCommand): EngineProcess {
   // Its output is not read (events tell more), and a pipe would end it by SIGPIPE when this process is killed, before it gives up its lock.
-  const child = spawn("pulumi", args, { cwd: workDir, env, stdio: ["ignore", "ignore", "pipe"], detached: true });
-  const stderr = collect(child.stderr);
+  const child = spawn("pulumi", args, {
+    cwd: workDir,
+    env: engineEnvironment(env),
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
+  const stderr = collect(child.stderr, keptOutputBytes);
   const interrupt = (): void => {
     child.kill("SIGINT");
   };
@@ -52,11 +60,39 @@ export function runEngine(command: EngineCommand): Promise<EngineExit> {
   return startEngine(command).exit;
 }
 
-function collect(stream: NodeJS.ReadableStream): () => string {
+/**
+ * Runs a short command of the engine for what it prints.
+ *
+ * @param command with `input` for its standard input: an argument would be seen by everybody on this machine
+ * @throws ENGINE_MISSING; what the engine says, as {@link engineFailure} has it
+ */
+export function askEngine({ args, workDir, env, input = "" }: EngineCommand & { input?: string }): Promise<string> {
+  const child = spawn("pulumi", args, { cwd: workDir, env: engineEnvironment(env), stdio: ["pipe", "pipe", "pipe"] });
+  const stdout = collect(child.stdout, Infinity);
+  const stderr = collect(child.stderr, keptOutputBytes);
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => {
+      reject(missingEngine(error));
+    });
+    child.once("close", (code) => {
+      if (code === 0) resolve(stdout());
+      else reject(engineFailure([stderr()]));
+    });
+    // It may end without reading, where it has something to say against it.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input);
+  });
+}
+
+function engineEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  return withoutOwnSecrets({ ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", ...more });
+}
+
+function collect(stream: NodeJS.ReadableStream, keptBytes: number): () => string {
   let text = "";
   stream.setEncoding("utf8");
   stream.on("data", (chunk: string) => {
-    text = (text + chunk).slice(-keptOutputBytes);
+    text = (text + chunk).slice(-keptBytes);
   });
   return () => text;
 }

@@ -102,7 +102,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
     const engine = startEngine({
       args: [...engineArgs(run, port), ...moreArgs],
       workDir: run.workDir,
-      env: engineEnvironment(run, port),
+      env: environmentOf(run, port),
       signal: run.signal,
     });
     // Only now: what follows keeps this process busy for half a second, in which the engine starts.
@@ -170,16 +170,10 @@ function engineArgs(run: EngineRun, port: number): string[] {
   ];
 }
 
-function engineEnvironment(run: EngineRun, port: number): NodeJS.ProcessEnv {
+function environmentOf(run: EngineRun, port: number): NodeJS.ProcessEnv {
   return {
-    ...process.env,
-    PULUMI_SKIP_UPDATE_CHECK: "true",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     ...run.env,
-    // Hosts are dialled and the store is read from here.
-    IKOMA_API_TOKEN: undefined,
-    IKOMA_STORE_URL: undefined,
-    IKOMA_STORE_IDENTITY: undefined,
     PULUMI_AUTOMATION_API: "true",
     // `--event-log` exists only with this.
     PULUMI_DEBUG_COMMANDS: "true",

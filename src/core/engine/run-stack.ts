@@ -80,7 +80,7 @@ async function createStack(run: StackRun): Promise<void> {
   const exit = await runEngine({
     args: ["stack", "init", stackName, "--non-interactive"],
     workDir,
-    env: { ...process.env, ...run.env },
+    env: run.env,
     signal,
   });
   if (exit.code !== 0) throw engineFailure([exit.stderr]);
@@ -112,11 +112,7 @@ export async function removeLocks(place: StackPlace, locks: readonly StackLock[]
 
 /** For stores where a single lock cannot be reached; every lock of the stack is to go. */
 async function cancelAll({ workDir, stackName, env }: StackPlace): Promise<void> {
-  const exit = await runEngine({
-    args: ["cancel", "--yes", "--stack", stackName],
-    workDir,
-    env: { ...process.env, ...env },
-  });
+  const exit = await runEngine({ args: ["cancel", "--yes", "--stack", stackName], workDir, env });
   if (exit.code !== 0) throw engineFailure([exit.stderr]);
 }
 

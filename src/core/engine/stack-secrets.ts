@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { engineFailure } from "./engine-errors.ts";
+import { askEngine } from "./engine-process.ts";
 import type { StackPlace } from "./stack-state.ts";
 
 /**
@@ -18,29 +17,7 @@ export async function readStackSecret(place: StackPlace, path: string): Promise<
   return (await pulumiConfig(place, ["get", "--path", path], "")).replace(/\r?\n$/, "");
 }
 
-function pulumiConfig(
-  { workDir, stackName, env }: StackPlace,
-  args: readonly string[],
-  input: string,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("pulumi", ["config", ...args, "--stack", stackName, "--non-interactive"], {
-      cwd: workDir,
-      env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", ...env },
-      stdio: ["pipe", "pipe", "pipe"],
-    });
-    const texts = { output: "", errors: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (texts.output += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (texts.errors += text));
-    child.once("error", (cause) => {
-      reject(engineFailure([cause.message], cause));
-    });
-    child.once("close", (code) => {
-      if (code === 0) resolve(texts.output);
-      else reject(engineFailure([texts.errors]));
-    });
-    // It may end without reading, where it has something to say against it.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(input);
-  });
+function pulumiConfig(place: StackPlace, args: readonly string[], input: string): Promise<string> {
+  const { workDir, stackName, env } = place;
+  return askEngine({ args: ["config", ...args, "--stack", stackName, "--non-interactive"], workDir, env, input });
 }

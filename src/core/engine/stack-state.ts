@@ -1,7 +1,6 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import * as z from "zod";
-import { engineFailure } from "./engine-errors.ts";
+import { IkomaError } from "../errors.ts";
+import { askEngine } from "./engine-process.ts";
 
 /** A stack, and how to call the engine for it. */
 export interface StackPlace {
@@ -34,7 +33,7 @@ export async function readState(place: StackPlace): Promise<StateResource[] | un
     const text = await pulumi(place, ["stack", "export"]);
     return exported.parse(JSON.parse(text)).deployment?.resources ?? [];
   } catch (error) {
-    if (error instanceof Error && /no stack named/.test(error.message)) return undefined;
+    if (error instanceof IkomaError && error.code === "STACK_NOT_FOUND") return undefined;
     throw error;
   }
 }
@@ -44,18 +43,6 @@ export async function removeFromState(place: StackPlace, urns: readonly string[]
   if (urns.length > 0) await pulumi(place, ["state", "remove", "--yes", ...urns]);
 }
 
-async function pulumi({ workDir, stackName, env }: StackPlace, args: readonly string[]): Promise<string> {
-  const run = promisify(execFile)("pulumi", [...args, "--stack", stackName, "--non-interactive"], {
-    cwd: workDir,
-    env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", ...env },
-    maxBuffer: 256 * 1024 * 1024,
-  });
-  const { stdout } = await run.catch((cause: unknown) => {
-    const { stderr } = z
-      .looseObject({ stderr: z.string().default("") })
-      .catch({ stderr: "" })
-      .parse(cause);
-    throw engineFailure([stderr], cause);
-  });
-  return stdout;
+function pulumi({ workDir, stackName, env }: StackPlace, args: readonly string[]): Promise<string> {
+  return askEngine({ args: [...args, "--stack", stackName, "--non-interactive"], workDir, env });
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { IkomaError, type ErrorCode } from "../errors.ts";
 
 /** What the API knows of an administrator's token. It opens nothing, so it need not be kept secret. */
 export interface AdminFingerprint {
@@ -20,4 +21,18 @@ export function formatFingerprint({ id, hash }: AdminFingerprint): string {
 export function parseFingerprint(text: string): AdminFingerprint | undefined {
   const [, id, hash] = shape.exec(text) ?? [];
   return id === undefined || hash === undefined ? undefined : { id, hash };
+}
+
+/**
+ * The fingerprint that a text is.
+ *
+ * @param from where the text was given, for the message; a token that was given there by mistake is not quoted
+ * @throws IkomaError with `code`
+ */
+export function requireFingerprint(text: string, from: string, code: ErrorCode): AdminFingerprint {
+  const found = parseFingerprint(text);
+  if (found !== undefined) return found;
+  throw new IkomaError(code, `${from}: that is no fingerprint of an administrator's token.`, {
+    hint: "`ikoma api token admin` prints it, beside the token itself, which is not to be given here.",
+  });
 }

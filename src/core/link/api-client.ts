@@ -22,6 +22,8 @@ export interface ApiRequest {
   readonly timeoutMs?: number;
   /** Ends the request, and a stream that it gave. */
   readonly signal?: AbortSignal | undefined;
+  /** It must not be sent again where nobody knows whether it arrived. */
+  readonly once?: boolean;
 }
 
 const answerTimeoutMs = 15_000;
@@ -89,12 +91,13 @@ export class ApiClient {
     (await this.#agent)?.agent.destroy();
   }
 
-  /** The server may close a kept connection in the very moment in which it is used: every request here can be repeated. */
+  /** The server may close a kept connection in the very moment in which it is used: what can be repeated is. */
   async #send(request: ApiRequest): Promise<IncomingMessage> {
     try {
       return await this.#sendOnce(request);
     } catch (error) {
       if (!(error instanceof StaleConnection)) throw error;
+      if (request.once === true) throw this.#unreachable(error.cause);
       return this.#sendOnce(request);
     }
   }
@@ -126,7 +129,7 @@ export class ApiClient {
       sent.on("error", (cause) => {
         clearTimeout(timer);
         const isStale = sent.reusedSocket && (cause as NodeJS.ErrnoException).code === "ECONNRESET";
-        reject(isStale ? new StaleConnection() : this.#unreachable(cause));
+        reject(isStale ? new StaleConnection("", { cause }) : this.#unreachable(cause));
       });
       sent.end(content);
     });

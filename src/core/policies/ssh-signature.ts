@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { IkomaError } from "../errors.ts";
-import { childEnvironment } from "../secret-store/child-environment.ts";
+import { withoutOwnSecrets } from "../own-secrets.ts";
 import { errorCode } from "../system-error.ts";
 
 /** Keeps a signature made for one purpose from counting for another: a namespace of OpenSSH's PROTOCOL.sshsig. */
@@ -53,7 +53,7 @@ export async function isSignedBy(
 
 /** The public keys that the SSH agent has, as `type base64`; none without an agent. */
 export async function agentKeys(): Promise<string[]> {
-  const listed = await promisify(execFile)("ssh-add", ["-L"], { env: childEnvironment() }).catch(() => ({
+  const listed = await promisify(execFile)("ssh-add", ["-L"], { env: withoutOwnSecrets() }).catch(() => ({
     stdout: "",
   }));
   return listed.stdout.split("\n").flatMap((line) => /^(\S+ [A-Za-z0-9+/=]+)/.exec(line)?.[1] ?? []);
@@ -81,7 +81,7 @@ async function sshKeygen(
   args: readonly string[],
   input: string,
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn("ssh-keygen", args, { stdio: "pipe", env: childEnvironment() });
+  const child = spawn("ssh-keygen", args, { stdio: "pipe", env: withoutOwnSecrets() });
   // It may end before it has read all, and says itself why.
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);

@@ -155,6 +155,11 @@ test("the app is the named one, or the only one", () => {
   expect(() => chooseApp(two, "shopp", "prod")).toThrow(
     expect.objectContaining({ code: "APP_UNKNOWN", hint: "Did you mean shop?" }),
   );
+  for (const [stack, place] of [
+    ["prod", "ikoma:apps"],
+    ["bridge", "ikoma:bridge"],
+  ] as const)
+    expect(() => chooseApp({ apps: {} }, undefined, stack)).toThrow(`has no app: \`${place}\` is empty`);
   expect(() => hostOf(one, "shop")).toThrow(expect.objectContaining({ code: "CONFIG_MISSING" }));
 });
 

@@ -4,7 +4,7 @@ import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair
 import * as z from "zod";
 import { appOfBridge } from "../config/bridge.ts";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
-import { bridgeApp } from "../config/bridge-names.ts";
+import { bridgeApp, settingsPath } from "../config/bridge-names.ts";
 import { appsConfig, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
 import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
@@ -87,8 +87,9 @@ export function chooseApp(settings: Pick<StackSettings, "apps">, named: string |
   }
   const [only, ...others] = apps;
   if (only !== undefined && others.length === 0) return only;
+  const [place = appsKey] = settingsPath(stackName, bridgeApp);
   if (only === undefined)
-    throw new IkomaError("CONFIG_MISSING", `The stack ${stackName} has no app: \`${appsKey}\` is empty.`);
+    throw new IkomaError("CONFIG_MISSING", `The stack ${stackName} has no app: \`${place}\` is empty.`);
   throw new IkomaError("USAGE", `Which app of ${stackName}?`, { hint: `Name one with --app: ${apps.join(", ")}.` });
 }
 

@@ -110,6 +110,16 @@ test("variables without a value are named together, with the command that sets o
   }
 });
 
+test("of the Bridge's own stack the command names the place that the Bridge has there", () => {
+  const bare = { ...settings, app: "bridge", stack: "bridge", env: {} };
+  expect(() => resolveRelease(manifest, bare, seal)).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining("--path 'ikoma:bridge.env.LEVEL'") as unknown }),
+  );
+  expect(() => resolveRelease(manifest, { ...bare, stack: "prod" }, seal)).toThrow(
+    expect.objectContaining({ hint: expect.stringContaining("--path 'ikoma:apps.bridge.env.LEVEL'") as unknown }),
+  );
+});
+
 test("an empty value is a value", () => {
   expect(resolveRelease(manifest, { ...settings, env: { LEVEL: "" } }, seal).services["web"]).toMatchObject({
     command: ["run", ""],

@@ -2,6 +2,7 @@ import { interpolate } from "../bundle/interpolate.ts";
 import { mapStrings } from "../bundle/interpolate-tree.ts";
 import type { BundleManifest, BundleService } from "../bundle/manifest.ts";
 import { variablesOf, variablesOfTree } from "../bundle/variables.ts";
+import { settingsPath } from "../config/bridge-names.ts";
 import { IkomaError } from "../errors.ts";
 import type { HealthProbe, ReleaseStrategy, Route, SmokeCheck, VolumeSpec } from "./release-spec.ts";
 
@@ -165,9 +166,10 @@ function refuseMissing(services: Services, { app, stack, env, secretNames }: Rel
   const [first] = needed;
   if (first === undefined) return;
   const names = needed.map(({ name }) => name);
+  const path = [...settingsPath(stack, app), "env", first.name].join(".");
   throw new IkomaError("CONFIG_MISSING", `${app} needs ${names.join(", ")}: no value is set in the stack ${stack}.`, {
     hint:
-      `Set it: \`pulumi config set --stack ${stack} --path 'ikoma:apps.${app}.env.${first.name}' VALUE\`, ` +
+      `Set it: \`pulumi config set --stack ${stack} --path '${path}' VALUE\`, ` +
       `or as a secret: \`pulumi config set --stack ${stack} --secret --path 'ikoma:secrets.${app}.${first.name}'\`.`,
     details: { variables: names },
   });

@@ -4,6 +4,7 @@ import type { BackupView } from "../../agent/protocol/backup-views.ts";
 import type { Result } from "../../agent/protocol/methods.ts";
 import type { OperationInput, OperationKind, OperationResult, Part } from "../../agent/protocol/operations.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
+import { fromWire } from "../../core/transport/rpc-channel.ts";
 import type { Computed, ResourceCall, ResourceHandler } from "../resource-handler.ts";
 
 type Removal =
@@ -13,7 +14,7 @@ type Removal =
 export interface RunFacts {
   /** Texts that its log must not show. */
   redact: string[];
-  /** Only where there are some: an older agent does not know it. */
+  /** Only where there are some: few operations take it. */
   recreateVolumes?: string[];
 }
 
@@ -76,7 +77,10 @@ export function appPart<Schema extends z.ZodObject, Apply extends OperationKind>
     async read(call, state) {
       const view = await readPart(call, definition.app(state.inputs), definition.expected(state.inputs));
       if (!view.exists) return { exists: false };
-      return { exists: true, drift: view.drift, computed: { ...state.computed, ...seen(view) } };
+      const { drift, unread } = view;
+      if (unread !== undefined)
+        return { exists: true, unread: fromWire(unread, unread.message), known: { generation: view.generation } };
+      return { exists: true, drift, computed: { ...state.computed, ...seen(view) } };
     },
 
     /** Adopts what stands there already: the agent restarts nothing that is as asked. */

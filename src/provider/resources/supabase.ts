@@ -4,7 +4,6 @@ import type { Drift } from "../../agent/protocol/views.ts";
 import { canonicalJson } from "../../core/canonical-json.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { appName } from "../../core/release/release-spec.ts";
-import { ensureSupabase, readSupabase } from "../../core/services/supabase/ensure-supabase.ts";
 import { selfHostedSupabase } from "../../core/services/supabase/self-hosted/self-hosted-settings.ts";
 import { supabaseConfig } from "../../core/services/supabase/supabase-config.ts";
 import type { SupabaseDifference, SupabaseFacts, SupabaseRun } from "../../core/services/supabase/supabase-mode.ts";
@@ -25,6 +24,9 @@ type Inputs = z.infer<typeof supabaseInputs>;
 const whenReading = { answerMs: 3_000, retries: 0, comingUpMs: 0 };
 const whenChanging = { answerMs: 30_000, retries: 5, comingUpMs: 10 * 60_000 };
 
+/** Most runs have no Supabase: what speaks with one is loaded where there is one. */
+const loadModes = () => import("../../core/services/supabase/ensure-supabase.ts");
+
 /** The Supabase of an app. What is read is what the settings name; deleting leaves everything as it is. */
 export const supabase: ResourceHandler<typeof supabaseInputs> = {
   token: "ikoma:data:Supabase",
@@ -34,6 +36,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 
   async read(call, { inputs, computed }) {
     try {
+      const { readSupabase } = await loadModes();
       const { differences, facts } = await readSupabase(
         inputs.settings,
         runOf(call, inputs, { known: refIn(computed) }),
@@ -41,7 +44,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
       return { exists: true, drift: differences.map(driftOf), computed: withFacts(computed, facts) };
     } catch (thrown) {
       if (call.signal.aborted) throw thrown;
-      return { exists: true, drift: [], computed, unread: toIkomaError(thrown) };
+      return { exists: true, unread: toIkomaError(thrown) };
     }
   },
 
@@ -49,6 +52,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
   async plan(call, inputs, state) {
     // What it waits for comes up with the deploy that is planned.
     if (inputs.settings.mode === "self-hosted") return;
+    const { readSupabase } = await loadModes();
     const known = state && knownRef(state, inputs);
     const { differences, refusal } = await readSupabase(inputs.settings, runOf(call, inputs, { known })).catch(
       (thrown: unknown) => {
@@ -72,6 +76,7 @@ export const supabase: ResourceHandler<typeof supabaseInputs> = {
 async function ensure(call: ResourceCall, inputs: Inputs, before: Computed, known?: string): Promise<Computed> {
   const patience = inputs.isRollback ? whenReading : whenChanging;
   try {
+    const { ensureSupabase } = await loadModes();
     return { ...(await ensureSupabase(inputs.settings, runOf(call, inputs, { patience, known }))) };
   } catch (thrown) {
     if (!inputs.isRollback || call.signal.aborted) throw thrown;

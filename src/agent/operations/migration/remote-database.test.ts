@@ -153,9 +153,17 @@ test("nobody who listens, and a name that is none", async () => {
   expect(await refusals(remote({ at: "db.invalid" }))).toMatchObject({ code: "DATABASE_UNREACHABLE" });
 });
 
-test("a password that was changed at the database since the last deploy is no drift, a server that is away is", async () => {
+test("a login that is refused since the last deploy is no drift and yet told, a server that is away is drift", async () => {
   await migrate(remote());
-  expect(await look(remote({ login: `${user}:the-former-one` }))).toMatchObject({ exists: true, drift: [] });
+  expect(await look(remote({ login: `${user}:the-former-one` }))).toMatchObject({
+    exists: true,
+    drift: [],
+    unread: { code: "DATABASE_AUTH", message: expect.not.stringContaining("the-former-one") as unknown },
+  });
+  expect(await look(remote({ url: remote().url.replace(database, "nowhere") }))).toMatchObject({
+    drift: [],
+    unread: { message: expect.stringContaining("3D000") as unknown },
+  });
   expect(await look(remote({ at: "127.0.0.1:9" }))).toMatchObject({ drift: [{ path: "remote" }] });
   expect(await migrate(remote(), { ...users, "2_x": "create table x ();" })).toMatchObject({ state: "succeeded" });
 });

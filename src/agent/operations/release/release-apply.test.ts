@@ -29,7 +29,7 @@ async function deploy(name: string, more: Parameters<typeof aRelease>[2] = {}) {
 
 /** What a visitor gets. */
 async function visit(host = "localhost"): Promise<unknown> {
-  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, "/", host, 2000);
+  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, { path: "/", host, timeoutMs: 2000 });
 }
 
 function saying(body: string, status = 200) {

@@ -36,7 +36,10 @@ function deploy(name: string, more: Changes = {}) {
 }
 
 async function visit(): Promise<unknown> {
-  return probe({ address: "127.0.0.1", port: on.host.settings.httpPort }, "/", "localhost", 5000);
+  return probe(
+    { address: "127.0.0.1", port: on.host.settings.httpPort },
+    { path: "/", host: "localhost", timeoutMs: 5000 },
+  );
 }
 
 function steps(key: string): string[] {

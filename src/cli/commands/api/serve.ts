@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
-import { parseFingerprint, type AdminFingerprint } from "../../../core/link/admin-fingerprint.ts";
+import { requireFingerprint } from "../../../core/link/admin-fingerprint.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { cliVersion } from "../../version.ts";
 
@@ -49,37 +49,20 @@ export default command;
 async function serve(argv: ServeArguments): Promise<void> {
   const place = placeOf(argv.listen);
   const tls = tlsOf(argv);
-  const admins = argv.admin.map(adminOf);
-  const [{ serveApi }, { printResult }] = await Promise.all([
+  const admins = argv.admin.map((text) => requireFingerprint(text, "--admin", "USAGE"));
+  const [{ serveUntilTold }, { printResult }] = await Promise.all([
     import("../../../api/serve.ts"),
     import("../../output/envelope.ts"),
   ]);
-  const told = new Promise<void>((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      process.once(signal, () => {
-        resolve();
-      });
-    }
+  await serveUntilTold({ ...place, tls, state: argv.state, version: cliVersion, admins }, (address) => {
+    printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
   });
-  const api = await serveApi({ ...place, tls, state: argv.state, version: cliVersion, admins });
-  const { address } = api;
-  printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
-  await told;
-  await api.close();
 }
 
 function placeOf(listen: string): { host: string; port: number } {
   const [, host, port] = /^(\[[0-9a-fA-F:]+\]|[^:]+):(\d{1,5})$/.exec(listen) ?? [];
   if (host !== undefined && Number(port) <= 65535) return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
   throw new IkomaError("USAGE", `--listen: "${listen}" is no ADDRESS:PORT.`, { hint: "Such as 127.0.0.1:7410." });
-}
-
-function adminOf(text: string): AdminFingerprint {
-  const found = parseFingerprint(text);
-  if (found !== undefined) return found;
-  throw new IkomaError("USAGE", "--admin: that is no fingerprint of an administrator's token.", {
-    hint: "`ikoma api token admin` prints it, beside the token itself, which is not to be given here.",
-  });
 }
 
 function tlsOf({ "tls-cert": certFile, "tls-key": keyFile }: ServeArguments) {

@@ -23,6 +23,6 @@ test("at a store of this machine a token is made, listed and taken back", async 
   await using desk = await openTokenDesk({ ...nowhere, state });
   const { id } = await desk.create({ kind: "agent", hosts: ["vps1"], note: "" });
   expect(await desk.revoke(id)).toBe(true);
-  expect(await desk.list()).toMatchObject([{ id, kind: "agent", revokedMs: expect.any(Number) }]);
+  expect(await desk.list()).toMatchObject([{ id, kind: "agent", createdBy: "local", revokedMs: expect.any(Number) }]);
   await rm(state, { recursive: true });
 });

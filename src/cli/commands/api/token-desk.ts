@@ -54,14 +54,15 @@ async function readCaCert(file: string | undefined): Promise<string | undefined>
 }
 
 async function localDesk(state: string): Promise<TokenDesk> {
-  const [{ SqliteStore }, { createToken, tokenViews }] = await Promise.all([
+  const [{ SqliteStore }, { madeOnTheMachine }, { createToken, tokenViews }] = await Promise.all([
     import("../../../api/store/sqlite-store.ts"),
+    import("../../../api/store/api-store.ts"),
     import("../../../api/tokens.ts"),
   ]);
   const store = SqliteStore.open(state);
   return {
     create: async (request) => {
-      const { id, text: token } = await createToken(store, request);
+      const { id, text: token } = await createToken(store, request, madeOnTheMachine);
       return { id, token };
     },
     list: () => tokenViews(store),

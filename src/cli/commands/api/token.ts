@@ -110,6 +110,7 @@ async function listAll(desk: TokenDesk, argv: TokenArguments): Promise<void> {
         { title: "kind", value: ({ kind }) => kind },
         { title: "hosts", value: ({ hosts }) => hosts.join(", ") },
         { title: "made", value: ({ createdMs }) => moment(createdMs) },
+        { title: "by", value: ({ createdBy = "-" }) => createdBy },
         { title: "used", value: ({ usedMs }) => moment(usedMs) },
         { title: "revoked", value: ({ revokedMs }) => moment(revokedMs) },
         { title: "note", value: ({ note }) => note },
@@ -127,6 +128,11 @@ async function revokeOne(desk: TokenDesk, argv: RevokeArguments): Promise<void> 
 }
 
 async function makeAdmin(argv: TokenArguments): Promise<void> {
+  const given = (["state", "api", "ca-cert"] as const).find((name) => argv[name] !== undefined);
+  if (given !== undefined)
+    throw new IkomaError("USAGE", `--${given}: no API and no store is told of an administrator's token.`, {
+      hint: "Leave it out, and add the fingerprint to the API's settings.",
+    });
   const [{ createAdminToken }, { printResult }] = await Promise.all([
     import("../../../api/tokens.ts"),
     import("../../output/envelope.ts"),

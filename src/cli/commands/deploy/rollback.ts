@@ -2,6 +2,7 @@ import type { CommandModule } from "yargs";
 import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { AgentClient } from "../../../core/transport/agent-client.ts";
 import type { KeptSecrets, RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
+import { programsOwn } from "../../../core/config/bridge-names.ts";
 import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { shortReference } from "../../output/quantities.ts";
@@ -74,6 +75,7 @@ async function findTarget(session: DeploySession, argv: RollbackArguments): Prom
   const app = chooseApp(settings, argv.app, project.stackName);
   const current = settings.apps[app];
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
+  const left = programsOwn(project.stackName, app);
   const hasAccessories = await bundleHasAccessories(current.accessoriesBundle ?? current.bundle);
   progress.begin({ id: "ledger", title: `read the ledger of ${app} on ${current.host}` });
   const onQueued = (message: string): void => {
@@ -87,7 +89,7 @@ async function findTarget(session: DeploySession, argv: RollbackArguments): Prom
     const { source } = await agent.call("app.deployment", { app, number });
     const migrations = migrationsSince(nameOf(target), await agent.call("app.migrations", { app, number }));
     const secrets = argv["with-secrets"]
-      ? keptSecrets(target, (await agent.call("app.secrets", { app, number })).secrets)
+      ? keptSecrets(target, (await agent.call("app.secrets", { app, number })).secrets, left)
       : undefined;
     progress.end("ledger", "done", nameOf(target));
     const edit = rollbackEdit(app, current, source, { hasAccessories, secrets });

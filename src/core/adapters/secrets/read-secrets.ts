@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import process from "node:process";
 import type { SecretSource } from "../../config/schema.ts";
 import { IkomaError } from "../../errors.ts";
-import { childEnvironment } from "../../secret-store/child-environment.ts";
+import { withoutOwnSecrets } from "../../own-secrets.ts";
 
 /** Secrets of one app: where each is from, by name. */
 export type SecretSources = Readonly<Record<string, SecretSource>>;
@@ -86,7 +86,7 @@ function ofCommand([file = "", ...args]: readonly string[], place: SecretPlace):
     const child = execFile(
       file,
       args,
-      { env: childEnvironment(env), cwd: folder, ...limits },
+      { env: withoutOwnSecrets(env), cwd: folder, ...limits },
       (error, stdout, stderr) => {
         if (error !== null) {
           reject(new CommandFailure(reasonOf(error, stderr, timeoutMs)));

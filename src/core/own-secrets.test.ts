@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readSecrets } from "../adapters/secrets/read-secrets.ts";
-import { signWithSshKey } from "../policies/ssh-signature.ts";
+import { readSecrets } from "./adapters/secrets/read-secrets.ts";
+import { signWithSshKey } from "./policies/ssh-signature.ts";
 
 const shell = { ...process.env };
 let folder: string;
