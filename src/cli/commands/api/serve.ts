@@ -1,6 +1,6 @@
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
-import { parseFingerprint, type AdminFingerprint } from "../../../core/link/admin-fingerprint.ts";
+import type { AdminFingerprint } from "../../../core/link/admin-fingerprint.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { cliVersion } from "../../version.ts";
 
@@ -49,7 +49,7 @@ export default command;
 async function serve(argv: ServeArguments): Promise<void> {
   const place = placeOf(argv.listen);
   const tls = tlsOf(argv);
-  const admins = argv.admin.map(adminOf);
+  const admins = await adminsOf(argv.admin);
   const [{ serveApi }, { printResult }] = await Promise.all([
     import("../../../api/serve.ts"),
     import("../../output/envelope.ts"),
@@ -74,11 +74,14 @@ function placeOf(listen: string): { host: string; port: number } {
   throw new IkomaError("USAGE", `--listen: "${listen}" is no ADDRESS:PORT.`, { hint: "Such as 127.0.0.1:7410." });
 }
 
-function adminOf(text: string): AdminFingerprint {
-  const found = parseFingerprint(text);
-  if (found !== undefined) return found;
-  throw new IkomaError("USAGE", "--admin: that is no fingerprint of an administrator's token.", {
-    hint: "`ikoma api token admin` prints it, beside the token itself, which is not to be given here.",
+async function adminsOf(texts: readonly string[]): Promise<AdminFingerprint[]> {
+  const { parseFingerprint } = await import("../../../core/link/admin-fingerprint.ts");
+  return texts.map((text) => {
+    const found = parseFingerprint(text);
+    if (found !== undefined) return found;
+    throw new IkomaError("USAGE", "--admin: that is no fingerprint of an administrator's token.", {
+      hint: "`ikoma api token admin` prints it, beside the token itself, which is not to be given here.",
+    });
   });
 }
 
