@@ -173,6 +173,16 @@ test("a folder and a broken link with the name of a .env are passed over, and a 
   expect(environmentFiles).toMatchObject([{ name: ".env.production", names: ["VITE_A"] }]);
 });
 
+test("a Dockerfile of its own that does not search what it built is told", async () => {
+  const client = { "src/integrations/supabase/client.ts": `const SUPABASE_URL = "https://${oldBackend}";` };
+  const project = await projectOf({ ...spaTree, ...client, Dockerfile: "FROM node:24\n" });
+  expect(textsOf(project, "info")).toContain("own Dockerfile makes is not searched");
+  expect(textsOf(project, "warning")).toBe(
+    `src/integrations/supabase/client.ts has the backend ${oldBackend} written into it.`,
+  );
+  expect(textsOf(await projectOf({ Dockerfile: "FROM node:24\nARG BACKENDS\n" }), "info")).toBe("");
+});
+
 test("a backend written into the source is told with its file, the client's first", async () => {
   const project = await projectOf({
     ...spaTree,

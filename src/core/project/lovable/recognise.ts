@@ -133,8 +133,9 @@ async function describe(
     readEnvironmentFiles(folder),
     countSupabase(folder),
     firstText(folder, [".nvmrc", ".node-version"]),
-    readText(folder, ".dockerignore"),
-    exists(folder, "Dockerfile"),
+    // In the order in which BuildKit takes them.
+    firstText(folder, ["Dockerfile.dockerignore", ".dockerignore"]),
+    readText(folder, "Dockerfile"),
   ]);
   const { major, reason } = chooseNode({ engines: manifest.engines.node, versionFile: node }, generation);
   const build =

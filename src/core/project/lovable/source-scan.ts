@@ -20,7 +20,7 @@ const runRead = /process\.env(?:\.|\[["'`]|\?\.)([A-Za-z_][A-Za-z0-9_]*)(?:["'`]
 const alwaysThere = new Set(["NODE_ENV", "PORT", "HOST", "CI", "TZ", "PATH", "HOME", "NITRO_PRESET"]);
 
 /** Whether a file is the client that Lovable generates for Supabase. */
-export function isSupabaseClient(file: string): boolean {
+function isSupabaseClient(file: string): boolean {
   return /[/\\]supabase[/\\]client\.[jt]sx?$/.test(file);
 }
 
