@@ -87,6 +87,22 @@ test("build tells what was found, then refuses; a value without a name, a name t
   expect((await readdir(folder)).includes("Dockerfile")).toBe(false);
 });
 
+test("build prints the image by the digest that its push said", async () => {
+  await writeTree(folder, spaTree);
+  const digest = `sha256:${"1".repeat(64)}`;
+  const docker = `for a in "$@"; do case $a in */metadata.json) echo '{"containerimage.digest":"${digest}"}' > $a;; esac; done`;
+  await writeFile(join(folder, "docker"), `#!/bin/sh\n${docker}\n`, { mode: 0o755 });
+  const path = process.env.PATH;
+  process.env.PATH = `${folder}:${path}`;
+  try {
+    const values = ["--value", "VITE_SUPABASE_URL=https://x.example", "--value", "VITE_SUPABASE_PUBLISHABLE_KEY="];
+    const { stdout } = await ikoma("build", "--cwd", folder, "--tag", "registry.example/shop:v1", "--push", ...values);
+    expect(stdout).toBe(`registry.example/shop@${digest}\n`);
+  } finally {
+    process.env.PATH = path;
+  }
+});
+
 test("a folder that is no such project is told so by each command", async () => {
   for (const words of [["inspect"], ["write"], ["build", "--tag", "shop:v1"]]) {
     await expect(ikoma(...words, "--cwd", folder)).rejects.toMatchObject({ code: "PROJECT_UNKNOWN" });

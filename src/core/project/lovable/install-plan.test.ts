@@ -53,7 +53,7 @@ test("a stale one is said to be, with what it lacks, and why the others are not 
     "bun.lockb": "",
     "pnpm-lock.yaml": "",
   });
-  expect(reason).toBe("package-lock.json is stale: package.json differs in 1 packages (react)");
+  expect(reason).toBe("package-lock.json is stale: it and package.json differ in react");
   expect(ignored).toEqual([
     "bun.lockb (binary, and of an old bun)",
     "pnpm-lock.yaml (not a package manager of Lovable)",

@@ -54,8 +54,8 @@ function exact(tool: InstallPlan["tool"], lock: string): Omit<InstallPlan, "igno
 }
 
 function stale(tool: InstallPlan["tool"], lock: string, gaps: readonly string[]): Omit<InstallPlan, "ignored"> {
-  const some = gaps.slice(0, 3).join(", ");
-  const reason = `${lock} is stale: package.json differs in ${gaps.length} packages (${some}${gaps.length > 3 ? ", …" : ""})`;
+  const more = gaps.length > 3 ? ` and ${gaps.length - 3} more` : "";
+  const reason = `${lock} is stale: it and package.json differ in ${gaps.slice(0, 3).join(", ")}${more}`;
   return { tool, lock, isExact: false, reason };
 }
 
