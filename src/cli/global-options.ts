@@ -24,6 +24,13 @@ export const oneText = {
   coerce: lastOf,
 } as const;
 
+/** The same for one that is always there. */
+export const neededText = {
+  ...oneText,
+  demandOption: true,
+  coerce: (given: string | string[]) => lastOf(given) ?? "",
+} as const;
+
 function lastOf(given: string | string[] | undefined): string | undefined {
   return [given].flat().at(-1);
 }

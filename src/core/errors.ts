@@ -94,7 +94,8 @@ export const errorTable = {
   },
   BUILD_VALUES_INVALID: {
     exitCode: 2,
-    meaning: "A value that the build puts into what every visitor gets is missing, or is a secret.",
+    meaning:
+      "A value that the build puts into what every visitor gets is missing, lost by the Dockerfile, or a secret.",
     hint: "Give public values only: --value NAME=value, --values FILE, or the environment.",
   },
   BUILD_REFUSED: {

@@ -1,6 +1,5 @@
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
-import { requireFingerprint } from "../../../core/link/admin-fingerprint.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { cliVersion } from "../../version.ts";
 
@@ -49,11 +48,12 @@ export default command;
 async function serve(argv: ServeArguments): Promise<void> {
   const place = placeOf(argv.listen);
   const tls = tlsOf(argv);
-  const admins = argv.admin.map((text) => requireFingerprint(text, "--admin", "USAGE"));
-  const [{ serveUntilTold }, { printResult }] = await Promise.all([
+  const [{ requireFingerprint }, { serveUntilTold }, { printResult }] = await Promise.all([
+    import("../../../core/link/admin-fingerprint.ts"),
     import("../../../api/serve.ts"),
     import("../../output/envelope.ts"),
   ]);
+  const admins = argv.admin.map((text) => requireFingerprint(text, "--admin", "USAGE"));
   await serveUntilTold({ ...place, tls, state: argv.state, version: cliVersion, admins }, (address) => {
     printResult({ kind: "ApiServing", data: { address }, human: `The API listens on ${address}` }, argv);
   });

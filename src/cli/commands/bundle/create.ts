@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import type { CreateBundleOptions } from "../../../core/bundle/create-bundle.ts";
 import type { BundleManifest } from "../../../core/bundle/manifest.ts";
-import type { GlobalArguments } from "../../global-options.ts";
+import { neededText, oneText, type GlobalArguments } from "../../global-options.ts";
 import { readSigningKey, withKeyArguments, type KeyArguments } from "./key-arguments.ts";
 import { registryOptions, withRegistryArguments } from "./registry-arguments.ts";
 import type { RegistryArguments } from "./registry-arguments.ts";
@@ -23,10 +23,6 @@ interface CreateArguments extends GlobalArguments, RegistryArguments, KeyArgumen
 }
 
 const empty: string[] = [];
-// The parser keeps every word of a repeated option here (see `repeatable`); of these the last one counts.
-const lastOf = (given: string | string[] | undefined): string | undefined => [given].flat().at(-1);
-const one = { type: "string", requiresArg: true, coerce: lastOf } as const;
-const needed = { ...one, demandOption: true, coerce: (given: string | string[]) => lastOf(given) ?? "" } as const;
 const list = { type: "string", array: true, nargs: 1 } as const;
 
 /** `ikoma bundle create`: prints the pinned reference, which `deploy apply --bundle` takes. */
@@ -36,9 +32,9 @@ const command: CommandModule<GlobalArguments, CreateArguments> = {
   builder: (parser) =>
     // `--version` is this command's own here, not the CLI's.
     withKeyArguments(withRegistryArguments(parser.version(false)))
-      .option("app", { ...needed, describe: "Name of the app" })
+      .option("app", { ...neededText, describe: "Name of the app" })
       .option("version", {
-        ...needed,
+        ...neededText,
         describe: "Version of the release (a label for people)",
       })
       .option("file", {
@@ -46,7 +42,7 @@ const command: CommandModule<GlobalArguments, CreateArguments> = {
         alias: "f",
         describe: "Compose file; later ones go on top (default: the usual names)",
       })
-      .option("project-directory", { ...one, describe: "Folder that its paths start from" })
+      .option("project-directory", { ...oneText, describe: "Folder that its paths start from" })
       .option("profile", { ...list, default: empty, describe: "Compose profile that is on" })
       .option("image", { ...list, default: empty, describe: "Image of a built service: web=registry/shop:1.0" })
       .option("include-env-file", {
@@ -54,10 +50,10 @@ const command: CommandModule<GlobalArguments, CreateArguments> = {
         default: empty,
         describe: "env_file whose values go into the bundle (no secrets!)",
       })
-      .option("commit", { ...one, describe: "Commit that it was built from" })
-      .option("repository", { ...one, describe: "Repository that it was built from" })
-      .option("push", { ...one, describe: "Store it in a registry: registry/shop-bundle[:tag]" })
-      .option("output", { ...one, alias: "o", describe: "Write it to a file" })
+      .option("commit", { ...oneText, describe: "Commit that it was built from" })
+      .option("repository", { ...oneText, describe: "Repository that it was built from" })
+      .option("push", { ...oneText, describe: "Store it in a registry: registry/shop-bundle[:tag]" })
+      .option("output", { ...oneText, alias: "o", describe: "Write it to a file" })
       .example("$0 bundle create --app shop --version v1 --image web=registry.example/shop:v1 -o shop.bundle.json", ""),
   handler: createAndStore,
 };

@@ -8,7 +8,7 @@ export interface RegistryArguments {
 }
 
 /** Lists are given word by word (`--image a=… --image b=…`); elsewhere in the CLI the last word wins. */
-const repeatable = { "duplicate-arguments-array": true };
+export const repeatable = { "duplicate-arguments-array": true };
 
 /** Declares the options of {@link RegistryArguments}. */
 export function withRegistryArguments<T>(parser: Argv<T>): Argv<T & RegistryArguments> {

@@ -1,4 +1,5 @@
 import { relative, resolve } from "node:path";
+import type { EnvironmentNotes } from "../../../../stacks/environment.ts";
 import { isOffline } from "../../../core/config/offline.ts";
 import { findDeployProject, type DeployProject } from "../../../core/project/deploy-project.ts";
 import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
@@ -17,7 +18,7 @@ import { colorsFor } from "../../output/colors.ts";
 import { renderEntry } from "../../output/plan-view.ts";
 import { createProgress, type Progress } from "../../output/progress.ts";
 import { RunView } from "../../output/run-view.ts";
-import { environmentProgram, type ProgramNotes } from "./environment-program.ts";
+import { environmentProgram } from "./environment-program.ts";
 
 /** What a deploy command works with, from its first line to its last. */
 export interface DeploySession {
@@ -36,7 +37,7 @@ export interface ShownRun {
   readonly edit: AppEdit | undefined;
   /** Change only this app of the stack. */
   readonly onlyApp?: string | undefined;
-  readonly notes?: ProgramNotes;
+  readonly notes?: EnvironmentNotes;
   /** Volumes that may be made anew, empty. */
   readonly recreateVolumes?: readonly string[];
   /** What the policy is told of it. */

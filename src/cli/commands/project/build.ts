@@ -1,9 +1,10 @@
 import type { CommandModule } from "yargs";
 import type { ProjectBuild } from "../../../core/project/lovable/build-project.ts";
-import { oneText, type GlobalArguments } from "../../global-options.ts";
-import { registryOptions, withRegistryArguments, type RegistryArguments } from "../bundle/registry-arguments.ts";
+import { neededText, oneText, type GlobalArguments } from "../../global-options.ts";
+import { listenForInterrupt } from "../../interrupt.ts";
+import { repeatable } from "../bundle/registry-arguments.ts";
 
-interface BuildArguments extends GlobalArguments, RegistryArguments {
+interface BuildArguments extends GlobalArguments {
   readonly tag: string;
   readonly push: boolean;
   readonly value: string[];
@@ -17,8 +18,6 @@ interface BuildArguments extends GlobalArguments, RegistryArguments {
 }
 
 const none: string[] = [];
-// As `oneText`, for an option that is always there.
-const lastText = (given: string | string[]): string => [given].flat().at(-1) ?? "";
 const list = { type: "string", array: true, nargs: 1, default: none } as const;
 
 /** `ikoma project build`: the image of a recognised project, without a Dockerfile being written into it. */
@@ -26,14 +25,9 @@ const command: CommandModule<GlobalArguments, BuildArguments> = {
   command: "build",
   describe: "Build the image of a Lovable project, and push it; no file is written into the project",
   builder: (parser) =>
-    withRegistryArguments(parser)
-      .option("tag", {
-        ...oneText,
-        alias: "t",
-        demandOption: true,
-        coerce: lastText,
-        describe: "Name of the image: registry/shop:v1",
-      })
+    parser
+      .parserConfiguration(repeatable)
+      .option("tag", { ...neededText, alias: "t", describe: "Name of the image: registry/shop:v1" })
       .option("push", { type: "boolean", default: false, describe: "Push it to its registry, and print its digest" })
       .option("value", { ...list, describe: "A VITE_… value, which every visitor gets: VITE_SUPABASE_URL=https://…" })
       .option("values", {
@@ -62,42 +56,46 @@ const command: CommandModule<GlobalArguments, BuildArguments> = {
 export default command;
 
 async function build(argv: BuildArguments): Promise<void> {
-  const [{ requireProject }, { buildProject }, { printResult }, { createProgress }] = await Promise.all([
-    import("../../../core/project/lovable/recognise.ts"),
-    import("../../../core/project/lovable/build-project.ts"),
-    import("../../output/envelope.ts"),
-    import("../../output/progress.ts"),
-  ]);
+  const [{ parseImageReference }, { requireProject }, { buildProject }, { printResult }, { createProgress }] =
+    await Promise.all([
+      import("../../../core/adapters/registry/image-reference.ts"),
+      import("../../../core/project/lovable/recognise.ts"),
+      import("../../../core/project/lovable/build-project.ts"),
+      import("../../output/envelope.ts"),
+      import("../../output/progress.ts"),
+    ]);
+  const image = parseImageReference(argv.tag);
   const options = await buildOptions(argv);
   const project = await requireProject(argv.cwd);
   const progress = createProgress(argv);
+  using interrupt = listenForInterrupt({
+    onCancel: () => {
+      progress.message("Cancelling: the build is told to end.", "warning");
+    },
+  });
+  let digest: string | undefined;
   try {
     for (const { level, text } of project.notes) progress.message(text, level);
-    await buildProject(project, options, (step) => {
+    digest = await buildProject(project, { ...options, signal: interrupt.signal }, (step) => {
       progress.message(step);
     });
   } finally {
     progress.close();
   }
-  const reference = argv.push ? await pinned(argv) : argv.tag;
+  const reference = digest === undefined ? argv.tag : `${image.familiarName}@${digest}`;
   const { generation } = project;
   printResult({ kind: "ImageBuilt", data: { reference, tag: argv.tag, generation }, human: reference }, argv);
 }
 
-async function buildOptions(argv: BuildArguments): Promise<ProjectBuild> {
-  const [path, { parseValues }, { parseImageReference }] = await Promise.all([
-    import("node:path"),
-    import("./values.ts"),
-    import("../../../core/adapters/registry/image-reference.ts"),
-  ]);
-  parseImageReference(argv.tag);
+async function buildOptions(argv: BuildArguments): Promise<Omit<ProjectBuild, "signal">> {
+  const [path, { parseAssignments }] = await Promise.all([import("node:path"), import("../bundle/assignments.ts")]);
   const { npmrc, "ca-cert": ca, "node-image": nodeImage, "web-image": webImage } = argv;
   return {
     tag: argv.tag,
     push: argv.push,
     platform: argv.platform,
     values: {
-      given: parseValues(argv.value),
+      given: parseAssignments("--value", argv.value, /^([A-Za-z_]\w*)=(.*)$/s),
       file: argv.values === undefined ? undefined : path.resolve(argv.cwd, argv.values),
       env: process.env,
     },
@@ -111,11 +109,4 @@ async function buildOptions(argv: BuildArguments): Promise<ProjectBuild> {
       ...(ca === undefined ? {} : { ca: path.resolve(argv.cwd, ca) }),
     },
   };
-}
-
-/** What the registry has now under the tag. */
-async function pinned(argv: BuildArguments): Promise<string> {
-  const { resolveImages } = await import("../../../core/bundle/image-digests.ts");
-  const images = await resolveImages(new Map([["web", argv.tag]]), await registryOptions(argv));
-  return images.get("web") ?? argv.tag;
 }

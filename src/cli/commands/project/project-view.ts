@@ -13,7 +13,7 @@ export function projectView(project: LovableProject): Record<string, unknown> {
     ...{ folder, generation, reasons, shape, shapeReason, install, nodeMajor },
     ...(pinnedPreset === undefined ? {} : { pinnedPreset }),
     ...{ buildVariables, runVariables, environmentFiles, sourceHosts, supabase, nested },
-    ...{ hasDockerfile: ownFiles.dockerfile, notes },
+    ...{ hasDockerfile: ownFiles.dockerfile !== undefined, notes },
   };
 }
 
@@ -22,7 +22,7 @@ export function projectText(project: LovableProject): string {
   const { generation, reasons, shape, shapeReason, install, nodeMajor, nodeReason, ownFiles } = project;
   return [
     `${generations[generation]} (${reasons.join(", ")})`,
-    ...(ownFiles.dockerfile ? ["image     its own Dockerfile"] : []),
+    ...(ownFiles.dockerfile !== undefined ? ["image     its own Dockerfile"] : []),
     `install   ${install.tool}, ${install.reason}`,
     `node      ${nodeMajor}, ${nodeReason}`,
     ...(generation === 2 ? [`build     ${shape}, as ${shapeReason}`] : []),

@@ -16,6 +16,7 @@ afterEach(() => rm(folder, { recursive: true }));
 
 test.each([
   [1, spaTree, 8080, []],
+  [1, { ...spaTree, Dockerfile: "FROM nginx\nEXPOSE 80\n" }, 80, []],
   [2, startTree, 3000, [{ name: "RESEND_API_KEY", required: true }]],
 ])(
   "a project of generation %s makes a bundle without a compose file, and none is written",
@@ -35,6 +36,15 @@ test.each([
     expect(await readdir(folder)).toEqual(before);
   },
 );
+
+test("the port of an image is not guessed where its Dockerfile does not say it", async () => {
+  await writeTree(folder, { ...spaTree, Dockerfile: "FROM nginx\n" });
+  const options = { app: "shop", version: "v1", projectDirectory: folder, images: { web: image } };
+  await expect(createBundle(options)).rejects.toMatchObject({
+    code: "PROJECT_UNSUPPORTED",
+    hint: expect.stringContaining("Write a compose.yaml"),
+  });
+});
 
 test("without a compose file and without a known project it is said what was looked for", async () => {
   await expect(createBundle({ app: "shop", version: "v1", projectDirectory: folder })).rejects.toMatchObject({

@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import * as z from "zod";
 import { IkomaError } from "../../errors.ts";
 import { errorCode } from "../../system-error.ts";
 
@@ -10,8 +11,8 @@ import { errorCode } from "../../system-error.ts";
 export interface ImageBuild {
   /** Folder of the project: the build's context. */
   readonly folder: string;
-  /** Undefined where the folder's own files are used. */
-  readonly files: { readonly dockerfile: string; readonly dockerignore: string } | undefined;
+  /** Taken in place of those of the folder. */
+  readonly files: { readonly dockerfile: string; readonly dockerignore: string };
   readonly tag: string;
   readonly push: boolean;
   readonly platform: string | undefined;
@@ -19,36 +20,44 @@ export interface ImageBuild {
   readonly buildArgs: Readonly<Record<string, string>>;
   /** Id → file on this machine; never in a layer. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Ends the build when it is aborted, with its reason. */
+  readonly signal: AbortSignal;
 }
 
 /** Lines of the build that are kept for a failure. */
 const keptLines = 40;
 
+const metadata = z.looseObject({
+  "containerimage.digest": z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  "containerimage.config.digest": z.string().optional(),
+});
+
 /**
- * Builds an image with `docker buildx build`. A generated Dockerfile stands in a folder of its own meanwhile: nothing
- * is written into the project's.
+ * Builds an image with `docker buildx build`. The Dockerfile stands in a folder of its own meanwhile: nothing is
+ * written into the project's.
  *
+ * @returns the digest that it was pushed with; undefined where it was not
  * @throws BUILDX_MISSING, BUILD_REFUSED where one of the Dockerfile's own checks refused, BUILD_FAILED
  */
-export async function buildImage(build: ImageBuild, onStep: (step: string) => void): Promise<void> {
+export async function buildImage(build: ImageBuild, onStep: (step: string) => void): Promise<string | undefined> {
   const scratch = await mkdtemp(join(tmpdir(), "ikoma-build-"));
   try {
     const path = join(scratch, "Dockerfile");
-    if (build.files !== undefined) {
-      await writeFile(path, build.files.dockerfile);
-      // BuildKit takes the list beside the Dockerfile before the one of the context.
-      await writeFile(`${path}.dockerignore`, build.files.dockerignore);
-    }
-    await run(build, build.files === undefined ? [] : ["--file", path], onStep);
+    const metadataPath = join(scratch, "metadata.json");
+    await writeFile(path, build.files.dockerfile);
+    // BuildKit takes the list beside the Dockerfile before the one of the context.
+    await writeFile(`${path}.dockerignore`, build.files.dockerignore);
+    await run(build, ["--file", path, "--metadata-file", metadataPath], onStep);
+    return build.push ? await pushedDigest(metadataPath) : undefined;
   } finally {
     await rm(scratch, { recursive: true });
   }
 }
 
-async function run(build: ImageBuild, file: readonly string[], onStep: (step: string) => void): Promise<void> {
+async function run(build: ImageBuild, files: readonly string[], onStep: (step: string) => void): Promise<void> {
   const { folder, tag, push, platform, buildArgs, secrets } = build;
   const args = [
-    ...["buildx", "build", "--progress", "plain", "--tag", tag, push ? "--push" : "--load", ...file],
+    ...["buildx", "build", "--progress", "plain", "--tag", tag, push ? "--push" : "--load", ...files],
     ...(platform === undefined ? [] : ["--platform", platform]),
     // By name: the values are in the environment.
     ...Object.keys(buildArgs).flatMap((name) => ["--build-arg", name]),
@@ -56,20 +65,28 @@ async function run(build: ImageBuild, file: readonly string[], onStep: (step: st
     folder,
   ];
   const lines: string[] = [];
-  const code = await follow(args, { ...process.env, ...buildArgs }, (line) => {
+  const code = await follow(args, build, (line) => {
     const step = /^#\d+ \[(?!internal)([^\]]+)\] (\S+ .*)$/.exec(line);
     // Those that write a file say little in their first words.
     if (step !== null && step[2]?.startsWith("RUN printf") !== true)
       onStep(`${step[1]?.trim()}: ${(step[2] ?? "").slice(0, 100)}`);
     lines.push(line);
   });
+  build.signal.throwIfAborted();
   if (code !== 0) throw failure(lines);
 }
 
-function follow(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void): Promise<number> {
+function follow(
+  args: readonly string[],
+  { buildArgs, signal }: ImageBuild,
+  onLine: (line: string) => void,
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn("docker", args, { env, stdio: ["ignore", "ignore", "pipe"] });
+    const env = { ...process.env, ...buildArgs };
+    const child = spawn("docker", args, { env, signal, stdio: ["ignore", "ignore", "pipe"] });
     child.once("error", (error) => {
+      // Of one that was told to end, the end is waited for: it still uses the files.
+      if (signal.aborted && child.pid !== undefined) return;
       reject(errorCode(error) === "ENOENT" ? missing("The command `docker` was not found.") : error);
     });
     createInterface({ input: child.stderr }).on("line", onLine);
@@ -77,6 +94,20 @@ function follow(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: 
       resolve(code ?? -1);
     });
   });
+}
+
+/** What the push itself says: the tag may have another image by now, or a mirror may not have this one yet. */
+async function pushedDigest(path: string): Promise<string> {
+  const text = await readFile(path, "utf8").catch(() => "{}");
+  const { data } = metadata.safeParse(JSON.parse(text));
+  const digest = data?.["containerimage.digest"];
+  // An engine that does not know what the registry made of it says the image's id.
+  if (digest === undefined || digest === data?.["containerimage.config.digest"]) {
+    throw new IkomaError("BUILD_FAILED", "The image was pushed, but buildx does not say with which digest.", {
+      hint: "Update docker and docker-buildx-plugin, or name the image by its tag.",
+    });
+  }
+  return digest;
 }
 
 function failure(lines: readonly string[]): IkomaError {

@@ -1,3 +1,5 @@
+import { supabaseHost } from "./public-value.ts";
+
 /**
  * Programs that run inside the build, in plain JavaScript without single quotes (they stand in a Dockerfile). What
  * they refuse they say in lines that begin with `ikoma: `.
@@ -6,13 +8,16 @@
 /** srvx serves what is built without Nitro: it makes a server of an exported `fetch`. */
 export const srvxVersion = "1.0.8";
 
+/** Nitro's names for a server of Node.js. */
+export const nodePreset = /^node[-_]?(server)?$/;
+
 /**
  * Looks through what was built for backends that were not meant and for secrets. Arguments: the folders. In the
  * environment, the `VITE_*` values and `BACKENDS` name the hosts that are meant.
  */
 export const checkScript = `const { readdirSync, readFileSync, statSync } = require("node:fs");
 const { extname, join } = require("node:path");
-const host = /\\b[a-z0-9]{20}\\.supabase\\.(?:co|in|red)\\b/g;
+const host = /${supabaseHost.source}/g;
 const meant = new Set(Object.entries(process.env).flatMap(([name, value]) => name === "BACKENDS" || name.startsWith("VITE_") ? value.match(host) ?? [] : []));
 const files = (path) => statSync(path).isDirectory() ? readdirSync(path).flatMap((name) => files(join(path, name))) : [path];
 const role = (token) => { try { return JSON.parse(Buffer.from(token.split(".")[1], "base64url")).role; } catch { return ""; } };
@@ -68,7 +73,7 @@ const placeHandler = (entry) => {
 const find = (paths) => paths.find((path) => existsSync(path));
 const made = find([".output/nitro.json", ".vercel/output/nitro.json", ".netlify/nitro.json", "dist/nitro.json"]);
 const entry = find(["dist/server/index.js", "dist/server/server.js", "dist/server/index.mjs", "dist/server/server.mjs"]);
-if (made && !/^node[-_]?(server)?$/.test(read(made).preset)) refuse("Nitro built for " + read(made).preset + ", not for node-server");
+if (made && !/${nodePreset.source}/.test(read(made).preset)) refuse("Nitro built for " + read(made).preset + ", not for node-server");
 if (!made && !entry) refuse("the build made neither .output nor dist/server");
 mkdirSync(out, { recursive: true });
 if (made) {

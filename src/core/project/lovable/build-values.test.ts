@@ -32,6 +32,18 @@ test("what is said wins over the file, and the file over the environment; the fi
   });
 });
 
+test("what a file says besides is passed on where it is filled and of a build's name", async () => {
+  await writeFile(
+    file,
+    "VITE_URL=https://x.example\nVITE_KEY=k\nVITE_PLUGIN=p\nVITE_NONE=\nVITE-ODD=o\nDATABASE_URL=x\n",
+  );
+  expect(await collectBuildValues(variables, { given: {}, file, env: { VITE_ENV: "e" } })).toEqual({
+    VITE_URL: "https://x.example",
+    VITE_KEY: "k",
+    VITE_PLUGIN: "p",
+  });
+});
+
 test("what has no value is refused with who reads it, though the source does without: that is how an image gets the old backend", async () => {
   await expect(
     collectBuildValues(variables, { given: {}, file: undefined, env: { VITE_KEY: "" } }),

@@ -4,17 +4,21 @@ import { IkomaError } from "../../errors.ts";
 import type { SourceVariable } from "./lovable-project.ts";
 import { secretReason } from "./public-value.ts";
 
+/** Vite's name for what it puts into the source. */
+const buildName = /^VITE_[A-Za-z0-9_]+$/;
+
 /** Where the values of `VITE_*` variables may come from, the strongest first. */
 export interface ValueSources {
   /** Said one by one; an empty text says that it is meant to be empty. */
   readonly given: Readonly<Record<string, string>>;
-  /** A file of variables; others in it are left alone. */
+  /** A file of variables; those of other names are left alone. */
   readonly file: string | undefined;
   readonly env: NodeJS.ProcessEnv;
 }
 
 /**
- * A value for each variable that the source reads.
+ * A value for each variable that the source reads, and for those that are named besides: what only the configuration
+ * or a plugin reads is not seen in the source.
  *
  * @throws BUILD_VALUES_INVALID where one has none, or has one that no visitor may see; CONFIG_MISSING without the file
  */
@@ -23,7 +27,7 @@ export async function collectBuildValues(
   { given, file, env }: ValueSources,
 ): Promise<Record<string, string>> {
   const fromFile = file === undefined ? {} : await readValues(file);
-  const values: Record<string, string> = {};
+  const values: Record<string, string> = { ...publicValues(fromFile), ...given };
   const missing: SourceVariable[] = [];
   for (const variable of variables) {
     const { name } = variable;
@@ -31,8 +35,6 @@ export async function collectBuildValues(
     if (value === undefined) missing.push(variable);
     else values[name] = value;
   }
-  // What only the configuration or a plugin reads is passed on as well.
-  for (const [name, value] of Object.entries(given)) values[name] ??= value;
   refuseNames(Object.keys(values));
   refuseSecrets(values);
   refuseMissing(missing);
@@ -49,12 +51,17 @@ async function readValues(file: string): Promise<NodeJS.Dict<string>> {
   return parseEnv(text);
 }
 
+function publicValues(values: NodeJS.Dict<string>): Record<string, string> {
+  const filled = Object.entries(values).flatMap(([name, value = ""]) => (value === "" ? [] : [[name, value] as const]));
+  return Object.fromEntries(filled.filter(([name]) => buildName.test(name)));
+}
+
 function firstFilled(...values: readonly (string | undefined)[]): string | undefined {
   return values.find((value) => value !== undefined && value !== "");
 }
 
 function refuseNames(names: readonly string[]): void {
-  const wrong = names.filter((name) => !/^VITE_[A-Za-z0-9_]+$/.test(name));
+  const wrong = names.filter((name) => !buildName.test(name));
   if (wrong.length === 0) return;
   throw new IkomaError(
     "BUILD_VALUES_INVALID",

@@ -13,13 +13,13 @@ const plan: ImagePlan = {
   buildVariables: [variable("VITE_URL"), variable("VITE_FOO")],
 };
 
-test("generation 1: a value must be there unless it is meant to be empty, and no stage that serves has rights", () => {
-  const text = dockerfile({ ...plan, mayBeEmpty: new Set(["VITE_FOO"]) });
+test("generation 1: a value must be said, be it an empty one, and no stage that serves has rights", () => {
+  const text = dockerfile({ ...plan, given: ["VITE_FOO", "VITE_PLUGIN"] });
   expect(text).toContain("ARG NODE_IMAGE=node:22-bookworm-slim\nARG WEB_IMAGE=");
   expect(text).toContain("COPY package.json package-lock.json .npmr[c]");
-  expect(text).toMatch(/\[ -z "\$VITE_URL" \]/);
-  expect(text).toContain("ARG VITE_FOO\n");
-  expect(text).not.toContain('"$VITE_FOO"');
+  expect(text).toContain('if [ -z "${VITE_URL+set}" ];');
+  expect(text).toContain("ARG VITE_URL\nARG VITE_FOO\nARG VITE_PLUGIN\n#");
+  expect(text).not.toContain("${VITE_PLUGIN");
   expect(text).toMatch(/COPY --from=build \/app\/build \/srv\/app\nUSER 10001\n/);
 });
 
@@ -41,19 +41,36 @@ test.each([
   expect(dockerfile({ ...plan, install: how })).toMatch(expected);
 });
 
+test("a certificate authority is trusted besides the usual ones", () => {
+  const text = dockerfile(plan);
+  expect(text).toContain("NODE_EXTRA_CA_CERTS=/run/ca.crt;");
+  expect(text).not.toContain("cafile");
+});
+
 test("packages of the folder itself are there before the install", () => {
   const text = dockerfile({ ...plan, needsWholeFolder: true });
   expect(text.match(/^COPY \. \.$/gm)).toHaveLength(1);
   expect(text.indexOf("COPY . .")).toBeLessThan(text.indexOf("npm ci"));
 });
 
+const ownFiles = { dockerfile: undefined, dockerignore: undefined };
+
 test("the compose file asks for what the server cannot do without", () => {
   const text = projectCompose({
-    generation: 2,
+    ...{ generation: 2, ownFiles },
     runVariables: [{ ...variable("API_KEY"), file: "src/posts.{$id}.ts" }, variable("FROM", true)],
   });
   expect(text).toContain(
     "      API_KEY: ${API_KEY?} # read by src/posts.{$id}.ts\n      # FROM: ${FROM} # src/a.ts does without\n",
   );
-  expect(projectCompose({ generation: 1, runVariables: [] })).not.toContain("environment");
+  expect(projectCompose({ generation: 1, runVariables: [], ownFiles })).not.toContain("environment");
+});
+
+test("the port is that of the image's own Dockerfile, which has to say one", () => {
+  const compose = (dockerfile: string): string =>
+    projectCompose({ generation: 1, runVariables: [], ownFiles: { dockerfile, dockerignore: undefined } });
+  expect(compose("FROM nginx\nEXPOSE 80\n")).toContain(`ports: ["80:80"]`);
+  for (const unclear of ["", "EXPOSE 80 443", "EXPOSE $PORT"]) {
+    expect(() => compose(`FROM nginx\n${unclear}\n`)).toThrow("port of the project's own Dockerfile is not known");
+  }
 });

@@ -11,8 +11,8 @@ export type ImagePlan = Pick<
   LovableProject,
   "buildVariables" | "generation" | "install" | "needsWholeFolder" | "nodeMajor" | "outputFolder" | "shape"
 > & {
-  /** Names of `VITE_*` that may be empty. */
-  readonly mayBeEmpty?: ReadonlySet<string>;
+  /** Names of more `VITE_*` that have a value. */
+  readonly given?: readonly string[];
 };
 
 /**
@@ -70,8 +70,8 @@ function serverStages(plan: ImagePlan): string[] {
 }
 
 function buildStage(plan: ImagePlan, command: string): string[] {
-  const names = plan.buildVariables.map(({ name }) => name);
-  const needed = names.filter((name) => plan.mayBeEmpty?.has(name) !== true);
+  const needed = plan.buildVariables.map(({ name }) => name);
+  const names = new Set([...needed, ...(plan.given ?? [])]);
   return [
     `FROM \${NODE_IMAGE} AS build`,
     `WORKDIR /app`,
@@ -82,12 +82,13 @@ function buildStage(plan: ImagePlan, command: string): string[] {
     ...(plan.needsWholeFolder ? [] : [`COPY . .`]),
     ``,
     `# What the build puts into the files that every visitor gets: public by nature.`,
-    ...names.map((name) => `ARG ${name}`),
+    ...[...names].map((name) => `ARG ${name}`),
     `# Hosts of Supabase that the app may talk to besides those that the values above name.`,
     `ARG BACKENDS=""`,
+    // One that is meant to be empty is set all the same.
     ...needed.map(
       (name) =>
-        `RUN if [ -z "$${name}" ]; then echo "ikoma: ${name} is read by the source and has no value" >&2; exit 1; fi`,
+        `RUN if [ -z "\${${name}+set}" ]; then echo "ikoma: ${name} is read by the source and has no value" >&2; exit 1; fi`,
     ),
     `RUN ${command}`,
   ];
@@ -122,11 +123,12 @@ function adapterSteps(): string[] {
   ];
 }
 
+/** The authority is one more: npm's own setting (`cafile`) would take the place of the usual ones. */
 function withSecrets(command: string): string[] {
   return [
     `RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \\`,
     `    --mount=type=secret,id=ca,target=/run/ca.crt \\`,
-    `    if [ -s /run/ca.crt ]; then export NODE_EXTRA_CA_CERTS=/run/ca.crt npm_config_cafile=/run/ca.crt; fi; \\`,
+    `    if [ -s /run/ca.crt ]; then export NODE_EXTRA_CA_CERTS=/run/ca.crt; fi; \\`,
     `    ${command}`,
   ];
 }
@@ -169,10 +171,16 @@ http {
   }
 }`;
 
-/** What stays out of the image's build, and above all the \`.env\` files: they name Lovable's backend. */
-export const dockerignore = `.git
-.env*
+/** What no build of the project takes in, above all the `.env` files: they name Lovable's backend. */
+export const neverBuilt = `.env*
 !.env.example
+Pulumi.*
+.ikoma
+*.bundle.json
+`;
+
+/** What stays out of the build that is made here. */
+export const dockerignore = `.git
 node_modules
 dist
 .output
@@ -185,7 +193,4 @@ supabase/.temp
 Dockerfile*
 .dockerignore
 compose.yaml
-Pulumi.*
-.ikoma
-*.bundle.json
-`;
+${neverBuilt}`;

@@ -4,7 +4,7 @@ import { planInstall } from "./install-plan.ts";
 import { parsePackageFile } from "./package-file.ts";
 
 const wanted = { react: "^19.2.0", zod: "^4.0.0" };
-const manifest = parsePackageFile(packageJson("shop", wanted));
+const manifest = parsePackageFile(packageJson("shop", wanted), "package.json");
 const older = { react: "^18.0.0", zod: "^4.0.0" };
 
 /** As bun writes it, with commas at the end. */
@@ -53,9 +53,18 @@ test("a stale one is said to be, with what it lacks, and why the others are not 
     "bun.lockb": "",
     "pnpm-lock.yaml": "",
   });
-  expect(reason).toBe("package-lock.json is stale: it does not have 1 of package.json's (react)");
+  expect(reason).toBe("package-lock.json is stale: it and package.json differ in react");
   expect(ignored).toEqual([
     "bun.lockb (binary, and of an old bun)",
     "pnpm-lock.yaml (not a package manager of Lovable)",
   ]);
+});
+
+test.each([
+  ["was taken out of", { ...wanted, left: "^1.0.0" }, {}],
+  ["was moved in", { react: "^19.2.0" }, { devDependencies: { zod: "^4.0.0" } }],
+  ["was optional in", wanted, { optionalDependencies: { left: "^1.0.0" } }],
+])("a lock file is stale where a package %s package.json", (_, dependencies, more) => {
+  const lock = JSON.stringify({ workspaces: { "": { dependencies, ...more } } });
+  expect(planInstall(manifest, { "bun.lock": lock })).toMatchObject({ tool: "bun", isExact: false });
 });

@@ -13,14 +13,19 @@ export interface InstallPlan {
   readonly ignored: readonly string[];
 }
 
-/** Lock files by name, as text; a binary one is there with an empty text. */
+/** Lock files by name, as text; of one that is not followed it is enough that there is one. */
 export type LockFiles = Readonly<Record<string, string | undefined>>;
 
 /** Every kind that is known, in the order in which they are tried. */
 export const lockNames = ["package-lock.json", "bun.lock", "bun.lockb", "yarn.lock", "pnpm-lock.yaml"] as const;
+/** Those that are read. */
+export const readLockNames: readonly string[] = ["package-lock.json", "bun.lock"];
+
+/** Kinds of packages that an install brings. */
+const groups = ["dependencies", "devDependencies", "optionalDependencies"] as const;
 
 const dependencies = z.record(z.string(), z.string()).default({});
-const wanted = z.looseObject({ dependencies, devDependencies: dependencies });
+const wanted = z.looseObject({ dependencies, devDependencies: dependencies, optionalDependencies: dependencies });
 const npmLock = z.looseObject({ packages: z.looseObject({ "": wanted }) });
 const bunLock = z.looseObject({ workspaces: z.looseObject({ "": wanted }) });
 
@@ -48,9 +53,9 @@ function exact(tool: InstallPlan["tool"], lock: string): Omit<InstallPlan, "igno
   return { tool, lock, isExact: true, reason: `${lock} fits package.json` };
 }
 
-function stale(tool: InstallPlan["tool"], lock: string, missing: readonly string[]): Omit<InstallPlan, "ignored"> {
-  const some = missing.slice(0, 3).join(", ");
-  const reason = `${lock} is stale: it does not have ${missing.length} of package.json's (${some}${missing.length > 3 ? ", …" : ""})`;
+function stale(tool: InstallPlan["tool"], lock: string, gaps: readonly string[]): Omit<InstallPlan, "ignored"> {
+  const more = gaps.length > 3 ? ` and ${gaps.length - 3} more` : "";
+  const reason = `${lock} is stale: it and package.json differ in ${gaps.slice(0, 3).join(", ")}${more}`;
   return { tool, lock, isExact: false, reason };
 }
 
@@ -60,11 +65,16 @@ function whyIgnored(name: string, missing: readonly string[]): string {
   return missing.length > 0 ? "stale" : "another one is followed";
 }
 
-/** What package.json wants and the lock file does not have in that form. */
+/**
+ * Packages that the one has and the other has not, or not in that form. A frozen install of bun also fails where one
+ * was taken out of package.json, or moved to another group.
+ */
 function gap(manifest: PackageFile, locked: z.infer<typeof wanted> | undefined): string[] {
-  const asked = { ...manifest.devDependencies, ...manifest.dependencies };
-  const known = { ...locked?.devDependencies, ...locked?.dependencies };
-  return Object.entries(asked).flatMap(([name, range]) => (known[name] === range ? [] : [name]));
+  const differing = groups.flatMap((group) => {
+    const [asked, known] = [manifest[group], locked?.[group] ?? {}];
+    return Object.keys({ ...asked, ...known }).filter((name) => asked[name] !== known[name]);
+  });
+  return [...new Set(differing)];
 }
 
 function read<S extends z.ZodType>(schema: S, text: string | undefined): z.infer<S> | undefined {

@@ -65,8 +65,8 @@ export interface LovableProject {
   readonly supabase: { readonly functions: number; readonly migrations: number };
   /** Folders below that have a package.json of their own. */
   readonly nested: readonly string[];
-  /** The folder's own Dockerfile and .dockerignore, where it has them. */
-  readonly ownFiles: { readonly dockerfile: boolean; readonly dockerignore: string | undefined };
+  /** Text of the folder's own Dockerfile, and of the list of what it leaves out, where it has them. */
+  readonly ownFiles: { readonly dockerfile: string | undefined; readonly dockerignore: string | undefined };
   readonly notes: readonly ProjectNote[];
 }
 

@@ -25,3 +25,7 @@ test("a version file goes before engines; generation 2 gets what TanStack Start 
     reason: expect.stringContaining("needs 22"),
   });
 });
+
+test.each(["lts/-1", "lts/jod", "node"])("the version file's %s names no version", (versionFile) => {
+  expect(chooseNode({ engines: undefined, versionFile }, 1).major).toBe(24);
+});

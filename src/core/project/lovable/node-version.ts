@@ -9,13 +9,9 @@ export interface NodeWishes {
   readonly versionFile: string | undefined;
 }
 
-/**
- * The major version of Node.js to use: the usual one unless the project wants another.
- *
- * @param oldest below this its packages do not run, whatever it says
- */
+/** The major version of Node.js to use: the usual one unless the project wants another. */
 export function chooseNode({ engines, versionFile }: NodeWishes, generation: 1 | 2): { major: number; reason: string } {
-  const wish = versionFile === undefined ? fromRange(engines) : majorOf(versionFile);
+  const wish = versionFile === undefined ? fromRange(engines) : namedMajor(versionFile);
   const source =
     versionFile === undefined ? `engines.node is ${engines}` : `its version file says ${versionFile.trim()}`;
   if (wish === undefined) return { major: usualNodeMajor, reason: "the project asks for no other" };
@@ -23,6 +19,12 @@ export function chooseNode({ engines, versionFile }: NodeWishes, generation: 1 |
     return { major: usualNodeMajor, reason: `${source}, but TanStack Start needs ${oldestForStart} or newer` };
   }
   return { major: wish, reason: source };
+}
+
+/** `v20.11.1`, `20`; names like `lts/-1` say none. */
+function namedMajor(text: string): number | undefined {
+  const found = /^v?(\d+)/.exec(text.trim())?.[1];
+  return found === undefined ? undefined : Number(found);
 }
 
 /** `>=18` is met by the usual one; `20.x`, `^20`, `>=18 <21` want an older one. */

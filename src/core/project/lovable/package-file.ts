@@ -9,6 +9,7 @@ const packageFile = z.looseObject({
   workspaces: z.unknown().optional(),
   dependencies,
   devDependencies: dependencies,
+  optionalDependencies: dependencies,
 });
 
 /** What is read of a package.json. */
@@ -17,13 +18,14 @@ export type PackageFile = z.infer<typeof packageFile>;
 /**
  * Reads a package.json's text.
  *
+ * @param path where it is from, for the error
  * @throws PROJECT_UNSUPPORTED where it is no package.json
  */
-export function parsePackageFile(text: string): PackageFile {
+export function parsePackageFile(text: string, path: string): PackageFile {
   try {
     return packageFile.parse(JSON.parse(text));
   } catch (cause) {
-    throw new IkomaError("PROJECT_UNSUPPORTED", "package.json cannot be read.", {
+    throw new IkomaError("PROJECT_UNSUPPORTED", `${path} cannot be read.`, {
       hint: "See that it is whole: `npm pkg get name` reads it too.",
       cause,
     });

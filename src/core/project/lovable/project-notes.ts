@@ -1,4 +1,5 @@
 import type { LovableProject, ProjectNote } from "./lovable-project.ts";
+import { readDockerfile } from "./own-dockerfile.ts";
 
 type Facts = Pick<
   LovableProject,
@@ -7,6 +8,7 @@ type Facts = Pick<
   | "generation"
   | "install"
   | "nested"
+  | "ownFiles"
   | "runVariables"
   | "shape"
   | "sourceHosts"
@@ -19,6 +21,7 @@ export function projectNotes(facts: Facts): ProjectNote[] {
     ...facts.environmentFiles.flatMap(secretNotes),
     ...facts.environmentFiles.flatMap(backendNotes),
     ...hostNotes(facts),
+    ...dockerfileNotes(facts),
     ...installNotes(facts),
     ...supabaseNotes(facts),
     ...nestedNotes(facts),
@@ -45,11 +48,23 @@ function backendNotes({ name, supabaseHosts }: LovableProject["environmentFiles"
   ];
 }
 
-function hostNotes({ sourceHosts }: Facts): ProjectNote[] {
-  return sourceHosts.map(({ host, file }) => ({
-    level: "warning",
-    text: `${file} has the backend ${host} written into it: no variable changes that. To stay with it: --backend ${host}; else edit the file.`,
-  }));
+function hostNotes({ sourceHosts, ownFiles }: Facts): ProjectNote[] {
+  return sourceHosts.map(({ host, file }) => {
+    const text = `${file} has the backend ${host} written into it.`;
+    const next = `If it is still in what was built, there is no image: edit the file; or, to stay with it, --backend ${host}.`;
+    return { level: "warning", text: isSearched(ownFiles) ? `${text} ${next}` : text };
+  });
+}
+
+function dockerfileNotes({ ownFiles }: Facts): ProjectNote[] {
+  if (isSearched(ownFiles)) return [];
+  const text = "What the project's own Dockerfile makes is not searched for other backends and secret keys.";
+  return [{ level: "info", text }];
+}
+
+/** A Dockerfile of `ikoma project write` searches what it built; another one does not know these names. */
+function isSearched({ dockerfile }: LovableProject["ownFiles"]): boolean {
+  return dockerfile === undefined || readDockerfile(dockerfile).args.has("BACKENDS");
 }
 
 function installNotes({ install: { isExact, reason, tool, ignored } }: Facts): ProjectNote[] {

@@ -1,13 +1,13 @@
 import * as z from "zod";
 import { looksSecret } from "../../bundle/compose/secret-look.ts";
 
-const claims = z.looseObject({ role: z.string().optional(), ref: z.string().optional() });
+const claims = z.looseObject({ role: z.string().optional() });
 
 /** Keys of payment and AI services that their makers say are secret. */
-const secretPrefixes = /^(sb_secret_|sk_(live|test)_|rk_(live|test)_|sk-[A-Za-z0-9_-]{20}|whsec_|re_[A-Za-z0-9]{8})/;
+const secretPrefixes = /^(sk_(live|test)_|rk_(live|test)_|sk-[A-Za-z0-9_-]{20}|whsec_|re_[A-Za-z0-9]{8})/;
 
 /** Supabase's name for a project is 20 letters or digits; other names before the domain are examples. */
-const supabaseHost = /\b[a-z0-9]{20}\.supabase\.(?:co|in|red)\b/g;
+export const supabaseHost = /\b[a-z0-9]{20}\.supabase\.(?:co|in|red)\b/g;
 
 /**
  * Why a value must not reach a visitor; undefined where nothing speaks against it. Only the value tells: keys that

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -116,6 +116,24 @@ test("a pinned preset is found, and one in a comment is not", async () => {
   expect(await projectOf({ ...startTree, "vite.config.ts": pinned })).toMatchObject({ pinnedPreset: "vercel" });
 });
 
+test.each([
+  [`export default { nitro: { /* preset: "vercel" */ compatibilityDate: "latest" } };`, undefined],
+  [`export default { nitro: {}, plugins: [pwa({ preset: "minimal-2023" })] };`, undefined],
+  [`export default { plugins: [nitro({ rollup: { external: [] }, preset: "vercel" })] };`, "vercel"],
+])("of %s the preset is %s", async (config, pinnedPreset) => {
+  expect((await projectOf({ ...startTree, "vite.config.ts": config })).pinnedPreset).toBe(pinnedPreset);
+});
+
+test("an output folder in a comment is none", async () => {
+  const config = `export default { build: {\n// outDir: "build"\n} };`;
+  expect(await projectOf({ ...spaTree, "vite.config.ts": config })).toMatchObject({ outputFolder: "dist" });
+});
+
+test("what the server reads by process.env is asked for while it runs, whatever its name", async () => {
+  const project = await projectOf({ ...startTree, "src/lib/mail.server.ts": "process.env.VITE_MAIL_URL;" });
+  expect(project.runVariables.map(({ name }) => name)).toEqual(["VITE_MAIL_URL"]);
+});
+
 test("the server's variables are told apart by whether the source does without, test files and comments left out", async () => {
   const project = await projectOf({
     ...startTree,
@@ -144,6 +162,25 @@ test("a secret in a committed .env is told first and loudly, without its value",
   expect(project.notes[0]?.text).not.toContain("ANON_KEY");
   expect(textsOf(project, "info")).toContain(`.env names the backend ${oldBackend}; the build does not read it`);
   expect(JSON.stringify(project)).not.toContain(key);
+});
+
+test("a folder and a broken link with the name of a .env are passed over, and a link is followed", async () => {
+  await mkdir(join(folder, ".env"));
+  await symlink("nowhere", join(folder, ".env.local"));
+  await writeTree(folder, { shared: "VITE_A=1\n" });
+  await symlink("shared", join(folder, ".env.production"));
+  const { environmentFiles } = await projectOf(spaTree);
+  expect(environmentFiles).toMatchObject([{ name: ".env.production", names: ["VITE_A"] }]);
+});
+
+test("a Dockerfile of its own that does not search what it built is told", async () => {
+  const client = { "src/integrations/supabase/client.ts": `const SUPABASE_URL = "https://${oldBackend}";` };
+  const project = await projectOf({ ...spaTree, ...client, Dockerfile: "FROM node:24\n" });
+  expect(textsOf(project, "info")).toContain("own Dockerfile makes is not searched");
+  expect(textsOf(project, "warning")).toBe(
+    `src/integrations/supabase/client.ts has the backend ${oldBackend} written into it.`,
+  );
+  expect(textsOf(await projectOf({ Dockerfile: "FROM node:24\nARG BACKENDS\n" }), "info")).toBe("");
 });
 
 test("a backend written into the source is told with its file, the client's first", async () => {
@@ -178,8 +215,16 @@ test("an app in a folder below is named, and a folder with nothing says what was
   });
 });
 
-test("a package.json that is broken is said to be", async () => {
-  await expect(projectOf({ ...spaTree, "package.json": "<<<<<<< HEAD" })).rejects.toMatchObject({
+test("a package.json that is broken is said to be with its path, and below an unknown folder it is passed over", async () => {
+  const broken = "<<<<<<< HEAD";
+  await writeTree(folder, { "a/package.json": broken });
+  await writeTree(join(folder, "b"), spaTree);
+  expect(await recogniseProject(folder)).toMatchObject({
+    kind: "unknown",
+    hint: expect.stringContaining("There is one in b"),
+  });
+  await expect(projectOf({ ...spaTree, "package.json": broken })).rejects.toMatchObject({
     code: "PROJECT_UNSUPPORTED",
+    message: `${join(folder, "package.json")} cannot be read.`,
   });
 });

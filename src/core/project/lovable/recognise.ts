@@ -2,7 +2,7 @@ import { access, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { IkomaError } from "../../errors.ts";
 import { readEnvironmentFiles } from "./environment-files.ts";
-import { lockNames, planInstall, type InstallPlan } from "./install-plan.ts";
+import { lockNames, planInstall, readLockNames, type InstallPlan } from "./install-plan.ts";
 import type { Generation, LovableProject, Recognition } from "./lovable-project.ts";
 import { chooseNode } from "./node-version.ts";
 import { needsWholeFolder, parsePackageFile, rangeOf, type PackageFile } from "./package-file.ts";
@@ -31,12 +31,10 @@ interface Marks {
  */
 export async function recogniseProject(folder: string): Promise<Recognition> {
   const [marks, nested] = await Promise.all([readMarks(folder), nestedPackages(folder)]);
-  const { manifest, viteConfig } = marks;
-  const found = manifest === undefined || viteConfig === undefined ? undefined : generationOf(marks, manifest);
-  if (manifest === undefined || viteConfig === undefined || found === undefined) {
-    return { kind: "unknown", folder, looked: lookedFor(marks), hint: await hintFor(folder, nested) };
-  }
-  return { kind: "recognised", project: await describe(folder, found, { manifest, viteConfig, nested }) };
+  const known = knownBy(marks);
+  return known === undefined
+    ? { kind: "unknown", folder, looked: lookedFor(marks), hint: await hintFor(folder, nested) }
+    : { kind: "recognised", project: await describe(folder, known, nested) };
 }
 
 /**
@@ -56,7 +54,7 @@ export async function requireProject(folder: string): Promise<LovableProject> {
 
 async function readMarks(folder: string): Promise<Marks> {
   const [text, viteConfig] = await Promise.all([readText(folder, "package.json"), firstText(folder, viteConfigNames)]);
-  const manifest = text === undefined ? undefined : parsePackageFile(text);
+  const manifest = text === undefined ? undefined : parsePackageFile(text, join(folder, "package.json"));
   const [hasPage, hasRoutes, hasFolder, hasClient] = await Promise.all([
     exists(folder, "index.html"),
     anyExists(folder, ["src/routes", "src/router.tsx", "src/router.ts"]),
@@ -75,18 +73,25 @@ async function readMarks(folder: string): Promise<Marks> {
   return { manifest, viteConfig, lovable, hasPage, hasRoutes };
 }
 
+/** What tells a known project, and the files that its facts are read from. */
+interface Known {
+  readonly generation: Generation;
+  readonly reasons: readonly string[];
+  readonly manifest: PackageFile;
+  readonly viteConfig: string;
+}
+
 /** Generation 2 is told by TanStack Start alone; a page with Vite could be anybody's, so it must bear a mark of Lovable. */
-function generationOf(
-  { lovable, hasPage, hasRoutes }: Marks,
-  manifest: PackageFile,
-): { generation: Generation; reasons: string[] } | undefined {
+function knownBy({ manifest, viteConfig, lovable, hasPage, hasRoutes }: Marks): Known | undefined {
+  if (manifest === undefined || viteConfig === undefined) return undefined;
   const start = rangeOf(manifest, "@tanstack/react-start");
   if (start !== undefined) {
-    return hasRoutes ? { generation: 2, reasons: [`@tanstack/react-start ${start}`, ...lovable] } : undefined;
+    const reasons = [`@tanstack/react-start ${start}`, ...lovable];
+    return hasRoutes ? { generation: 2, reasons, manifest, viteConfig } : undefined;
   }
   const vite = rangeOf(manifest, "vite");
   if (vite === undefined || !hasPage || lovable.length === 0) return undefined;
-  return { generation: 1, reasons: [`vite ${vite} with index.html`, ...lovable] };
+  return { generation: 1, reasons: [`vite ${vite} with index.html`, ...lovable], manifest, viteConfig };
 }
 
 function lookedFor({ manifest, viteConfig, lovable, hasPage, hasRoutes }: Marks): string[] {
@@ -105,24 +110,22 @@ function lookedFor({ manifest, viteConfig, lovable, hasPage, hasRoutes }: Marks)
 
 async function hintFor(folder: string, nested: readonly string[]): Promise<string> {
   const below = await Promise.all(
-    nested.map(async (name) => ({ name, found: await recogniseProject(join(folder, name)) })),
+    nested.map(async (name) => {
+      // One whose package.json is broken is not this folder's trouble.
+      const marks = await readMarks(join(folder, name)).catch(() => undefined);
+      return marks === undefined || knownBy(marks) === undefined ? [] : [name];
+    }),
   );
-  const [first] = below.filter(({ found }) => found.kind === "recognised");
+  const [first] = below.flat();
   return first === undefined
     ? "Write a compose.yaml and a Dockerfile for it; any compose application can be deployed."
-    : `There is one in ${first.name}: run with --cwd ${join(folder, first.name)}.`;
-}
-
-interface Read {
-  readonly manifest: PackageFile;
-  readonly viteConfig: string;
-  readonly nested: readonly string[];
+    : `There is one in ${first}: run with --cwd ${join(folder, first)}.`;
 }
 
 async function describe(
   folder: string,
-  { generation, reasons }: { generation: Generation; reasons: readonly string[] },
-  { manifest, viteConfig, nested }: Read,
+  { generation, reasons, manifest, viteConfig }: Known,
+  nested: readonly string[],
 ): Promise<LovableProject> {
   const [install, source, environmentFiles, supabase, node, dockerignore, dockerfile] = await Promise.all([
     readInstall(folder, manifest),
@@ -130,8 +133,9 @@ async function describe(
     readEnvironmentFiles(folder),
     countSupabase(folder),
     firstText(folder, [".nvmrc", ".node-version"]),
-    readText(folder, ".dockerignore"),
-    exists(folder, "Dockerfile"),
+    // In the order in which BuildKit takes them.
+    firstText(folder, ["Dockerfile.dockerignore", ".dockerignore"]),
+    readText(folder, "Dockerfile"),
   ]);
   const { major, reason } = chooseNode({ engines: manifest.engines.node, versionFile: node }, generation);
   const build =
@@ -153,8 +157,13 @@ async function describe(
 }
 
 async function readInstall(folder: string, manifest: PackageFile): Promise<InstallPlan> {
-  const locks = await Promise.all(lockNames.map(async (name) => [name, await readText(folder, name)] as const));
-  return planInstall(manifest, Object.fromEntries<string | undefined>(locks));
+  const locks = await Promise.all(lockNames.map(async (name) => [name, await lockText(folder, name)] as const));
+  return planInstall(manifest, Object.fromEntries(locks));
+}
+
+async function lockText(folder: string, name: string): Promise<string | undefined> {
+  if (readLockNames.includes(name)) return readText(folder, name);
+  return (await exists(folder, name)) ? "" : undefined;
 }
 
 async function countSupabase(folder: string): Promise<LovableProject["supabase"]> {

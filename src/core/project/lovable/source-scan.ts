@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
+import { withoutComments } from "./comments.ts";
 import type { SourceVariable } from "./lovable-project.ts";
 import { supabaseHostsIn } from "./public-value.ts";
 
@@ -19,7 +20,7 @@ const runRead = /process\.env(?:\.|\[["'`]|\?\.)([A-Za-z_][A-Za-z0-9_]*)(?:["'`]
 const alwaysThere = new Set(["NODE_ENV", "PORT", "HOST", "CI", "TZ", "PATH", "HOME", "NITRO_PRESET"]);
 
 /** Whether a file is the client that Lovable generates for Supabase. */
-export function isSupabaseClient(file: string): boolean {
+function isSupabaseClient(file: string): boolean {
   return /[/\\]supabase[/\\]client\.[jt]sx?$/.test(file);
 }
 
@@ -40,7 +41,7 @@ export async function scanSource(folder: string): Promise<SourceFacts> {
   builds.add(page, "index.html", /%(VITE_[A-Za-z0-9_]+)%/g);
   return {
     buildVariables: builds.variables(),
-    runVariables: runs.variables().filter(({ name }) => !alwaysThere.has(name) && !name.startsWith("VITE_")),
+    runVariables: runs.variables().filter(({ name }) => !alwaysThere.has(name)),
     hosts: [...hosts].map(([host, file]) => ({ host, file })),
   };
 }
@@ -65,15 +66,6 @@ class Reads {
 
 function merged(before: SourceVariable, hasFallback: boolean): SourceVariable {
   return { ...before, hasFallback: before.hasFallback && hasFallback };
-}
-
-/** Whole lines only: what follows code on its line may be in a text (`"https://…"`). */
-function withoutComments(text: string): string {
-  return text
-    .replaceAll(/^\s*\/\*[^]*?\*\//gm, "")
-    .split("\n")
-    .filter((line) => !/^\s*(\/\/|\*)/.test(line))
-    .join("\n");
 }
 
 async function codeFiles(folder: string): Promise<string[]> {

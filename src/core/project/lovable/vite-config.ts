@@ -1,3 +1,4 @@
+import { withoutComments } from "./comments.ts";
 import { rangeOf, type PackageFile } from "./package-file.ts";
 import type { BuildShape } from "./lovable-project.ts";
 
@@ -18,8 +19,8 @@ export interface ExpectedBuild {
  * @param text the configuration's; it is read, not run
  */
 export function expectedBuild(text: string, manifest: PackageFile): ExpectedBuild {
-  const code = text.replaceAll(/^\s*\/\/.*$/gm, "");
-  const pinnedPreset = /\bpreset\s*:\s*["'`]([^"'`]+)["'`]/.exec(code)?.[1];
+  const code = withoutComments(text);
+  const pinnedPreset = /\bpreset\s*:\s*["'`]([^"'`]+)["'`]/.exec(nitroSettings(code))?.[1];
   const lovable = rangeOf(manifest, "@lovable.dev/vite-tanstack-config");
   const expected = (shape: BuildShape, reason: string): ExpectedBuild => ({ shape, reason, pinnedPreset });
   if (/\bnitro\s*\(/.test(code)) return expected("nitro", "the Vite configuration has the plugin nitro()");
@@ -36,5 +37,22 @@ export function expectedBuild(text: string, manifest: PackageFile): ExpectedBuil
 
 /** Folder that Vite builds a single-page app into, where the configuration names another than `dist`. */
 export function outputFolder(text: string): string {
-  return /\boutDir\s*:\s*["'`]([A-Za-z0-9._/-]+)["'`]/.exec(text)?.[1]?.replace(/^\.\//, "") ?? "dist";
+  return /\boutDir\s*:\s*["'`]([A-Za-z0-9._/-]+)["'`]/.exec(withoutComments(text))?.[1]?.replace(/^\.\//, "") ?? "dist";
+}
+
+/** What stands in `nitro: {…}` or in the brackets of a plugin such as `nitro(…)`: others have presets of their own. */
+function nitroSettings(code: string): string {
+  return [...code.matchAll(/\bnitro\w*\s*(?::\s*(?=\{)|(?=\())/gi)]
+    .map(({ 0: name, index }) => bracketed(code.slice(index + name.length)))
+    .join("\n");
+}
+
+/** From the bracket that a code begins with to the one that closes it. */
+function bracketed(code: string): string {
+  let depth = 0;
+  for (const { 0: bracket, index } of code.matchAll(/[([{}\])]/g)) {
+    depth += "([{".includes(bracket) ? 1 : -1;
+    if (depth === 0) return code.slice(0, index);
+  }
+  return code;
 }
