@@ -67,12 +67,6 @@ const history = (): Promise<string[]> =>
 const isIndexValid = (): Promise<boolean[]> =>
   column("SELECT indisvalid AS value FROM pg_index WHERE indexrelid = to_regclass('by_email')");
 
-/** Its gate is not what is tested: it may take its time beside a database. */
-function release(version: string) {
-  const input = aRelease(on, version);
-  return { ...input, spec: { ...input.spec, health: { ...input.spec.health, timeoutSeconds: 30 } } };
-}
-
 const users = "create table users (id bigint primary key, email text);";
 const byEmail = "create unique index concurrently by_email on users (email);";
 
@@ -245,9 +239,9 @@ test("a release that does not know what took away its data is refused; what it c
   const contract = '-- ikoma:phase contract\n-- ikoma:allow no-backup reason="test"\nselect 1;';
   const known = ["1", "2"];
   await migrate({ "1_users": users });
-  expect((await run(runner, "release.apply", release("v1"))).error).toBeUndefined();
+  expect((await run(runner, "release.apply", aRelease(on, "v1"))).error).toBeUndefined();
   await migrate({ "1_users": users, "2_contract": contract });
-  const old = await run(runner, "release.apply", release("v2"));
+  const old = await run(runner, "release.apply", aRelease(on, "v2"));
   expect(old).toMatchObject({ state: "failed", error: { code: "MIGRATION_INCOMPATIBLE" } });
   expect(old.error?.message).toContain("2_contract");
   expect(on.host.deployments.current("shop")?.number).toBe(1);
@@ -255,7 +249,7 @@ test("a release that does not know what took away its data is refused; what it c
   const staged = { app: "shop", bundle: digestOf("b"), images: [imageOf("old")], redeploy: true };
   expect(await run(runner, "bundle.stage", staged)).toMatchObject({ error: { code: "MIGRATION_INCOMPATIBLE" } });
   expect(await run(runner, "bundle.stage", { ...staged, migrations: known })).toMatchObject({ state: "succeeded" });
-  const fresh = { ...release("v2"), migrations: known };
+  const fresh = { ...aRelease(on, "v2"), migrations: known };
   expect(await run(runner, "release.apply", fresh)).toMatchObject({ state: "succeeded" });
 });
 

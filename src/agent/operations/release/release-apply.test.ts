@@ -165,7 +165,7 @@ describe("a bad release", () => {
   });
 
   test("that is never healthy is told with the probe's answer", async () => {
-    const ended = await deploy("v2", { program: saying("database is down", 503) });
+    const ended = await deploy("v2", { program: saying("database is down", 503), health: { timeoutSeconds: 3 } });
     expect(ended.error).toMatchObject({ code: "RELEASE_UNHEALTHY" });
     expect(ended.error?.message).toContain("status 503: database is down");
     await nothingChanged();

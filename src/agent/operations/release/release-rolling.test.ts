@@ -127,7 +127,7 @@ describe("when it fails, all of the old one serves again:", () => {
   test("at a later one, with no more containers than before", async () => {
     let probes = 0;
     const answer = () => ({ status: (probes += 1) > 2 ? 503 : 200, body: "v2" });
-    const ended = await deploy("v2", { program: { answer }, bundle: digestOf("2") });
+    const ended = await deploy("v2", { program: { answer }, bundle: digestOf("2"), health: { timeoutSeconds: 3 } });
     expect(ended).toMatchObject({ error: { code: "RELEASE_UNHEALTHY" } });
     expect(steps(ended.key).length).toBeGreaterThan(0);
     expect(on.engine.most).toBe(4);

@@ -84,10 +84,10 @@ describe("cleaning up", () => {
 
 describe("draining", () => {
   test("ends with the last connection, or after the release's own time", async () => {
-    await deploy("v1", { drainSeconds: 0.5 });
+    expect(await deploy("v1", { drainSeconds: 0.5 })).toMatchObject({ state: "succeeded" });
     on.edge.setConnections("shop", "d1-web-1", 1);
     const switchedAt = Date.now();
-    await deploy("v2");
+    expect(await deploy("v2")).toMatchObject({ state: "succeeded" });
     await waitUntil("the first is gone", () => on.engine.named("shop-1-web-1") === undefined);
     expect(Date.now() - switchedAt).toBeGreaterThanOrEqual(500);
     expect((await on.edge.served("shop")).servers.map((each) => each.name)).toEqual(["d2-web-1"]);
