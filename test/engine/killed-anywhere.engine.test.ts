@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import type { Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { readState } from "../../src/core/engine/stack-state.ts";
 import { OperationRunner } from "../../src/agent/operations/operation-runner.ts";
 import { serve } from "../../src/agent/rpc-server.ts";
 import { TestHost } from "../doubles/host/host.ts";
@@ -130,3 +131,18 @@ test(`a first up that is killed at any moment, with its engine, is followed by o
     });
   }
 }, 600_000);
+
+test("a state beside which a killed engine left an empty file is read", async () => {
+  const stack = await newStack();
+  const more = { access: agentAt(on.host.paths.socket) };
+  await stack.up(wholeApp("shop"), more);
+  const files = await readdir(stack.stateDir, { recursive: true });
+  const attributes = files.filter((name) => name.endsWith(".attrs") && !/history|backups/.test(name));
+  expect(attributes).toEqual(expect.arrayContaining([expect.stringMatching(/stacks.*dev\.json\.attrs$/)]));
+  for (const name of attributes) await writeFile(join(stack.stateDir, name), "");
+
+  expect(await readState({ workDir: stack.workDir, stackName: "dev", env: stack.env })).not.toEqual([]);
+  for (const name of attributes) await writeFile(join(stack.stateDir, name), "");
+  const { changes } = await stack.up(wholeApp("shop"), more);
+  expect(changes).toEqual({ create: 0, update: 0, delete: 0, same: 4 });
+}, 120_000);

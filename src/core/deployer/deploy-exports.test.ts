@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { homedir, hostname, tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { readStackExports } from "./deploy-exports.ts";
 import { readLocks } from "../project/deploy-locks.ts";
 import { readExportedApps } from "./deploy-outputs.ts";
-import { backendFolder, findDeployProject } from "../project/deploy-project.ts";
+import { backendFolder } from "../engine/backend.ts";
+import { findDeployProject } from "../project/deploy-project.ts";
 
 let folder: string;
 
@@ -81,15 +82,6 @@ test("PULUMI_BACKEND_URL goes before the project's backend", async () => {
   const { backendUrl } = await findDeployProject(folder, "prod", { ...env, PULUMI_BACKEND_URL: "s3://bucket" });
   expect(backendUrl).toBe("s3://bucket");
   expect(backendFolder({ backendUrl, folder })).toBeUndefined();
-});
-
-test.each([
-  ["file://./state", "/project/state"],
-  ["file:///var/state?no_tmp_dir=true", "/var/state"],
-  ["file://~", homedir()],
-  ["file://~/pulumi", join(homedir(), "pulumi")],
-])("%s is the folder %s", (backendUrl, expected) => {
-  expect(backendFolder({ backendUrl, folder: "/project" })?.replace(/\/$/, "")).toBe(expected);
 });
 
 test("locks are told with whether their owner still lives", async () => {

@@ -2,7 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { IkomaError } from "../errors.ts";
-import { backendFolder, type DeployProject } from "../project/deploy-project.ts";
+import { backendFolder } from "../engine/backend.ts";
+import type { DeployProject } from "../project/deploy-project.ts";
 
 /** What a stack exported, and when. */
 export interface StackExports {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { IkomaError } from "../errors.ts";
 import { withoutOwnSecrets } from "../own-secrets.ts";
+import { removeTornAttributes } from "./backend.ts";
 import { engineFailure } from "./engine-errors.ts";
 
 /** How a process of the engine ended. */
@@ -9,8 +10,8 @@ export interface EngineExit {
   stderr: string;
 }
 
+/** An engine that was started. */
 export interface EngineProcess {
-  readonly pid: number | undefined;
   readonly exit: Promise<EngineExit>;
 }
 
@@ -30,11 +31,13 @@ const keptOutputBytes = 1024 * 1024;
  * Starts `pulumi`. It gets a process group of its own: Ctrl-C on a terminal goes to the whole group, and the
  * engine takes a second SIGINT for "stop at once". So this process hears it and passes on exactly one.
  */
-export function startEngine({ args, workDir, env, signal }: EngineCommand): EngineProcess {
+export async function startEngine({ args, workDir, env, signal }: EngineCommand): Promise<EngineProcess> {
+  const environment = engineEnvironment(env);
+  await removeTornAttributes(workDir, environment);
   // Its output is not read (events tell more), and a pipe would end it by SIGPIPE when this process is killed, before it gives up its lock.
   const child = spawn("pulumi", args, {
     cwd: workDir,
-    env: engineEnvironment(env),
+    env: environment,
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
   });
@@ -43,6 +46,7 @@ export function startEngine({ args, workDir, env, signal }: EngineCommand): Engi
     child.kill("SIGINT");
   };
   signal?.addEventListener("abort", interrupt, { once: true });
+  if (signal?.aborted === true) interrupt();
   const exit = new Promise<EngineExit>((resolve, reject) => {
     child.once("error", (error) => {
       reject(missingEngine(error));
@@ -52,12 +56,13 @@ export function startEngine({ args, workDir, env, signal }: EngineCommand): Engi
       resolve({ code: code ?? -1, stderr: stderr() });
     });
   });
-  return { pid: child.pid, exit };
+  return { exit };
 }
 
 /** Runs a short command of the engine to its end. */
-export function runEngine(command: EngineCommand): Promise<EngineExit> {
-  return startEngine(command).exit;
+export async function runEngine(command: EngineCommand): Promise<EngineExit> {
+  const { exit } = await startEngine(command);
+  return exit;
 }
 
 /**
@@ -66,8 +71,11 @@ export function runEngine(command: EngineCommand): Promise<EngineExit> {
  * @param command with `input` for its standard input: an argument would be seen by everybody on this machine
  * @throws ENGINE_MISSING; what the engine says, as {@link engineFailure} has it
  */
-export function askEngine({ args, workDir, env, input = "" }: EngineCommand & { input?: string }): Promise<string> {
-  const child = spawn("pulumi", args, { cwd: workDir, env: engineEnvironment(env), stdio: ["pipe", "pipe", "pipe"] });
+export async function askEngine(command: EngineCommand & { input?: string }): Promise<string> {
+  const { args, workDir, input = "" } = command;
+  const env = engineEnvironment(command.env);
+  await removeTornAttributes(workDir, env);
+  const child = spawn("pulumi", args, { cwd: workDir, env, stdio: ["pipe", "pipe", "pipe"] });
   const stdout = collect(child.stdout, Infinity);
   const stderr = collect(child.stderr, keptOutputBytes);
   return new Promise((resolve, reject) => {

@@ -99,7 +99,7 @@ export async function runEngineOnce(run: EngineRun, moreArgs: readonly string[] 
   addProgram(server, program);
   const port = await listen(server);
   try {
-    const engine = startEngine({
+    const engine = await startEngine({
       args: [...engineArgs(run, port), ...moreArgs],
       workDir: run.workDir,
       env: environmentOf(run, port),

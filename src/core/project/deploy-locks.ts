@@ -1,8 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { backendFolder } from "../engine/backend.ts";
 import { isAbandoned, type StackLock } from "../engine/stack-lock.ts";
-import { backendFolder, type DeployProject } from "./deploy-project.ts";
+import type { DeployProject } from "./deploy-project.ts";
 
 const lockFile = z.object({ pid: z.number(), username: z.string(), hostname: z.string(), timestamp: z.string() });
 

@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parse } from "yaml";
 import * as z from "zod";
 import { bridgeStack } from "../config/bridge-names.ts";
 import { nearestName } from "../config/explain-issues.ts";
+import { chosenBackend } from "../engine/backend.ts";
 import { IkomaError } from "../errors.ts";
 
 /** Stacks that hold none of the user's apps, so none of them is the one that is meant when none is named. */
@@ -14,7 +14,6 @@ const projectFile = z.looseObject({
   name: z.string(),
   backend: z.looseObject({ url: z.string().optional() }).optional(),
 });
-const credentialsFile = z.looseObject({ current: z.string().optional() });
 
 /** The Pulumi project that a command works in, and the stack of it. */
 export interface DeployProject {
@@ -46,7 +45,7 @@ export async function findDeployProject(
     name: project.name,
     stackName: chosen,
     stackFile: join(folder, `Pulumi.${chosen}.yaml`),
-    backendUrl: firstText(env.PULUMI_BACKEND_URL, project.backend?.url) ?? (await loggedInBackend(env)),
+    backendUrl: await chosenBackend(project.backend?.url, env),
   };
 }
 
@@ -79,31 +78,4 @@ async function chooseStack(folder: string, named: string | undefined): Promise<s
 async function listStacks(folder: string): Promise<string[]> {
   const names = await readdir(folder);
   return names.flatMap((name) => /^Pulumi\.([A-Za-z0-9_.-]+)\.yaml$/.exec(name)?.[1] ?? []).sort();
-}
-
-/** What `pulumi login` wrote last. */
-async function loggedInBackend(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const path = join(env.PULUMI_HOME ?? join(homedir(), ".pulumi"), "credentials.json");
-  const text = await readFile(path, "utf8").catch(() => undefined);
-  return text === undefined ? undefined : firstText(credentialsFile.safeParse(JSON.parse(text)).data?.current);
-}
-
-/**
- * Folder of a `file://` backend. As in Pulumi, `~` is the home and a relative path counts from where the engine
- * runs, which for us is always the project's folder.
- *
- * @returns undefined for the other kinds of backend
- */
-export function backendFolder({
-  backendUrl,
-  folder,
-}: Pick<DeployProject, "backendUrl" | "folder">): string | undefined {
-  const prefix = "file://";
-  if (backendUrl?.startsWith(prefix) !== true) return undefined;
-  const path = backendUrl.slice(prefix.length).split("?")[0] ?? "";
-  return path.startsWith("~") ? join(homedir(), path.slice(1)) : resolve(folder, path);
-}
-
-function firstText(...candidates: readonly (string | undefined)[]): string | undefined {
-  return candidates.find((each) => each !== undefined && each !== "");
 }
