@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
 import { IkomaError } from "../errors.ts";
+import { withoutOwnSecrets } from "../own-secrets.ts";
 import { shellQuote } from "../transport/remote-script.ts";
 import type { SshConnection } from "../transport/ssh-connection.ts";
 import { hostLabel } from "../transport/ssh-errors.ts";
@@ -63,7 +64,9 @@ async function remoteContent(connection: SshConnection, reference: string): Prom
 async function localContent(reference: string): Promise<{ content: string; architecture: string }> {
   const format = `{{.Architecture}} ${contentFormat}`;
   try {
-    const { stdout } = await promisify(execFile)("docker", ["image", "inspect", "--format", format, reference]);
+    const { stdout } = await promisify(execFile)("docker", ["image", "inspect", "--format", format, reference], {
+      env: withoutOwnSecrets(),
+    });
     const [architecture = "", ...content] = stdout.trim().split(" ");
     return { architecture, content: content.join(" ") };
   } catch (cause) {
@@ -94,7 +97,10 @@ async function sendImages(
   onStep: (message: string) => void,
 ): Promise<void> {
   onStep(`sending ${references.join(" and ")} over SSH`);
-  const save = spawn("docker", ["save", ...references], { stdio: ["ignore", "pipe", "ignore"] });
+  const save = spawn("docker", ["save", ...references], {
+    stdio: ["ignore", "pipe", "ignore"],
+    env: withoutOwnSecrets(),
+  });
   // Level 1: a third of the bytes at the speed of a fast line; higher levels are slower than the line.
   const packed = createGzip({ level: 1 });
   save.once("error", (error) => packed.destroy(error));

@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { IkomaError } from "../errors.ts";
+import { withoutOwnSecrets } from "../own-secrets.ts";
 import { userName } from "../user-name.ts";
 import type { ExecOptions, ExecResult, SshConnection } from "./ssh-connection.ts";
 
@@ -17,7 +18,11 @@ export class LocalShell implements SshConnection {
 
   async exec(command: string, { input, timeoutMs = execTimeoutMs }: ExecOptions = {}): Promise<ExecResult> {
     // A group of its own, so that what it started ends with it.
-    const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "pipe"], detached: true });
+    const child = spawn("sh", ["-c", command], {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: withoutOwnSecrets(),
+      detached: true,
+    });
     const ended = Promise.withResolvers<number | null>();
     const timer = setTimeout(() => {
       const message = `A command on this machine did not end within ${timeoutMs / 1000} s.`;

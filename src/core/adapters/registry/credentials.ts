@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
 import { IkomaError } from "../../errors.ts";
+import { withoutOwnSecrets } from "../../own-secrets.ts";
 import { errorCode } from "../../system-error.ts";
 
 /** How to log in to a registry: a password, or a token that is exchanged for others. */
@@ -95,7 +96,7 @@ function run(program: string, input: string): Promise<{ code: number; stdout: st
   return new Promise((resolve, reject) => {
     // Not `timeout`: its timer stays when the program is missing, and keeps the process alive.
     const signal = AbortSignal.timeout(helperTimeoutMs);
-    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env: process.env, signal });
+    const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "ignore"], env: withoutOwnSecrets(), signal });
     let stdout = "";
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
     child.on("error", (cause) => {

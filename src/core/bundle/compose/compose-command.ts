@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { IkomaError } from "../../errors.ts";
+import { withoutOwnSecrets } from "../../own-secrets.ts";
 
 /** A compose v2 program: the first words of its command line. */
 export type ComposeCommand = readonly [string, ...string[]];
@@ -35,7 +36,7 @@ export async function findCompose(): Promise<ComposeCommand> {
 
 /**
  * Runs compose without the settings that its own variables (`COMPOSE_FILE`, `COMPOSE_PROFILES`…) would bring in:
- * a bundle depends on its files and options only.
+ * a bundle depends on its files and options only. What is secret here no `${…}` of a file can take.
  *
  * @param environment variables besides those of this process.
  */
@@ -44,7 +45,7 @@ export function runCompose(
   words: readonly string[],
   { input = "", environment = {} }: { input?: string; environment?: Record<string, string> } = {},
 ): Promise<ComposeRun> {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("COMPOSE_"));
+  const inherited = Object.entries(withoutOwnSecrets()).filter(([name]) => !name.startsWith("COMPOSE_"));
   const [program, ...first] = command;
   return new Promise((resolve) => {
     const options = {

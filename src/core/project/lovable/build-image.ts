@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as z from "zod";
 import { IkomaError } from "../../errors.ts";
+import { withoutOwnSecrets } from "../../own-secrets.ts";
 import { errorCode } from "../../system-error.ts";
 
 /** What is built, and with what. */
@@ -82,7 +83,7 @@ function follow(
   onLine: (line: string) => void,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...buildArgs };
+    const env = { ...withoutOwnSecrets(), ...buildArgs };
     const child = spawn("docker", args, { env, signal, stdio: ["ignore", "ignore", "pipe"] });
     child.once("error", (error) => {
       // Of one that was told to end, the end is waited for: it still uses the files.

@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseEnv } from "node:util";
 import { isEnvironmentFile, looksSecret } from "../../bundle/compose/secret-look.ts";
+import { withoutOwnSecrets } from "../../own-secrets.ts";
 import type { EnvironmentFile } from "./lovable-project.ts";
 import { secretReason, supabaseHostsIn } from "./public-value.ts";
 
@@ -47,7 +48,7 @@ function secretOf(name: string, value: string): EnvironmentFile["secrets"] {
 /** @returns undefined where Git cannot say: it is not there, or the folder is no clone */
 function trackedFiles(folder: string, names: readonly string[]): Promise<Set<string> | undefined> {
   return new Promise((resolve) => {
-    execFile("git", ["-C", folder, "ls-files", "-z", "--", ...names], (error, stdout) => {
+    execFile("git", ["-C", folder, "ls-files", "-z", "--", ...names], { env: withoutOwnSecrets() }, (error, stdout) => {
       resolve(error === null ? new Set(stdout.split("\0").filter((name) => name !== "")) : undefined);
     });
   });
