@@ -33,6 +33,7 @@ function notExercised({ machine, underLoad }: BenchmarkReport): string {
           "Kamal: it was not given, and the code that drives it (`test/bench/rollers/kamal.ts`) has never been run with a real one.",
         ]),
     `A network: load, commands and server share ${machine.cores} cores and one kernel, so no time on the wire is in here, and each slows down the others.`,
+    "Another machine: the bars are absolute, so a slower one misses them with the same code. What carries over is the ratio to plain compose in the same run.",
     "TLS, HTTP/2, several services, a database in the change, several hosts.",
     "A pull: what a deploy waits for an image that is not on the server yet depends on the image.",
   ];
