@@ -177,7 +177,8 @@ export class Containers {
   /** How the container's process ended last; undefined where the engine does not remember. */
   async lastExit(id: string): Promise<{ exitCode: number; outOfMemory: boolean } | undefined> {
     const filters = encodeURIComponent(JSON.stringify({ container: [id], event: ["die", "oom"] }));
-    const untilSeconds = Math.ceil(Date.now() / 1000);
+    // Not the next whole second: the engine would not answer before it.
+    const untilSeconds = (Date.now() / 1000).toFixed(3);
     const text = await this.#engine.raw({ path: `/events?since=0&until=${untilSeconds}&filters=${filters}` });
     const lines = text
       .toString("utf8")
