@@ -32,8 +32,7 @@ const keptOutputBytes = 1024 * 1024;
  * engine takes a second SIGINT for "stop at once". So this process hears it and passes on exactly one.
  */
 export async function startEngine({ args, workDir, env, signal }: EngineCommand): Promise<EngineProcess> {
-  const environment = engineEnvironment(env);
-  await removeTornAttributes(workDir, environment);
+  const environment = await readyEnvironment(workDir, env);
   // Its output is not read (events tell more), and a pipe would end it by SIGPIPE when this process is killed, before it gives up its lock.
   const child = spawn("pulumi", args, {
     cwd: workDir,
@@ -73,8 +72,7 @@ export async function runEngine(command: EngineCommand): Promise<EngineExit> {
  */
 export async function askEngine(command: EngineCommand & { input?: string }): Promise<string> {
   const { args, workDir, input = "" } = command;
-  const env = engineEnvironment(command.env);
-  await removeTornAttributes(workDir, env);
+  const env = await readyEnvironment(workDir, command.env);
   const child = spawn("pulumi", args, { cwd: workDir, env, stdio: ["pipe", "pipe", "pipe"] });
   const stdout = collect(child.stdout, Infinity);
   const stderr = collect(child.stderr, keptOutputBytes);
@@ -92,8 +90,11 @@ export async function askEngine(command: EngineCommand & { input?: string }): Pr
   });
 }
 
-function engineEnvironment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  return withoutOwnSecrets({ ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", ...more });
+/** What the engine is started with, after what would keep it from reading its state was put away. */
+async function readyEnvironment(workDir: string, more: NodeJS.ProcessEnv = {}): Promise<NodeJS.ProcessEnv> {
+  const env = withoutOwnSecrets({ ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true", ...more });
+  await removeTornAttributes(workDir, env);
+  return env;
 }
 
 function collect(stream: NodeJS.ReadableStream, keptBytes: number): () => string {
