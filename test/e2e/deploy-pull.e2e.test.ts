@@ -51,7 +51,7 @@ beforeAll(async () => {
   agentBeforeMiB = (await residentMemory(lab.host.vps)).agentMiB;
   await dialOut();
   await measure();
-  await closeSsh();
+  await lab.host.stopSsh();
 }, 300_000);
 
 afterAll(async () => {
@@ -76,10 +76,6 @@ async function dialOut(): Promise<void> {
   const config = { "ikoma:hosts": { vps1: lab.host.config }, "ikoma:setup": setup };
   await writeFile(join(project.folder, "Pulumi.hosts.yaml"), stringify({ config }));
   await project.ikomaWell("host", "bootstrap", "vps1", "--api-token-file", agentToken.file);
-}
-
-async function closeSsh(): Promise<void> {
-  await lab.host.run("service ssh stop; pkill -9 sshd; ! pgrep sshd");
 }
 
 function throughApi(): HostWay {

@@ -287,7 +287,7 @@ describe("a volume that is gone with its data", () => {
 
 test("a host that is away is named as unknown, hides nothing, and is as it was when it is back", async () => {
   const before = await lives();
-  await lab.host.run("service ssh stop; pkill -9 sshd; ! pgrep sshd");
+  await lab.host.stopSsh();
   try {
     const found = await project.drift();
     expect(found).toMatchObject({ exitCode: 7, state: "unknown", checked: 0, differences: [] });
@@ -296,7 +296,7 @@ test("a host that is away is named as unknown, hides nothing, and is as it was w
     );
     expect(found.unreadable[0]?.hint).toMatch(/server is up/);
   } finally {
-    await lab.host.run("service ssh start");
+    await lab.host.startSsh();
   }
   expect(await project.apply()).toMatchObject({ changed: false });
   await expectClean();
