@@ -5,6 +5,7 @@ import type { AppOnHost } from "../e2e/fixture/app-on-host.ts";
 import { hostTrace, type HostTrace } from "../e2e/fixture/host-trace.ts";
 import { postgresService } from "../e2e/fixture/postgres.ts";
 import { pushTinyWeb, type TinyWebImage } from "../e2e/fixture/tiny-web.ts";
+import { destroyLeftovers } from "../lab/index.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { residentMemory, type ResidentMemory } from "./resident-memory.ts";
 
@@ -116,6 +117,7 @@ function table({ looks, deployMs, load }: Report): string {
   return [...lines, deployed, `${load.sent} requests, ${load.failed} failed`].join("\n");
 }
 
+await destroyLeftovers();
 const host = await startAgentHost("hundred");
 try {
   const report = await measure(host);

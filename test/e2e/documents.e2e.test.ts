@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { closeHostConnections } from "../../src/core/transport/host-connections.ts";
 import { fingerprint } from "../../src/core/transport/host-key.ts";
-import { createVps, destroyLeftovers, startRegistry, type Vps } from "../lab/index.ts";
+import { createVps, startRegistry, type Vps } from "../lab/index.ts";
 import { agentLayers, buildAgentImages, pullAgentImages } from "./fixture/agent-images.ts";
 import { httpGet } from "./fixture/http-request.ts";
 import { Reader } from "./documents/reader.ts";
@@ -17,7 +17,6 @@ let reader: Reader;
 
 beforeAll(async () => {
   const version = await buildAgentImages();
-  await destroyLeftovers();
   registry = await startRegistry();
   const pulled = ["node:24-bookworm-slim", ...agentLayers];
   vps = await createVps({ name: `e2e-docs-${process.pid}`, kind: "docker", pulled });

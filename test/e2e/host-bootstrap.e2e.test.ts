@@ -10,7 +10,7 @@ import { installAgent } from "../../src/core/hosts/host-install.ts";
 import { closeHostConnections, connectHost, openAgent } from "../../src/core/transport/host-connections.ts";
 import { fingerprint } from "../../src/core/transport/host-key.ts";
 import { CommandPlugin } from "../doubles/command-plugin/index.ts";
-import { createVps, destroyLeftovers, type Vps } from "../lab/index.ts";
+import { createVps, type Vps } from "../lab/index.ts";
 import { runChecked, runCommand, type CommandResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
 import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
@@ -23,7 +23,6 @@ let command: string;
 
 beforeAll(async () => {
   version = await buildAgentImages();
-  await destroyLeftovers();
   folder = await mkdtemp(join(tmpdir(), "ikoma-bootstrap-"));
   command = join((await installCommands(folder)).cli, "ikoma");
 }, 600_000);

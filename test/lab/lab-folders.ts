@@ -16,6 +16,9 @@ export const machinesFolder = join(cache, "lab", "machines");
 /** One file per subnet number in use, so that two processes never choose the same. */
 export const subnetsFolder = join(cache, "lab", "subnets");
 
+/** What processes that use the lab at the same time wait for. */
+export const locksFolder = join(cache, "lab", "locks");
+
 /** The lab's registry while it runs. */
 export const registryFolder = join(cache, "lab", "registry");
 

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { withLabLock } from "./lab-lock.ts";
 import { removeLostRoute, removeStrayNetworks } from "./machine-network.ts";
 import { listMachineNames, listSubnetClaims, machineFolder, readRecord, releaseSubnet } from "./machine-record.ts";
 import { isAlive } from "./process-identity.ts";
@@ -10,7 +11,9 @@ import { destroyMachine } from "./vps.ts";
  * lives and that were not made to stay, and namespaces, firewall rules and subnet numbers of no machine.
  * Returns the names of the machines it removed. Touches nothing that the lab did not make.
  */
-export const destroyLeftovers = async (): Promise<string[]> => {
+export const destroyLeftovers = (): Promise<string[]> => withLabLock("machines", removeLeftovers);
+
+const removeLeftovers = async (): Promise<string[]> => {
   const removed: string[] = [];
   for (const name of await listMachineNames()) {
     const record = await readRecord(name);

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect, createServer, type Server } from "node:net";
+import { withLabLock } from "./lab-lock.ts";
 import { registryAddress, registryHost, registryPort } from "./registry-address.ts";
 import { runChecked, runCommand } from "./run-command.ts";
 
@@ -46,12 +47,15 @@ const push = async (localTag: string, repositoryTag: string, address: string): P
  */
 export const pushToRegistry = async (localTag: string, repositoryTag: string): Promise<string> => {
   const repository = repositoryTag.replace(/:[^:/]*$/, "");
-  if (await engineTrustsRegistry()) {
-    return `${registryAddress}/${repository}@${await push(localTag, repositoryTag, registryAddress)}`;
-  }
+  const digest = await withLabLock("push", () => pushDigest(localTag, repositoryTag));
+  return `${registryAddress}/${repository}@${digest}`;
+};
+
+const pushDigest = async (localTag: string, repositoryTag: string): Promise<string> => {
+  if (await engineTrustsRegistry()) return push(localTag, repositoryTag, registryAddress);
   const forward = await forwardFromLoopback();
   try {
-    return `${registryAddress}/${repository}@${await push(localTag, repositoryTag, `127.0.0.1:${forwardPort}`)}`;
+    return await push(localTag, repositoryTag, `127.0.0.1:${forwardPort}`);
   } finally {
     forward.close();
   }

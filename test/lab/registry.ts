@@ -3,6 +3,7 @@ import { cp, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:
 import { join } from "node:path";
 import * as z from "zod";
 import { preparedFolder, registryFolder, toolsFolder } from "./lab-folders.ts";
+import { withLabLock } from "./lab-lock.ts";
 import { endProcess, identify, identifySelf, isAlive, processIdentitySchema } from "./process-identity.ts";
 import { registryAddress, registryHost } from "./registry-address.ts";
 import { pushToRegistry } from "./registry-push.ts";
@@ -97,7 +98,10 @@ const pushMirrored = async (prepared: string): Promise<void> => {
 };
 
 /** Starts the lab's registry with the mirrored images in it, or joins the one that runs. */
-export const startRegistry = async ({ keep = false }: RegistryOptions = {}): Promise<LabRegistry> => {
+export const startRegistry = ({ keep = false }: RegistryOptions = {}): Promise<LabRegistry> =>
+  withLabLock("registry", () => startOrJoin(keep));
+
+const startOrJoin = async (keep: boolean): Promise<LabRegistry> => {
   const running = await readRegistryRecord();
   if (running !== undefined && isAlive(running.server)) {
     await waitUntil("the lab's registry answers", answers);

@@ -7,6 +7,7 @@ import process from "node:process";
 import { removeControlGroups } from "./control-groups.ts";
 import { hasPreparedEngine, preparedEngineFolder, restoreEngine, saveEngine } from "./engine-disk.ts";
 import { sourceFolder } from "./lab-folders.ts";
+import { withLabLock } from "./lab-lock.ts";
 import { identityFileOf, makeDisk, readHostPublicKey } from "./machine-disk.ts";
 import {
   addressOf,
@@ -183,7 +184,7 @@ class LabMachine implements Vps {
   }
 
   destroy(): Promise<void> {
-    return destroyMachine(this.#record);
+    return withLabLock("machines", () => destroyMachine(this.#record));
   }
 
   async #setInit(init: ProcessIdentity | undefined): Promise<void> {
@@ -201,7 +202,7 @@ const notedInit = async (name: string): Promise<ProcessIdentity | undefined> => 
   return commandLine.includes(`IKOMA_LAB_MACHINE=${name}\0`) ? identity : undefined;
 };
 
-/** Removes a machine in whatever state a crash left it. */
+/** Removes a machine in whatever state a crash left it; for who holds the lock `machines`. */
 export const destroyMachine = async (record: MachineRecord): Promise<void> => {
   const init = record.init ?? (await notedInit(record.name));
   if (init !== undefined) await endProcess(init, "SIGKILL");
@@ -234,20 +235,24 @@ const prepareEngine = async (kind: MachineKind, rootFileSystem: string, pulled: 
 /** Makes a machine and starts it; done when its sshd (and engine) answer. Needs root. */
 export const createVps = async ({ name, kind, keep = false, pulled = [] }: VpsOptions): Promise<Vps> => {
   if (!/^[a-z0-9][a-z0-9-]{0,40}$/.test(name)) throw new Error(`"${name}" is no host name`);
-  const rootFileSystem = await prepareRootFileSystem(kind);
-  const engine = pulled.length > 0 ? await prepareEngine(kind, rootFileSystem, pulled) : undefined;
-  await claimName(name);
-  const subnet = await claimSubnet(name);
-  const record: MachineRecord = { name, kind, subnet, rootFileSystem, owner: identifySelf(), keep };
+  const rootFileSystem = await withLabLock("root", () => prepareRootFileSystem(kind));
+  const engine =
+    pulled.length > 0 ? await withLabLock("engine", () => prepareEngine(kind, rootFileSystem, pulled)) : undefined;
+  const record = await withLabLock("machines", async () => {
+    await claimName(name);
+    const subnet = await claimSubnet(name);
+    const claimed: MachineRecord = { name, kind, subnet, rootFileSystem, owner: identifySelf(), keep };
+    await writeRecord(claimed);
+    return claimed;
+  });
   try {
-    await writeRecord(record);
     await makeDisk(name);
     if (engine !== undefined) await restoreEngine(name, engine);
     const machine = new LabMachine(record, await readHostPublicKey(name));
     await machine.boot();
     return machine;
   } catch (error) {
-    await destroyMachine((await readRecord(name)) ?? record);
+    await withLabLock("machines", async () => destroyMachine((await readRecord(name)) ?? record));
     throw error;
   }
 };

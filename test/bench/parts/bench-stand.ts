@@ -4,6 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { stringify } from "yaml";
 import { startAgentHost, type AgentHost } from "../../e2e/fixture/agent-host.ts";
+import { destroyLeftovers } from "../../lab/index.ts";
 import type { TinyWebImage } from "../../e2e/fixture/tiny-web.ts";
 import { installCommands } from "../../e2e/project/installed-commands.ts";
 import { RunningCommand, type EndedCommand } from "../../e2e/project/running-command.ts";
@@ -42,6 +43,7 @@ export class BenchStand implements AsyncDisposable {
   /** Brings all of it up (about 20 s); nothing is deployed yet. */
   static async start(): Promise<BenchStand> {
     const parent = await mkdtemp(join(tmpdir(), "ikoma-bench-"));
+    await destroyLeftovers();
     const host = await startAgentHost("bench");
     const stand = new BenchStand(host, parent, (await installCommands(parent)).cli);
     await stand.#writeProject();
