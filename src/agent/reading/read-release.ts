@@ -1,4 +1,5 @@
 import type { ReleaseSpec, Route } from "../../core/release/release-spec.ts";
+import { routePath } from "../edge/edge-names.ts";
 import { usualWeight } from "../edge/edge.ts";
 import type { EdgeServer, EdgeServerState } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";
@@ -130,7 +131,8 @@ export async function releaseContainers(
 }
 
 function routesDrift(wanted: readonly Route[], served: readonly Route[]): Drift[] {
-  const same = (a: Route, b: Route): boolean => a.path === b.path && a.service === b.service && a.port === b.port;
+  const same = (a: Route, b: Route): boolean =>
+    routePath(a.path) === routePath(b.path) && a.service === b.service && a.port === b.port;
   const gone = wanted.filter((each) => !served.some((other) => same(each, other)));
   const added = served.filter((each) => !wanted.some((other) => same(each, other)));
   return [

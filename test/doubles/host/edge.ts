@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { IkomaError } from "../../../src/core/errors.ts";
+import { routePath } from "../../../src/agent/edge/edge-names.ts";
 import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,
@@ -112,7 +113,7 @@ export class FakeEdge implements Edge {
     return this.#do("switchTo", () => {
       this.#requireBackends(app);
       const on = this.#app(app.app);
-      on.routes = app.routes;
+      on.routes = app.routes.map((each) => ({ ...each, path: routePath(each.path) }));
       for (const server of on.servers.values()) if (server.state === "ready") server.state = "drain";
       for (const server of app.servers) {
         on.servers.set(server.name, {

@@ -107,6 +107,14 @@ describe("the same release again", () => {
     expect(on.host.deployments.input("shop", 1)?.keep).toBe(2);
   });
 
+  test("nor does one whose route's path ends in a slash, which the edge does not keep", async () => {
+    const routes = [{ path: "/shop/", service: "web", port: webPort }];
+    const first = await deploy("v1", { routes });
+    const second = await deploy("v1", { routes });
+    expect(first).toMatchObject({ state: "succeeded", result: { number: 1 } });
+    expect(second).toMatchObject({ state: "succeeded", result: { number: 1, unchanged: true } });
+  });
+
   test("puts a fallen container up again under its own number", async () => {
     await deploy("v1", { program: saying("one") });
     await on.engine.crash(on.engine.named("shop-1-web-1")?.Id ?? "", 137);
