@@ -39,6 +39,8 @@ async function createEdge(host: Host): Promise<void> {
           NetworkMode: "host",
           Binds: [`${host.paths.edge}:${host.paths.edge}`],
           RestartPolicy: { Name: "always" },
+          // It writes a line for each request that fails: while an app is down those fill a disk.
+          LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
         },
       },
     }),

@@ -210,6 +210,7 @@ describe("the sweep", () => {
     const sweep = new Sweep(on.host, new OperationRunner(on.host));
     await sweep.once();
     expect(on.engine.named("ikoma-edge")?.State.Running).toBe(true);
+    expect(on.engine.named("ikoma-edge")?.HostConfig).toMatchObject({ LogConfig: { Config: { "max-size": "10m" } } });
     await on.host.containers.stopAndRemove("ikoma-edge");
     on.engine.refusals.set("POST /containers/create", { status: 404, message: "No such image: edge" });
     await sweep.once();

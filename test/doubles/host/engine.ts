@@ -445,7 +445,7 @@ export class FakeEngine {
       RestartCount: 0,
       State,
       Config,
-      HostConfig: { RestartPolicy: { Name: "no" } },
+      HostConfig: { ...(body["HostConfig"] ?? {}), RestartPolicy: { Name: "no" } },
       Mounts: [],
       NetworkSettings: { Networks: {} },
       servers: [],
