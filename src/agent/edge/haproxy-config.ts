@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { isIPv6 } from "node:net";
 import { backendName, candidateName, routeEntries, unservedBackend } from "./edge-names.ts";
@@ -97,9 +97,17 @@ export function renderConfig(
   );
   const held = add(paths.maps, "held", "map", mapFile(heldEntries(heldApps)));
   const script = add(paths.maps, "hold", "lua", holdScript);
-  const certificates = apps.flatMap((app) =>
-    app.certificatePem === undefined ? [] : [add(paths.certificates, app.app, "pem", app.certificatePem)],
+  const certified = apps.flatMap(({ app, domains, certificatePem }) =>
+    certificatePem === undefined
+      ? []
+      : [{ path: add(paths.certificates, app, "pem", certificatePem), names: namesOf(certificatePem, domains) }],
   );
+  const owned = certified.flatMap(({ path, names }) => names.map((name) => `${path} ${name}\n`)).join("");
+  const certificates = [
+    // Where two certificates have a name in them HAProxy takes the first: that of the app whose name it is.
+    ...(owned === "" ? [] : [`crt-list ${add(paths.maps, "certificates", "list", owned)}`]),
+    ...certified.map(({ path }) => `crt ${path}`),
+  ];
 
   const fixed = [
     defaultsSection,
@@ -126,6 +134,12 @@ export function candidateEntries(app: EdgeApp): [string, string][] {
     key,
     backend === unservedBackend ? backend : candidateName(backend),
   ]);
+}
+
+/** Those domains of an app that its certificate is for. */
+function namesOf(certificatePem: string, domains: readonly string[]): string[] {
+  const certificate = new X509Certificate(certificatePem);
+  return domains.filter((domain) => certificate.checkHost(domain.replace(/^\*\./, "ikoma-probe.")) !== undefined);
 }
 
 /** Address and port as HAProxy wants them. */
@@ -190,7 +204,7 @@ function publicFrontend(
   place: HaproxyPlace,
 ): string {
   const any = (port: number) => (place.ipv6 ? `:::${port} v4v6` : `:${port}`);
-  const certificates = files.certificates.map((path) => `crt ${path}`).join(" ");
+  const certificates = files.certificates.join(" ");
   const https = certificates === "" ? "" : `  bind ${any(view.httpsPort)} ssl ${certificates} alpn h2,http/1.1\n`;
   // A worker that was told to stop knows neither later servers nor routes, but still gets one more request
   // from each kept-alive client. It hands these to the worker that took over, headers and all, so no switch

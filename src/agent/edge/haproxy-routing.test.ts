@@ -120,6 +120,25 @@ test("an app with a certificate is served over TLS by its name", async () => {
   expect(await overTls("two.test")).toMatchObject({ subject: "two.test", protocol: "https" });
 });
 
+test("an app's own certificate answers under its names, whatever names other ones have in theirs", async () => {
+  const web = await appServer("d1-web-1");
+  const wide = await certificate("api.test", "shop.test", "*.shop.test", "blog.test");
+  const [own, any] = [await certificate("shop.test"), await certificate("*.shop.test")];
+  await serve(
+    shop([web.as("web")], { app: "api", domains: ["api.test"], certificatePem: wide }),
+    shop([web.as("web")], { domains: ["shop.test", "www.shop.test"], certificatePem: own }),
+    shop([web.as("web")], { app: "any", domains: ["*.shop.test"], certificatePem: any }),
+    shop([web.as("web")], { app: "blog", domains: ["blog.test"] }),
+  );
+
+  expect(await overTls("api.test")).toMatchObject({ subject: "api.test" });
+  expect(await overTls("shop.test")).toMatchObject({ subject: "shop.test" });
+  expect(await overTls("other.shop.test")).toMatchObject({ subject: "*.shop.test" });
+  // Its own certificate is none for this one.
+  expect((await overTls("www.shop.test")).subject).not.toBe("shop.test");
+  expect(await overTls("blog.test")).toMatchObject({ subject: "api.test" });
+});
+
 test("the certificate that is loaded is told, also when a hand has loaded another, and put right", async () => {
   const web = await appServer("d1-web-1");
   const [own, other] = [await certificate("shop.test"), await certificate("other.test")];
@@ -168,7 +187,7 @@ test("a server that stops answering is left out until it answers again", async (
 const states = async (): Promise<string[]> =>
   (await rig().edge.served("shop")).servers.map((each) => `${each.name} ${each.state}`);
 
-async function certificate(name: string): Promise<string> {
+async function certificate(name: string, ...others: string[]): Promise<string> {
   const file = join(rig().directory, `${name}.test-pem`);
   await promisify(execFile)("openssl", [
     "req",
@@ -182,6 +201,8 @@ async function certificate(name: string): Promise<string> {
     "2",
     "-subj",
     `/CN=${name}`,
+    "-addext",
+    `subjectAltName=${[name, ...others].map((each) => `DNS:${each}`).join(",")}`,
     "-keyout",
     file,
     "-out",

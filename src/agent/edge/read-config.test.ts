@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeCertificates } from "../../../test/rigs/certificates.ts";
 import { ConfigFiles } from "./config-files.ts";
 import type { EdgeApp } from "./edge.ts";
 import { haproxyPaths, renderConfig } from "./haproxy-config.ts";
@@ -27,7 +28,6 @@ async function rendered(apps: EdgeApp[], candidates: EdgeApp[] = []): Promise<Ed
 const shop: EdgeApp = {
   app: "shop",
   domains: ["*.shop.test", "shop.test"],
-  certificatePem: "-----BEGIN CERTIFICATE-----\nof the shop\n-----END CERTIFICATE-----\n",
   routes: [
     { path: "/", service: "web", port: 8080 },
     { path: "/api/v2", service: "my_api.v2", port: 3000 },
@@ -41,8 +41,10 @@ const shop: EdgeApp = {
 const shopFront: EdgeApp = { app: "shop-front", domains: [], routes: [], servers: [] };
 
 test("the apps of the configuration on disk are what was rendered; what is only prepared is not among them", async () => {
+  await makeCertificates(directory, "shop", "DNS:shop.test,DNS:*.shop.test");
+  const certified = { ...shop, certificatePem: await readFile(join(directory, "shop.pem"), "utf8") };
   const next = [{ ...shop, servers: [{ name: "d8-web-1", service: "web", address: "10.210.0.130", port: 8080 }] }];
-  expect(await rendered([shopFront, shop], next)).toEqual([shopFront, shop]);
+  expect(await rendered([shopFront, certified], next)).toEqual([shopFront, certified]);
   expect(await rendered([])).toEqual([]);
 });
 
