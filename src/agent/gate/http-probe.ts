@@ -7,7 +7,7 @@ export type ProbeTarget = { address: string; port: number } | { socketPath: stri
 /** What came back, or why nothing did. */
 export type ProbeAnswer = { status: number; body: string } | { failure: string };
 
-const bodyLimitBytes = 64 * 1024;
+const usualBodyBytes = 64 * 1024;
 
 /** What is asked, and how long the answer may take. */
 export interface ProbeRequest {
@@ -15,6 +15,8 @@ export interface ProbeRequest {
   /** Host name that it is asked for, as a visitor would. */
   readonly host: string;
   readonly timeoutMs: number;
+  /** What is kept of the answer's body, at most. @default 64 KiB */
+  readonly bodyBytes?: number;
   readonly signal?: AbortSignal | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -22,7 +24,7 @@ export interface ProbeRequest {
 /** One GET without redirects or keep-alive. Never throws. */
 export function probe(
   target: ProbeTarget,
-  { path, host, timeoutMs, signal, headers = {} }: ProbeRequest,
+  { path, host, timeoutMs, bodyBytes = usualBodyBytes, signal, headers = {} }: ProbeRequest,
 ): Promise<ProbeAnswer> {
   const where: RequestOptions =
     "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
@@ -45,7 +47,7 @@ export function probe(
       let hasBegun = false;
       outgoing.on("response", (response) => {
         hasBegun = true;
-        collect(response, resolve);
+        collect(response, bodyBytes, resolve);
       });
       outgoing.on("error", (error) => {
         // An answer that never ends (a stream of events) is one all the same.
@@ -59,7 +61,7 @@ export function probe(
 }
 
 /** Gives what has come when the answer ends, is cut off or exceeds what is kept of it. */
-function collect(response: IncomingMessage, done: (answer: ProbeAnswer) => void): void {
+function collect(response: IncomingMessage, limit: number, done: (answer: ProbeAnswer) => void): void {
   const chunks: Buffer[] = [];
   let size = 0;
   const answer = (): void => {
@@ -67,7 +69,7 @@ function collect(response: IncomingMessage, done: (answer: ProbeAnswer) => void)
   };
   response.on("data", (chunk: Buffer) => {
     size += chunk.length;
-    if (size <= bodyLimitBytes) chunks.push(chunk);
+    if (size <= limit) chunks.push(chunk);
     else response.destroy();
   });
   response.on("end", answer);

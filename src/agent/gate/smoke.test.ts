@@ -14,7 +14,8 @@ beforeEach(async () => {
   asked = [];
   server = createServer((request, response) => {
     asked.push(request.url ?? "");
-    response.writeHead(request.url === "/admin" ? 403 : 200).end("Welcome, token=hunter22");
+    const before = request.url === "/long" ? "x".repeat(500_000) : "";
+    response.writeHead(request.url === "/admin" ? 403 : 200).end(`${before}Welcome, token=hunter22`);
   });
   server.listen(0);
   await once(server, "listening");
@@ -49,6 +50,10 @@ function check(...checks: object[]): Promise<void> {
 test("all checks are asked, in order", async () => {
   await check({ path: "/a" }, { path: "/admin", status: [403, 403] }, { path: "/b", contains: "Welcome" });
   expect(asked).toEqual(["/a", "/admin", "/b"]);
+});
+
+test("a text is found far down a long page", async () => {
+  await expect(check({ path: "/long", contains: "Welcome" })).resolves.toBeUndefined();
 });
 
 test.each([

@@ -4,6 +4,9 @@ import type { OperationContext } from "../host.ts";
 import { describeAnswer, isAccepted, probe } from "./http-probe.ts";
 import type { ProbeTarget } from "./http-probe.ts";
 
+/** How far down an answer its text is looked for. A page that a server renders often has more than 64 KiB. */
+const searchedBytes = 1024 * 1024;
+
 /** Asks each check once, in order; throws RELEASE_SMOKE_FAILED at the first wrong answer. `where` is for the message. */
 export async function runSmokeChecks(
   checks: readonly SmokeCheck[],
@@ -17,6 +20,7 @@ export async function runSmokeChecks(
       path: check.path,
       host,
       timeoutMs: check.timeoutSeconds * 1000,
+      bodyBytes: searchedBytes,
       signal: op.signal,
     });
     const missesText = "body" in answer && check.contains !== undefined && !answer.body.includes(check.contains);

@@ -83,7 +83,7 @@ export type Route = z.infer<typeof route>;
 export const smokeCheck = z.strictObject({
   path: z.string().startsWith("/").describe("What is asked for, with GET."),
   status: statusRange,
-  contains: z.string().optional().describe("Text that the body must contain."),
+  contains: z.string().optional().describe("Text that the body must contain, in its first MiB."),
   timeoutSeconds: z.number().positive().max(120).default(5).describe("How long the answer may take."),
 });
 export type SmokeCheck = z.infer<typeof smokeCheck>;
