@@ -22,7 +22,10 @@ export async function makeWay(host: Host, input: ReleaseInput, number: number, o
   // Known without asking the engine, so that it costs no other release anything.
   if (!isReplaced && alone.size === 0 && (before === undefined || servicesAlone(before).size === 0)) return;
   await op.enter("yielding");
-  if (isReplaced && current !== undefined) await leaveEdge(host, spec, before, op);
+  if (isReplaced && current !== undefined) {
+    const coming = host.deployments.require(spec.app, number);
+    await leaveEdge(host, spec, { before, isAwaited: current.servers.length > 0 && coming.servers.length > 0 }, op);
+  }
   const others = (await runningParts(host, spec.app)).filter((each) => !isOf(number)(each));
   const yielding = others.filter((each) => isReplaced || isAlone(each) || alone.has(serviceOf(each)));
   if (yielding.length === 0) return;
@@ -42,15 +45,16 @@ export async function endOthersAlone(host: Host, spec: ReleaseSpec, number: numb
   );
 }
 
-/** From here on nothing serves. New requests wait at the edge; what the old release has begun, it may end. */
+/** From here on nothing serves. New requests wait at the edge, where something is to come for them; what the old release has begun, it may end. */
 async function leaveEdge(
   host: Host,
   { app, drainSeconds }: ReleaseSpec,
-  before: ReleaseSpec | undefined,
+  { before, isAwaited }: { before: ReleaseSpec | undefined; isAwaited: boolean },
   op: OperationContext,
 ): Promise<void> {
   markStandingDown(host, app);
-  await host.edge.hold(app);
+  // A hold ends when servers come; where none do it would stay.
+  if (isAwaited) await host.edge.hold(app);
   await host.edge.switchTo({ ...edgeApp(host, app), servers: [] });
   const seconds = Math.min(longestDrainSeconds, drainSeconds, before?.drainSeconds ?? drainSeconds);
   await untilIdle(host, app, () => true, { seconds, signal: op.signal });

@@ -93,6 +93,16 @@ describe("a release that takes the place of one that is stopped first", () => {
     await serves("v1", 1);
   });
 
+  test("has nobody wait for what no request goes to", async () => {
+    const workers = {
+      services: { web: { kind: "worker", image: imageOf("v1"), healthcheck: { test: "true" } } },
+      routes: [],
+    };
+    expect(await deploy("v1", workers)).toMatchObject({ state: "succeeded" });
+    expect(await deploy("v1", { ...workers, drainSeconds: 1 })).toMatchObject({ result: { number: 2 } });
+    expect(on.edge.isHeld("shop")).toBe(false);
+  });
+
   test("ends what drains of an earlier one too", async () => {
     const beside = { strategy: "switch" as const };
     expect(await deploy("v1", { ...beside, drainSeconds: 3600 })).toMatchObject({ state: "succeeded" });
