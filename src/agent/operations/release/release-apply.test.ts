@@ -205,6 +205,19 @@ describe("a bad release", () => {
     expect((await on.edge.served("shop")).servers).toMatchObject([{ name: "d1-web-1", state: "ready" }]);
   });
 
+  test("is not blamed for an edge that was restarted before it was checked there", async () => {
+    let asked = 0;
+    const answer = (path: string) => {
+      const isRestarted = path === "/smoke" && (asked += 1) === 2;
+      if (isRestarted) void on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
+      return { status: isRestarted ? 503 : 200, body: "two" };
+    };
+    const next = { program: { answer }, smoke: [{ path: "/smoke" }] };
+    expect((await deploy("v2", next)).error).toMatchObject({ code: "EDGE_FAILED" });
+    await nothingChanged();
+    expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
   test("that somebody is still connected to is told before it has drained", async () => {
     let asked = 0;
     const answer = (path: string) => {

@@ -43,8 +43,7 @@ export async function cutOver(
   await host.edge.switchTo(next);
   tellAway(host, input, op);
   await verifyServed(host, spec.app, servers);
-  const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
-  await runSmokeChecks(spec.smoke, atEdge, hostNameOf(host, spec.app), "on the public route", op);
+  await smokeInPublic(host, spec, servers, op);
   await startWorkers(host, spec, deployment.number, placements, op);
 
   await op.enter("baking");
@@ -119,6 +118,22 @@ async function smokeAsCandidate(
     await host.edge.removeCandidates(spec.app);
   }
   op.step("smoke", `${spec.smoke.length} checks passed before the switch`);
+}
+
+/** An edge that was restarted serves the old release, or nobody: what it then answers is no fault of the new one. */
+async function smokeInPublic(
+  host: Host,
+  { app, smoke }: ReleaseSpec,
+  servers: readonly EdgeServer[],
+  op: OperationContext,
+): Promise<void> {
+  const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
+  try {
+    await runSmokeChecks(smoke, atEdge, hostNameOf(host, app), "on the public route", op);
+  } catch (error) {
+    await verifyServed(host, app, servers);
+    throw error;
+  }
 }
 
 async function verifyServed(host: Host, app: string, servers: readonly EdgeServer[]): Promise<void> {
