@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import * as fc from "fast-check";
+import { routePath } from "../../core/release/release-spec.ts";
 import {
   backendName,
   candidateName,
@@ -8,7 +9,6 @@ import {
   parseRouteEntry,
   routeEntries,
   routeKey,
-  routePath,
 } from "./edge-names.ts";
 
 const app = fc.stringMatching(/^[a-z][a-z0-9-]{0,9}$/);

@@ -1,3 +1,4 @@
+import { routePath } from "../../core/release/release-spec.ts";
 import type { EdgeApp, EdgeBackend, EdgeRoute } from "./edge.ts";
 
 /** Where requests of an app go that has no release: a backend without a server, hence the edge's own 503. */
@@ -23,11 +24,6 @@ export function isCandidate(backend: string): boolean {
 /** Whether a backend, public or candidate, belongs to the app. */
 export function belongsTo(app: string, backend: string): boolean {
   return backend.startsWith(`${app}_`);
-}
-
-/** A route's path as the edge keeps it: no slash at the end, except for the root. */
-export function routePath(path: string): string {
-  return path.replace(/\/+$/, "") || "/";
 }
 
 /**

@@ -1,5 +1,5 @@
+import { routePath } from "../../core/release/release-spec.ts";
 import type { ReleaseSpec, Route } from "../../core/release/release-spec.ts";
-import { routePath } from "../edge/edge-names.ts";
 import { usualWeight } from "../edge/edge.ts";
 import type { EdgeServer, EdgeServerState } from "../edge/edge.ts";
 import { labels } from "../engine/containers.ts";

@@ -79,6 +79,11 @@ export const route = z.strictObject({
 });
 export type Route = z.infer<typeof route>;
 
+/** A route's path as the edge keeps it: no slash at the end, except for the root. */
+export function routePath(path: string): string {
+  return path.replace(/\/+$/, "") || "/";
+}
+
 /** One request that must be answered as expected, through the edge, before and after the switch. */
 export const smokeCheck = z.strictObject({
   path: z.string().startsWith("/").describe("What is asked for, with GET."),

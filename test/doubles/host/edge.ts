@@ -2,8 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { routePath } from "../../../src/core/release/release-spec.ts";
 import { IkomaError } from "../../../src/core/errors.ts";
-import { routePath } from "../../../src/agent/edge/edge-names.ts";
 import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { routePath } from "../../../core/release/release-spec.ts";
 import { edgeApp, edgeView } from "../../edge-from-ledger.ts";
-import { routePath } from "../../edge/edge-names.ts";
 import { usualWeight } from "../../edge/edge.ts";
 import type { EdgeRoute, EdgeView } from "../../edge/edge.ts";
 import { labels } from "../../engine/containers.ts";

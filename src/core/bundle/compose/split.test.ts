@@ -128,6 +128,14 @@ test.each<[string, ServiceFacts[], string]>([
     [built({ name: "a", ikoma: { kind: "web", port: 1 } }), built({ name: "b", ikoma: { kind: "web", port: 2 } })],
     "a and b would both get /",
   ],
+  [
+    "two webs at one path but for a slash at its end",
+    [
+      built({ name: "a", ikoma: { kind: "web", port: 1, path: "/api" } }),
+      built({ name: "b", ikoma: { kind: "web", port: 2, path: "/api/" } }),
+    ],
+    "a and b would both get /api/",
+  ],
   ["a web without a port", [built({ name: "a", ikoma: { kind: "web" } })], "its web port is not clear"],
 ])("%s is refused with what to write", (_, services, reason) => {
   const [answer] = split(services);

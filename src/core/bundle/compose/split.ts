@@ -1,3 +1,4 @@
+import { routePath } from "../../release/release-spec.ts";
 import type { Route, ServiceKind } from "../../release/release-spec.ts";
 import type { PublishedPort } from "./ports.ts";
 import type { ServiceExtension } from "./extension.ts";
@@ -158,7 +159,7 @@ function routesOf(services: readonly ServiceFacts[], webs: ReadonlySet<string>, 
   const routes: Route[] = [];
   for (const service of services.filter(({ name }) => webs.has(name))) {
     const path = service.extension.path ?? "/";
-    const taken = routes.find((route) => route.path === path);
+    const taken = routes.find((route) => routePath(route.path) === routePath(path));
     const port = portOf(service, findings);
     if (taken !== undefined) {
       const others = `${taken.service} and ${service.name} would both get ${path}`;
@@ -195,7 +196,7 @@ function checkRoutes(
   routes: readonly Route[],
   findings: Findings,
 ): void {
-  const paths = routes.map(({ path }) => path);
+  const paths = routes.map(({ path }) => routePath(path));
   if (new Set(paths).size < paths.length) findings.refuse("x-ikoma.routes", "two routes have the same path.");
   for (const { service } of routes) {
     const known = services.some(({ name }) => name === service);
