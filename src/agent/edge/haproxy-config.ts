@@ -208,7 +208,8 @@ function publicFrontend(
   const https = certificates === "" ? "" : `  bind ${any(view.httpsPort)} ssl ${certificates} alpn h2,http/1.1\n`;
   // A worker that was told to stop knows neither later servers nor routes, but still gets one more request
   // from each kept-alive client. It hands these to the worker that took over, headers and all, so no switch
-  // has to reach old workers.
+  // has to reach old workers. src: on a socket for both, an IPv4 address comes as ::ffff:203.0.113.7, which no
+  // list of addresses in an app has.
   return `
 frontend ikoma_public
   bind ${any(view.httpPort)}
@@ -216,7 +217,7 @@ ${https}  bind unix@${haproxyPaths(place.directory).relaySocket} name relay ${so
   acl is_stopping stopping
   acl is_relayed so_name relay
   http-request set-header X-Request-Id %[uuid()] if !is_relayed
-  http-request set-header X-Forwarded-For %[src] if !is_relayed
+  http-request set-header X-Forwarded-For %[src,regsub(^::ffff:,)] if !is_relayed
   http-request set-header X-Forwarded-Proto http if !is_relayed !{ ssl_fc }
   http-request set-header X-Forwarded-Proto https if !is_relayed { ssl_fc }
   http-request set-header X-Forwarded-Host %[req.hdr(host)] if !is_relayed
