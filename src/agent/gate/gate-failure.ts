@@ -3,6 +3,7 @@ import type { FailureFacts, ProbeFacts } from "../../core/release/release-failur
 import { IkomaError } from "../../core/errors.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import type { ReleaseSpec } from "../../core/release/release-spec.ts";
+import { routeKey } from "../edge/edge-names.ts";
 import { labels } from "../engine/containers.ts";
 import type { Container, Containers } from "../engine/containers.ts";
 import { ownLabels } from "../engine/networks.ts";
@@ -91,15 +92,17 @@ export async function withServiceLog(
   if (!(error instanceof IkomaError) || error.code !== "RELEASE_SMOKE_FAILED") return error;
   const { message, hint, details } = error;
   const service = serviceOf(spec, String(details["path"]));
-  const found = await containers.list({ ...ownLabels(spec.app, "release", number), [labels.service]: service });
-  const [container] = found;
+  // Nothing that can be missing here may keep the release from being undone.
+  const own = { ...ownLabels(spec.app, "release", number), [labels.service]: service };
+  const [container] = await containers.list(own).catch(() => []);
   const log = container === undefined ? [] : await tellLastLines(containers, service, container.Id, op);
   return new IkomaError("RELEASE_SMOKE_FAILED", message, { hint, details: { ...details, service, log }, cause: error });
 }
 
 /** The service that requests for a path go to: that of the longest route. */
 function serviceOf({ routes }: ReleaseSpec, path: string): string {
-  const fitting = routes.filter((route) => path.startsWith(route.path));
+  const asked = `${path.replace(/[?#].*$/, "")}/`;
+  const fitting = routes.filter((route) => asked.startsWith(routeKey("", route.path)));
   return fitting.toSorted((a, b) => b.path.length - a.path.length)[0]?.service ?? "";
 }
 

@@ -196,6 +196,19 @@ describe("a bad release", () => {
     await nothingChanged();
   });
 
+  test("is told with the log of the service that the path goes to, not of one whose path begins alike", async () => {
+    on.engine.images.set(imageOf("api"), { ports: [webPort], lines: ["the API is up"] });
+    const services = { web: { kind: "web", image: imageOf("v2") }, api: { kind: "web", image: imageOf("api") } };
+    const routes = [
+      { path: "/", service: "web", port: webPort },
+      { path: "/api", service: "api", port: webPort },
+    ];
+    const program = { ...saying("wrong"), lines: ["the till is empty"] };
+    const ended = await deploy("v2", { program, services, routes, smoke: [{ path: "/apiary", contains: "right" }] });
+    expect(ended.error).toMatchObject({ details: { service: "web", log: ["the till is empty"] } });
+    await nothingChanged();
+  });
+
   test("that fails after the switch is switched back from", async () => {
     let asked = 0;
     const answer = (path: string) => ({ status: path === "/smoke" && (asked += 1) > 1 ? 500 : 200, body: "two" });
@@ -203,6 +216,19 @@ describe("a bad release", () => {
     expect(ended.error).toMatchObject({ code: "RELEASE_SMOKE_FAILED", details: { where: "on the public route" } });
     await nothingChanged();
     expect((await on.edge.served("shop")).servers).toMatchObject([{ name: "d1-web-1", state: "ready" }]);
+  });
+
+  test("is undone also where the engine does not say what its service wrote", async () => {
+    let asked = 0;
+    const answer = (path: string) => {
+      if (path !== "/smoke" || (asked += 1) < 2) return { status: 200, body: "two" };
+      on.engine.refusals.set("GET /containers/json", { status: 500, message: "engine busy" });
+      return { status: 500, body: "broken" };
+    };
+    const ended = await deploy("v2", { program: { answer }, smoke: [{ path: "/smoke" }] });
+    expect(ended.error).toMatchObject({ code: "RELEASE_SMOKE_FAILED", details: { log: [] } });
+    expect((await on.edge.served("shop")).servers).toMatchObject([{ name: "d1-web-1", state: "ready" }, {}]);
+    expect(on.host.deployments.find("shop", 2)?.status).toBe("failed");
   });
 
   test("is not blamed for an edge that was restarted before it was checked there", async () => {
