@@ -46,6 +46,12 @@ test("a site is served, changed and taken away", async () => {
   expect(appsOnEdge()).toEqual([]);
 });
 
+test("a host name that is said twice is no drift", async () => {
+  const domains = ["shop.example", "shop.example"];
+  expect(await apply("shop", ...domains)).toMatchObject({ state: "succeeded" });
+  expect((await readPart(on.host, "shop", "site", { app: "shop", domains })).drift).toEqual([]);
+});
+
 test("a host name that another app has is refused, and the ledger stays fit to be served", async () => {
   await apply("shop", "shop.example");
   await apply("blog", "blog.example");

@@ -135,7 +135,9 @@ async function readSite(
     host.edge.alteredFiles(),
     certificateDrift(host, app, expected.certificatePem),
   ]);
-  const [served, wanted] = [domains, expected.domains].map((each) => each.toSorted().join(", ") || "every host name");
+  const [served, wanted] = [domains, expected.domains].map(
+    (each) => [...new Set(each)].sort().join(", ") || "every host name",
+  );
   const files = altered.map((found) => ({
     path: "configuration",
     message: `${found} of the edge was altered on disk`,

@@ -178,7 +178,7 @@ export class FakeEdge implements Edge {
 
   served(app: string): Promise<EdgeServed> {
     return this.#do("served", () => {
-      const domains = this.onDisk?.apps.find((each) => each.app === app)?.domains ?? [];
+      const domains = [...new Set(this.onDisk?.apps.find((each) => each.app === app)?.domains)];
       return { routes: this.#app(app).routes, domains, servers: this.#states(app) };
     });
   }
@@ -302,7 +302,7 @@ function checked(view: EdgeView): EdgeView {
       `The apps ${everywhere.map((each) => each.app).join(" and ")} both claim every host name.`,
     );
   }
-  const names = view.apps.flatMap((each) => each.domains);
+  const names = view.apps.flatMap((each) => [...new Set(each.domains)]);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new IkomaError("CONFIG_INVALID", `Two apps claim the host name ${twice}.`);
   return view;
