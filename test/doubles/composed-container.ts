@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Container, MountPoint } from "../../src/agent/engine/containers.ts";
 import type { Image } from "../../src/agent/engine/images.ts";
 import type { WantedContainer } from "../../src/agent/reading/container-drift.ts";
@@ -56,7 +57,7 @@ function configOf(definition: Definition, ofImage: NonNullable<Image["Config"]>)
     ],
     Cmd: definition.command ?? imageCommand ?? null,
     Entrypoint: entrypoint ?? ofImage.Entrypoint ?? null,
-    User: definition.user ?? ofImage.User ?? "",
+    User: definition.user || ofImage.User || "",
     Labels: { ...definition.labels, "com.docker.compose.service": "web" },
   };
 }
@@ -66,6 +67,12 @@ function mountPoint(
   volumes: WantedContainer["volumes"],
 ): MountPoint {
   const name = source === undefined ? "0123456789abcdef" : (volumes[source]?.name ?? source);
-  const where = type === "volume" ? { Name: name, Source: `/volumes/${name}` } : { Name: "", Source: source ?? "" };
-  return { Type: type, ...where, Destination: target.replace(/\/$/, ""), RW: !readOnly };
+  const where =
+    type === "volume" ? { Name: name, Source: `/volumes/${name}` } : { Name: "", Source: cleaned(source ?? "") };
+  return { Type: type, ...where, Destination: cleaned(target), RW: !readOnly };
+}
+
+/** As the engine keeps paths. */
+function cleaned(path: string): string {
+  return posix.normalize(path).replace(/(?<=.)\/$/, "");
 }

@@ -13,9 +13,10 @@ const name = fc.stringMatching(/^[A-Z][A-Z0-9_]{0,8}$/);
 const text = fc.string({ maxLength: 12 });
 const word = fc.string({ minLength: 1, maxLength: 8 });
 const folder = fc.constantFrom("/data", "/srv/files", "/var/lib/app/");
+const hostFolder = fc.constantFrom("/srv", "/srv/uploads/", "/srv//data/../files");
 const mount = fc.oneof(
   fc.record({ type: fc.constant("volume"), source: fc.constantFrom("files", "cache"), target: folder }),
-  fc.record({ type: fc.constant("bind"), source: fc.constant("/srv"), target: folder, read_only: fc.boolean() }),
+  fc.record({ type: fc.constant("bind"), source: hostFolder, target: folder, read_only: fc.boolean() }),
   fc.record({ type: fc.constant("volume"), target: folder }),
 );
 const port = fc.record({ target: fc.integer({ min: 1, max: 65535 }), published: fc.nat(65535).map(String) });
@@ -24,7 +25,7 @@ const service = fc.record(
     environment: fc.dictionary(name, text, { maxKeys: 4 }),
     command: fc.array(word, { minLength: 1, maxLength: 3 }),
     entrypoint: fc.array(word, { minLength: 1, maxLength: 2 }),
-    user: word,
+    user: fc.oneof(word, fc.constant("")),
     privileged: fc.boolean(),
     labels: fc.dictionary(name, text, { maxKeys: 2 }),
     volumes: fc.uniqueArray(mount, { maxLength: 3, selector: ({ target }) => target }),

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import * as z from "zod";
 import type { Container, MountPoint } from "../engine/containers.ts";
 import type { Image } from "../engine/images.ts";
@@ -34,8 +35,7 @@ export function mountDrift(
     (parsed.data ?? [])
       .filter(({ type, target }) => isKept(type) && !files.has(target))
       .map(({ type, source, target, read_only: readOnly }): [string, WantedMount] => {
-        const named = type === "volume" && source !== undefined ? (volumes[source]?.name ?? source) : source;
-        return [withoutSlash(target), { source: named, readOnly: readOnly === true }];
+        return [withoutSlash(target), { source: sourceOnHost(type, source, volumes), readOnly: readOnly === true }];
       }),
   );
   const found = container.Mounts.filter(({ Type, Destination }) => isKept(Type) && !files.has(Destination));
@@ -56,6 +56,16 @@ export function mountDrift(
       found: sourceOf(each),
     })),
   ];
+}
+
+/** Compose hands a path on as it was written; the engine keeps it without a slash at its end, and without detours. */
+function sourceOnHost(
+  type: string,
+  source: string | undefined,
+  volumes: WantedContainer["volumes"],
+): string | undefined {
+  if (source === undefined) return undefined;
+  return type === "volume" ? (volumes[source]?.name ?? source) : withoutSlash(posix.normalize(source));
 }
 
 function isKept(type: string): boolean {

@@ -46,12 +46,12 @@ function wordsDrift(path: string, wanted: string[] | undefined, found: string[] 
 
 function accountDrift(service: ComposedService, container: Container, image: Image | undefined): Drift[] {
   const drift: Drift[] = [];
-  const user =
-    z.coerce
-      .string()
-      .catch("")
-      .optional()
-      .parse(service["user"] ?? undefined) ?? userOf(image);
+  // The engine takes an empty one (of a variable without a value) for none.
+  const told = z.coerce
+    .string()
+    .catch("")
+    .parse(service["user"] ?? "");
+  const user = told === "" ? userOf(image) : told;
   const found = container.Config.User;
   if (user !== undefined && user !== found)
     drift.push({
