@@ -107,6 +107,11 @@ export class EdgeRig {
     });
   }
 
+  /** What HAProxy has written. */
+  get log(): string {
+    return this.#log;
+  }
+
   /** Process ids of the workers, the newest first, then those that finish. */
   async workers(): Promise<number[]> {
     const { workers, oldWorkers } = await readProcesses(`${this.directory}/master.sock`, AbortSignal.timeout(5000));

@@ -172,11 +172,12 @@ ${user}  stats socket ${haproxyPaths(place.directory).runtimeSocket} mode 600 le
 // …-fin: an app that never closes its side of a websocket must not keep the place of a client that is gone.
 // idle-close-on-response: a kept-alive client of an old worker gets an answer to its next request, with
 // "connection: close", instead of a reset while it sends it.
+// log-format: that of httplog but for the query, which may hold a token; a failed deploy may tell the log's end.
 const defaultsSection = `
 defaults
   mode http
   log global
-  option httplog
+  log-format "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %HM %HP %HV"
   option dontlog-normal
   option log-separate-errors
   option http-server-close

@@ -109,6 +109,13 @@ test("apps learn who asked and how, and cannot be told otherwise by the client",
   expect(headers).not.toHaveProperty("forwarded");
 });
 
+test("of a request that fails its query is not written down: it may hold a token", async () => {
+  await serve(shop([]));
+  expect((await rig().get("/reset?token=hunter22", "shop.test")).status).toBe(503);
+  await until(() => Promise.resolve(rig().log.includes("GET /reset")));
+  expect(rig().log).not.toContain("hunter22");
+});
+
 test("an app with a certificate is served over TLS by its name", async () => {
   const web = await appServer("d1-web-1");
   const [one, two] = [await certificate("shop.test"), await certificate("two.test")];
