@@ -26,7 +26,12 @@ export function operationContext(host: Host, owner: ContextOwner): OperationCont
   const { key, app, by, signal, redact, notify } = owner;
   const tell = (type: OperationEvent["type"], name: string, message: string): void => {
     const text = shortened(redact(message));
-    notify(host.journal.addEvent(key, { atMs: Date.now(), type, name, message: text }));
+    try {
+      notify(host.journal.addEvent(key, { atMs: Date.now(), type, name, message: text }));
+    } catch (error) {
+      // A disk that is full must keep nothing from being undone.
+      host.log.error({ key, reason: String(error) }, "what an operation told could not be written down");
+    }
   };
   return {
     key,

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import type { Host, OperationContext } from "../host.ts";
 import { IdleMemory } from "../idle-memory.ts";
@@ -8,6 +7,7 @@ import { appOf, partOf, runOperation, secretsOf } from "./catalogue.ts";
 import { retireOthers } from "./upkeep/converge.ts";
 import { Leases } from "./leases.ts";
 import { operationContext } from "./operation-context.ts";
+import { untilRecorded } from "./until-recorded.ts";
 import { redactor } from "../../core/redaction.ts";
 import { toWire } from "./wire-error.ts";
 
@@ -28,8 +28,6 @@ interface Running {
   abort: AbortController;
   listeners: Set<Listener>;
 }
-
-const recordRetryMs = 1000;
 
 /**
  * Runs operations: each once per key, one at a time per app, journalled phase by phase. Callers come
@@ -145,7 +143,12 @@ export class OperationRunner {
         );
       };
     }
-    await this.#recordEnd(request, record);
+    await untilRecorded(this.#host, request.key, () => {
+      journal.atOnce(() => {
+        record();
+        journal.trim();
+      });
+    });
     await this.#host.records.keep(app);
     this.#running.delete(request.key);
     this.leases.operationEnded(app, request.holder, part === "release");
@@ -171,25 +174,6 @@ export class OperationRunner {
       details: { reason: error.message },
       cause: thrown,
     });
-  }
-
-  /** An end that is not on disk has not happened: while the disk refuses it, the operation goes on. */
-  async #recordEnd(request: StartRequest, record: () => void): Promise<void> {
-    for (;;) {
-      try {
-        this.#host.journal.atOnce(() => {
-          record();
-          this.#host.journal.trim();
-        });
-        return;
-      } catch (error) {
-        this.#host.log.error(
-          { key: request.key, reason: String(error) },
-          "the end of an operation could not be written down; trying again",
-        );
-        await sleep(recordRetryMs);
-      }
-    }
   }
 
   /** After the answer: the old release drains and goes. The caller does not wait for it, a next deploy neither. */

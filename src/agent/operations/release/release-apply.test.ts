@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FakeContainer } from "../../../../test/doubles/host/engine.ts";
+import { FullDisk } from "../../../../test/doubles/host/full-disk.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aHolder, aRelease, aRequest, digestOf, imageOf, run, webPort } from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
@@ -432,6 +433,24 @@ describe("the bake", () => {
     });
     expect(await fall({ OOMKilled: true })).toMatchObject({ message: expect.stringContaining("ran out of memory") });
     expect(await visit()).toMatchObject({ body: "one" });
+  });
+
+  test("it is taken back although the disk is full, and the ledger has it as soon as there is room", async () => {
+    const disk = new FullDisk(on);
+    const request = aRequest("release.apply", aRelease(on, "v2", { ...next, bake: { seconds: 30 } }));
+    runner.start(request);
+    await waitUntil("it is baking", () => on.host.journal.find(request.key)?.phase === "baking");
+    disk.isFull = true;
+    Object.assign(on.engine.named("shop-2-web-1")?.State ?? {}, { Status: "exited", Running: false, ExitCode: 7 });
+    await onlyLeft("shop-1-web-1");
+    expect(await visit()).toEqual({ status: 200, body: "one" });
+    expect(on.host.journal.find(request.key)?.state).toBe("running");
+    disk.isFull = false;
+    const ended = await runner.attach(request.key, 0, () => undefined);
+    expect(ended.error).toMatchObject({ code: "RELEASE_BAKE_FAILED" });
+    expect(on.host.deployments.history("shop", 1)).toMatchObject([
+      { number: 2, status: "failed", withdrawn: ended.error?.message },
+    ]);
   });
 
   test("so does one whose health check fails again and again", async () => {

@@ -43,8 +43,11 @@ export async function applyRelease(host: Host, asked: ReleaseInput, op: Operatio
   const { app, bundle } = input.spec;
   refuseWithdrawn(host, { app, bundle, digest, redeploy: input.redeploy, rollbackTo: input.rollbackTo });
   refuseIncompatible(host, { app, bundle, migrations: input.migrations });
-  const deployment = host.deployments.begin(input, digest, op.by);
-  host.journal.setNumber(op.key, deployment.number);
+  const deployment = host.parts.atOnce(() => {
+    const begun = host.deployments.begin(input, digest, op.by);
+    host.journal.setNumber(op.key, begun.number);
+    return begun;
+  });
   const underway = underwayKey(deployment.app, deployment.number);
   host.underway.add(underway);
   try {

@@ -9,6 +9,7 @@ import type { LedgerDeployment } from "../../ledger/deployments.ts";
 import type { ReleasePhase } from "../../protocol/phases.ts";
 import { serveAgain, workAgain } from "../upkeep/bring-back.ts";
 import { retireDeployment, underwayKey } from "../upkeep/converge.ts";
+import { untilRecorded } from "../until-recorded.ts";
 
 /** How long the answer to a failed deploy waits for the containers of it to be gone, in milliseconds. */
 const undoPatienceMs = 5000;
@@ -45,9 +46,12 @@ export async function undoRelease(
   const standing = standingOf(host, deployment, op);
   const { old, wasSeen } = standing;
   const why = error instanceof Error ? op.redact(error.message) : "unknown reason";
-  if (wasSeen && old !== undefined && ownFaults.includes(toIkomaError(error).code))
-    host.deployments.takeBack(app, number, why);
-  else host.deployments.fail(app, number, why);
+  const isWithdrawn = wasSeen && old !== undefined && ownFaults.includes(toIkomaError(error).code);
+  // Not waited for yet: on a full disk, too, the old release comes first.
+  const ended = untilRecorded(host, op.key, () => {
+    if (isWithdrawn) host.deployments.takeBack(app, number, why);
+    else host.deployments.fail(app, number, why);
+  });
   host.underway.delete(underwayKey(app, number));
   try {
     await backToOld(host, deployment, standing, op);
@@ -61,6 +65,7 @@ export async function undoRelease(
     // Must not hide why the release failed; the sweep tries the rest again.
     op.step("undo", `not finished yet: ${failure instanceof Error ? failure.message : String(failure)}`);
   }
+  await ended;
 }
 
 function standingOf(host: Host, { app, number }: LedgerDeployment, op: OperationContext): Standing {

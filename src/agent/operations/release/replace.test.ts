@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Crashes, phasesWith } from "../../../../test/doubles/host/crash.ts";
+import { FullDisk } from "../../../../test/doubles/host/full-disk.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
 import { aRelease, aRequest, digestOf, imageOf, run, webPort } from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
@@ -129,6 +130,21 @@ describe("when it fails, the one before is started again and serves:", () => {
     expect(ended).toMatchObject({ error: { code: "RELEASE_CRASHED" } });
     expect(steps(ended.key).join("\n")).toMatch(/undo #1 \(v1\) serves again, \d+ ms after the verdict/);
     await serves("v1", 1);
+  });
+
+  test("at its gate, although the disk is full", async () => {
+    const disk = new FullDisk(on);
+    await writeFile(join(on.host.paths.hold, "gating"), "");
+    const request = aRequest("release.apply", alone("v2", { program: { exitCode: 1 } }));
+    runner.start(request);
+    await waitUntil("it is gated", () => on.host.journal.find(request.key)?.phase === "gating");
+    disk.isFull = true;
+    await rm(join(on.host.paths.hold, "gating"));
+    await serves("v1", 1);
+    disk.isFull = false;
+    const ended = await runner.attach(request.key, 0, () => undefined);
+    expect(ended).toMatchObject({ state: "failed", error: { code: "RELEASE_CRASHED" } });
+    expect(on.host.deployments.history("shop", 1)).toMatchObject([{ number: 2, status: "failed" }]);
   });
 
   test("at its smoke check", async () => {
