@@ -120,6 +120,16 @@ test("other operations that were cut off have failed, and their part has changed
   expect(on.host.parts.generation("shop", "bundle")).toBe(1);
 });
 
+test("what is left of a program that migrated and cannot be removed does not keep the agent from starting", async () => {
+  const labels = { "dev.ikoma.app": "shop", "dev.ikoma.part": "migration" };
+  await on.engine.createContainer({ name: "shop-migration-migrate-1", image: imageOf("v1"), labels });
+  on.host.journal.begin("key-of-a-migration", "migration.command", "shop", "anna");
+  on.engine.refusals.set("DELETE /containers", { status: 500, message: "device busy" });
+  await crashes.restart();
+  expect(on.logged.join("")).toContain("device busy");
+  expect(on.host.journal.find("key-of-a-migration")?.view).toMatchObject({ error: { code: "RELEASE_INTERRUPTED" } });
+});
+
 describe("an app that does not come up", () => {
   beforeEach(async () => {
     const runner = new OperationRunner(on.host);

@@ -60,7 +60,13 @@ async function endInterrupted(host: Host, entry: JournalEntry): Promise<void> {
     host.log.info({ app, number }, "finished a deployment that a restart had cut off");
     return;
   }
-  if (kind === "migration.command") await removeMigrationRun(host, app);
+  if (kind === "migration.command")
+    await removeMigrationRun(host, app).catch((error: unknown) => {
+      host.log.error(
+        { app, reason: String(error) },
+        "what a program that migrates has left is removed before the next",
+      );
+    });
   const error = new IkomaError(
     "RELEASE_INTERRUPTED",
     `The agent was restarted while ${kind} of ${app} was in its phase "${entry.phase}".`,
