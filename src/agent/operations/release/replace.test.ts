@@ -9,6 +9,7 @@ import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { probe } from "../../gate/http-probe.ts";
 import type { ReleasePhase } from "../../protocol/phases.ts";
 import { readRelease } from "../../reading/read-release.ts";
+import { Sweep } from "../../sweep.ts";
 import { OperationRunner } from "../operation-runner.ts";
 
 let on: TestHost;
@@ -205,6 +206,18 @@ describe("a crash leaves exactly the release that the ledger has, and it serves,
     await crashes.restart();
     if (isDone(phase)) await serves("v2", 2);
     else await serves("v1", 1);
+  });
+
+  test("gating, as soon as an engine that did not answer at the start does", async () => {
+    await deploy("v1");
+    await crashes.in("gating", alone("v2"));
+    on.engine.refusals.set("GET /containers/json", { status: 500, message: "the engine is still starting" });
+    await crashes.restart();
+    on.engine.refusals.clear();
+    expect(on.engine.named("shop-1-web-1")?.State.Running).toBe(false);
+    await new Sweep(on.host, new OperationRunner(on.host)).once();
+    await on.host.containers.remove("ikoma-edge");
+    await serves("v1", 1);
   });
 
   test("yielding, when the edge holds requests and the old one still runs", async () => {

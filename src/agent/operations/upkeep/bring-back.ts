@@ -8,7 +8,7 @@ import { place } from "../compose-project.ts";
 import { gateTargets } from "../release/release-start.ts";
 import { restoreRouting } from "./converge.ts";
 import { untilIdle } from "./edge-idle.ts";
-import { isAlone, isOf, isStoodDown, runningParts, serviceOf, standUp } from "./stood-down.ts";
+import { isAlone, isOf, isStoodDown, markStandingDown, runningParts, serviceOf, standUp } from "./stood-down.ts";
 
 /** How long visitors wait for a release that starts again, at most, before the edge is told of it whatever it answers. */
 const longestGateSeconds = 30;
@@ -29,8 +29,10 @@ export async function bringBack(host: Host, app: string): Promise<void> {
 
 /** Looks whether something of the current release stood down for a deploy of which this agent knows nothing any more. */
 export async function findStoodDown(host: Host, app: string): Promise<void> {
+  // Until it is known: where the engine does not answer now, the sweep looks again.
+  markStandingDown(host, app);
   const { waiting } = await partsOf(host, app);
-  if (waiting.length > 0) host.standingDown.set(app, performance.now());
+  if (waiting.length === 0) host.standingDown.delete(app);
 }
 
 /**
