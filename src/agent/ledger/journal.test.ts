@@ -88,4 +88,17 @@ describe("trimming", () => {
     expect(journal.events("key-259", 0)).toHaveLength(1);
     expect(database.prepare("SELECT COUNT(*) AS count FROM operations").get()).toEqual({ count: 201 });
   });
+
+  test("keeps the one that has just ended although the clock was put back", () => {
+    const tomorrow = Date.now() + 86_400_000;
+    const begin = database.prepare(
+      "INSERT INTO operations (key, kind, app, by, state, phase, started_ms) VALUES (?, 'site.apply', 'shop', 'anna', 'succeeded', 'accepted', ?)",
+    );
+    for (let count = 0; count < 200; count += 1) begin.run(`key-${count}`, tomorrow + count);
+    journal.begin("key-200", "site.apply", "shop", "anna");
+    journal.succeed("key-200", {}, 1);
+    journal.trim();
+    expect(journal.find("key-200")?.state).toBe("succeeded");
+    expect(journal.find("key-0")).toBeUndefined();
+  });
 });

@@ -85,7 +85,7 @@ export class Journal {
 
   /** Operations that had not ended: after a restart, those that the crash cut off. */
   running(): JournalEntry[] {
-    const rows = this.#database.prepare("SELECT * FROM operations WHERE state = 'running' ORDER BY started_ms").all();
+    const rows = this.#database.prepare("SELECT * FROM operations WHERE state = 'running' ORDER BY rowid").all();
     return rows.map((each) => fromRow(row.parse(each)));
   }
 
@@ -133,11 +133,11 @@ export class Journal {
     this.#database.exec("DELETE FROM events WHERE key NOT IN (SELECT key FROM operations)");
   }
 
-  /** Drops the oldest ended operations beyond what is kept. */
+  /** Drops the oldest ended operations beyond what is kept, by their order: the clock may have been put back. */
   trim(): void {
     this.#database.exec(`
       DELETE FROM operations WHERE state <> 'running' AND key NOT IN
-        (SELECT key FROM operations ORDER BY started_ms DESC LIMIT ${keptOperations});
+        (SELECT key FROM operations ORDER BY rowid DESC LIMIT ${keptOperations});
       DELETE FROM events WHERE key NOT IN (SELECT key FROM operations)`);
   }
 }
