@@ -70,6 +70,18 @@ test("what a removed app left is told with its size, and exactly what is named o
   expect(on.host.deployments.history("shop", 9)).toMatchObject([{ number: 1, status: "current" }]);
 });
 
+test("what its database had of migrations is forgotten: a new app of its name does not have to know them", async () => {
+  await deployed();
+  const contract = { version: "20260101000000", name: "drop", phase: "contract", adopted: false };
+  on.host.parts.set("shop", "migration", { applied: [contract], commands: [] });
+  // While the release serves, no migrations in the next bundle do not make it forget.
+  await run(runner, "migration.remove", { app: "shop" });
+  await removed();
+  await purge([]);
+  expect(on.host.parts.apps()).toEqual([]);
+  expect(await run(runner, "release.apply", aRelease(on, "web"))).toMatchObject({ state: "succeeded" });
+});
+
 test("an app that still stands is not purged, whatever of it stands", async () => {
   await deployed();
   const kept = [...on.engine.volumes];

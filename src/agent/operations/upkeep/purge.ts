@@ -32,6 +32,8 @@ export async function purgeApp(
   await host.approvals.forget(app);
   const deployments = host.parts.atOnce(() => {
     host.journal.forget(app);
+    // Kept while a release needed it; a new app's database has none of these migrations.
+    host.parts.remove(app, "migration");
     return host.deployments.forget(app);
   });
   op.step("history", `${deployments} deployments are forgotten`);
