@@ -10,10 +10,12 @@ export async function removeUnusedImages(host: Host, app: string): Promise<void>
   const current = host.deployments.current(app);
   const keep = current === undefined ? 0 : (host.deployments.input(app, current.number)?.keep ?? 0);
   host.deployments.prune(app, keep);
-  const needed = imagesNeeded(host, app);
+  let needed = imagesNeeded(host, app);
   for (const reference of host.imageUse.of(app)) {
-    if (needed.has(reference)) continue;
-    if (host.imageUse.drop(app, reference)) await host.images.remove(reference);
+    if (needed.has(reference) || !host.imageUse.drop(app, reference)) continue;
+    await host.images.remove(reference);
+    // Meanwhile one of the next may have been staged.
+    needed = imagesNeeded(host, app);
   }
 }
 
