@@ -29,12 +29,15 @@ export function isAlone({ Config }: Container): boolean {
  * policy is the mark. It is set first, so that a crash in between leaves it.
  */
 export async function standDown(host: Host, containers: readonly Container[]): Promise<void> {
-  await Promise.all(
+  const ends = await Promise.allSettled(
     containers.map(async ({ Id }) => {
       await host.containers.setRestart(Id, "no");
       await host.containers.stop(Id);
     }),
   );
+  // Only now: what is still being stopped cannot be started again.
+  const failed = ends.find((each) => each.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** Whether a container of a release was stopped by {@link standDown}, or was just going to be. */
