@@ -1,10 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FakeContainer } from "../../../../test/doubles/host/engine.ts";
 import { FullDisk } from "../../../../test/doubles/host/full-disk.ts";
 import { TestHost } from "../../../../test/doubles/host/host.ts";
-import { aHolder, aRelease, aRequest, digestOf, imageOf, run, webPort } from "../../../../test/doubles/host/inputs.ts";
+import {
+  aHolder,
+  aRelease,
+  aRequest,
+  digestOf,
+  imageOf,
+  run,
+  someAccessories,
+  webPort,
+} from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { probe } from "../../gate/http-probe.ts";
@@ -274,6 +284,21 @@ describe("a bad release", () => {
     expect((await deploy("v2")).error?.message).toContain("no bridge");
     on.engine.refusals.clear();
     await nothingChanged();
+  });
+
+  test("whose accessories cannot be attached leaves no file behind", async () => {
+    await run(runner, "accessories.apply", someAccessories(on, { db: "db" }));
+    const { files } = on.host;
+    const provide = files.provide.bind(files);
+    let provided = Promise.resolve();
+    files.provide = (...values) =>
+      (provided = waitUntil("it is undone", () => !on.engine.networks.has("shop-2")).then(() => provide(...values)));
+    on.engine.refusals.set("/networks/shop-2/connect", { status: 500, message: "no address" });
+    const file = { content: "secret", mode: "0400" };
+    const web = { kind: "web", image: imageOf("v2"), files: { "/run/secrets/key": file } };
+    expect((await deploy("v2", { services: { web } })).error?.message).toContain("no address");
+    await provided;
+    expect(existsSync(join(on.host.paths.files, "shop-2"))).toBe(false);
   });
 
   test("whose undoing meets trouble still says why it failed, and the rest is done later", async () => {

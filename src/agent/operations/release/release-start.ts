@@ -39,7 +39,9 @@ export async function bringUp(
     [labels.version]: spec.version,
     [labels.bundle]: spec.bundle,
   });
-  await Promise.all([attachAccessories(host, spec.app, project, subnet), host.files.provide(project, spec.services)]);
+  await attachAccessories(host, spec.app, project, subnet);
+  // Not beside it: what fails there is undone at once, and a file that was written after that would stay.
+  await host.files.provide(project, spec.services);
 
   await op.enter("starting");
   await beforeStart?.();
