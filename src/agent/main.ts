@@ -54,9 +54,8 @@ async function runAgent(): Promise<void> {
   const startupLog = async () => (await containers.lastLines(edgeContainerName, 20)).join("\n");
   const parts = { log, settings, paths, engine, edge: createHaproxyEdge({ directory: paths.edge, startupLog }) };
   const place = await AgentContainers.look(containers, process.env["IKOMA_AGENT_INSTANCE"] ?? "");
-  const takeOver = place.isSettled
-    ? undefined
-    : new TakeOver(place, new EdgeReplacement({ settings, paths, containers, images }), paths, log);
+  const edges = new EdgeReplacement({ settings, paths, containers, images });
+  const takeOver = place.isSettled ? undefined : new TakeOver(place, edges, paths, log);
   const opened: (() => void)[] = [];
   const end = async (code: number, reason: unknown): Promise<never> => {
     for (const close of opened.splice(0).reverse()) close();
@@ -86,8 +85,12 @@ async function runAgent(): Promise<void> {
     });
     await rebuildLedger(host);
     await host.edge.persist(() => edgeView(host));
-    if (takeOver === undefined) await ensureEdgeRuns(host);
-    else await takeOver.settle(host);
+    if (takeOver === undefined) {
+      await ensureEdgeRuns(host);
+      await edges.endLeftOver(host).catch((error: unknown) => {
+        log.warn({ reason: String(error) }, "the edge before could not be ended");
+      });
+    } else await takeOver.settle(host);
     await recover(host);
     ready.resolve(undefined);
     startSweep(host, runner);

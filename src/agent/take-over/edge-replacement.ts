@@ -1,7 +1,7 @@
 import { link, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { haproxyPaths } from "../edge/haproxy-config.ts";
-import { edgeContainerName } from "../edge-container.ts";
+import { edgeContainerName, ensureEdgeRuns } from "../edge-container.ts";
 import type { Host } from "../host.ts";
 
 const beforeName = `${edgeContainerName}-before`;
@@ -62,6 +62,18 @@ export class EdgeReplacement {
     await containers.stop(beforeName, drainSeconds);
     await containers.remove(beforeName);
     for (const socket of await this.#sockets(suffix)) await rm(socket, { force: true });
+  }
+
+  /**
+   * Ends an old edge whose end a crash cut off: two would serve, and only one of them be told of a switch. After a boot
+   * it may have been the one with the sockets; the one that stays makes its own when it is started.
+   */
+  async endLeftOver(host: Host): Promise<void> {
+    const { containers } = this.#host;
+    if ((await containers.inspect(beforeName)) === undefined) return;
+    await this.finish();
+    if ((await host.edge.version()) === undefined) await containers.stop(edgeContainerName, undoSeconds);
+    await ensureEdgeRuns(host);
   }
 
   async #sockets(ending: string): Promise<string[]> {
