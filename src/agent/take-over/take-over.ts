@@ -95,10 +95,11 @@ export class TakeOver {
     clearTimeout(this.#deadline);
     if (this.#goingBack !== undefined) throw new Error("it came up while it was giving the place back");
     this.#isSettled = true;
-    removeLedger(this.#paths.ledgerBefore);
     // Told before anything else can end this process: nobody is to take it for one that failed, and remove it.
     this.#tell("done", "the new agent works");
     await this.#containers.removeBefore();
+    // Not sooner: while that one is there, a start of this one takes over anew, and may have to give the ledger back.
+    removeLedger(this.#paths.ledgerBefore);
     void this.#edge.finish().catch((error: unknown) => {
       this.#log.warn({ reason: String(error) }, "the edge before could not be ended");
     });
