@@ -4,7 +4,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as z from "zod";
 import { TestHost } from "../../../test/doubles/host/host.ts";
-import { digestOf, imageOf, run } from "../../../test/doubles/host/inputs.ts";
+import { aRequest, digestOf, imageOf, run } from "../../../test/doubles/host/inputs.ts";
+import { waitUntil } from "../../../test/lab/wait-until.ts";
 import { OperationRunner } from "../operations/operation-runner.ts";
 import { registryOf } from "./images.ts";
 
@@ -127,6 +128,16 @@ describe("staging a bundle", () => {
     const ended = await stage(web);
     expect(ended.error).toMatchObject({ code: "IMAGE_PLATFORM" });
     expect(ended.error?.message).toContain("linux/arm64, this host is linux/amd64");
+  });
+
+  test("ends when it is cancelled, and does not wait for what it pulls", async () => {
+    on.engine.silent.add("/images/create");
+    const runner = new OperationRunner(on.host);
+    const request = aRequest("bundle.stage", { app: "shop", bundle: digestOf("a"), images: [web] });
+    runner.start(request);
+    await waitUntil("it pulls", () => on.engine.calls.some((each) => each.startsWith("POST /images/create")));
+    runner.cancel(request.key);
+    expect(await runner.attach(request.key, 0, () => undefined)).toMatchObject({ state: "cancelled" });
   });
 
   test("pulls nothing onto a host whose disk is full", async () => {

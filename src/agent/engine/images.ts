@@ -65,8 +65,8 @@ export class Images {
     return layers;
   }
 
-  /** Pulls by digest. Throws IMAGE_PULL_FAILED with the engine's reason. */
-  async pull(reference: string): Promise<void> {
+  /** Pulls by digest; the engine stops when `signal` is aborted. Throws IMAGE_PULL_FAILED with the engine's reason. */
+  async pull(reference: string, signal?: AbortSignal): Promise<void> {
     const auth = await this.#authFor(reference);
     try {
       const progress = await this.#engine.stream({
@@ -74,6 +74,7 @@ export class Images {
         path: `/images/create?fromImage=${encodeURIComponent(reference)}`,
         headers: auth === undefined ? {} : { "x-registry-auth": auth },
         timeoutMs: silentPullMs,
+        ...(signal !== undefined && { signal }),
       });
       await failOnProgressError(reference, progress);
     } catch (error) {

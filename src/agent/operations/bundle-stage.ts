@@ -42,7 +42,7 @@ async function stageImage(
     // Before it is there: a pull that a crash cuts off must not leave an image that nobody ever removes.
     host.imageUse.add(app, reference);
     op.step("pull", reference);
-    await host.images.pull(reference);
+    await host.images.pull(reference, op.signal);
     image = await host.images.inspect(reference);
   }
   if (image === undefined)
