@@ -179,6 +179,15 @@ test("an operation that cannot be journalled holds no lease", () => {
   expect(start).toThrow("disk is full");
 });
 
+test("an operation whose kept secrets cannot be read is refused, and the app stays free", async () => {
+  on.host.deployments.secretsOf = () => {
+    throw new Error("database disk image is malformed");
+  };
+  const start = (): unknown => runner.start(aRequest("release.apply", aRelease(on, "v2", { secretsOf: 1 })));
+  expect(start).toThrow("malformed");
+  expect(await run(runner, "bundle.remove", { app: "shop" })).toMatchObject({ state: "succeeded" });
+});
+
 test("a task in turn that fails stops none behind it", async () => {
   await runner.inTurn("shop", () => Promise.reject(new IkomaError("EDGE_FAILED", "no edge")));
   expect(await run(runner, "bundle.remove", { app: "shop" })).toMatchObject({ state: "succeeded" });

@@ -51,6 +51,8 @@ export class OperationRunner {
     if (known !== undefined) return known.view;
     const app = appOf(request.kind, request.input);
     this.#requireGeneration(request, app);
+    // Asked before anything is entered: it reads the ledger, and an operation that fails there would never end.
+    const redact = redactor(secretsOf(this.#host, request.kind, request.input));
     this.leases.take(app, request.holder);
     try {
       this.#host.journal.begin(request.key, request.kind, app, request.holder.label);
@@ -61,7 +63,7 @@ export class OperationRunner {
     const running: Running = { app, done: Promise.resolve(), abort: new AbortController(), listeners: new Set() };
     this.#running.set(request.key, running);
     this.#host.scheduledRuns.breakOff(app);
-    running.done = this.inTurn(app, () => this.#run(request, app, running));
+    running.done = this.inTurn(app, () => this.#run(request, app, running, redact));
     return this.#view(request.key);
   }
 
@@ -119,9 +121,8 @@ export class OperationRunner {
     );
   }
 
-  async #run(request: StartRequest, app: string, running: Running): Promise<void> {
+  async #run(request: StartRequest, app: string, running: Running, redact: (text: string) => string): Promise<void> {
     const { journal, parts } = this.#host;
-    const redact = redactor(secretsOf(this.#host, request.kind, request.input));
     const context = this.#context(request, running, redact, running.abort.signal);
     const part = partOf(request.kind);
     let record: () => void;
