@@ -118,6 +118,53 @@ describe("an operation", () => {
     expect(await done).toMatchObject({ generation: 4 });
   });
 
+  describe("that is cancelled, by a signal that also ends the waiting for the host,", () => {
+    const error = { code: "CANCELLED", message: "cancelled on the host", hint: "", details: {} };
+    let controller: AbortController;
+
+    /** An operation under way on a host that ends it once it is told to. */
+    async function underWay(options: { comeBackMs?: number; reconnectMs?: number } = {}) {
+      controller = new AbortController();
+      const { signal } = controller;
+      const link = rig.link(agentToken, agent.path);
+      const client = rig.agent("vps1", callerToken, { waitForHostMs: 600_000, signal, ...options });
+      const cancelled = siteRemoval(key, { state: "cancelled", error, generation: 4 });
+      agent.script["operation.attach"] = (_params, reply) => {
+        if (agent.calls("operation.cancel").length > 0) reply.result(cancelled);
+        agent.script["operation.cancel"] = (_cancel, cancelReply) => {
+          cancelReply.result({});
+          reply.result(cancelled);
+        };
+      };
+      const done = client.runOperation("site.remove", { ...request, signal }).catch((thrown: unknown) => thrown);
+      await waitUntil("it is attached to", () => agent.calls("operation.attach").length === 1);
+      return { link, done };
+    }
+
+    test("is cancelled there", async () => {
+      const { done } = await underWay();
+      controller.abort();
+      expect(await done).toMatchObject(error);
+    });
+
+    test("is looked for where its host is away just then, and cancelled there", async () => {
+      const { link, done } = await underWay();
+      link.stop();
+      await waitUntil("the host is away", () => agent.openConnections === 0);
+      controller.abort();
+      rig.link(agentToken, agent.path);
+      expect(await done).toMatchObject(error);
+    });
+
+    test("is looked for no longer than a host takes to come back", async () => {
+      const { link, done } = await underWay({ comeBackMs: 400, reconnectMs: 400 });
+      link.stop();
+      await waitUntil("the host is away", () => agent.openConnections === 0);
+      controller.abort();
+      expect(await done).toMatchObject({ code: "AGENT_CONNECTION_LOST", cause: { code: "HOST_AWAY" } });
+    });
+  });
+
   test("whose host stays away ends as lost, and says when that was last seen", async () => {
     const { link } = await connected();
     const client = rig.agent("vps1", callerToken, { comeBackMs: 500, reconnectMs: 500 });

@@ -309,6 +309,22 @@ describe("cancelling an operation", () => {
     await expect(done).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  test("over a connection that is dead, and does not say so, is repeated over another", async () => {
+    const controller = new AbortController();
+    const hasty = new AgentClient(agent.open, { cancelMs: 100 });
+    agent.script["operation.cancel"] = (_params, reply, { connection }) => {
+      if (connection > 1) reply.result({});
+    };
+    agent.script["operation.attach"] = (_params, reply, { connection }) => {
+      if (connection > 1) reply.result(siteRemoval(key, cancelled));
+      else controller.abort();
+    };
+    const request = { key, input: { app: "shop" }, expectedGeneration: 3, signal: controller.signal };
+    await expect(hasty.runOperation("site.remove", request)).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(agent.calls("operation.cancel").map(({ connection }) => connection)).toEqual([1, 2]);
+    await hasty.close();
+  });
+
   test("before it began sends nothing", async () => {
     await expect(removeSite({ signal: AbortSignal.abort() }).done).rejects.toMatchObject({ code: "CANCELLED" });
     expect(agent.seen).toEqual([]);

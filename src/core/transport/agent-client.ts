@@ -47,10 +47,13 @@ export interface AgentClientOptions {
   readonly holderLabel?: string;
   /** How long a lost agent is looked for in the middle of an operation. @default 30_000 */
   readonly reconnectMs?: number;
+  /** An agent that does not answer a cancellation for so long does not hear it: it is connected to anew. @default 5_000 */
+  readonly cancelMs?: number;
 }
 
 const callTimeoutMs = 30_000;
 const defaultReconnectMs = 30_000;
+const defaultCancelMs = 5_000;
 /** For an agent that is just starting: after a boot, a crash, an upgrade. */
 const startGraceMs = 10_000;
 const endedPollMs = 200;
@@ -66,14 +69,17 @@ export class AgentClient {
   readonly #open: OpenStream;
   readonly #holder: Holder;
   readonly #reconnectMs: number;
+  readonly #cancelMs: number;
   #channel: RpcChannel | undefined;
   #opening: Promise<RpcChannel> | undefined;
   readonly #listeners = new Map<string, (event: OperationEvent) => void>();
 
-  constructor(open: OpenStream, { holderLabel, reconnectMs = defaultReconnectMs }: AgentClientOptions = {}) {
+  constructor(open: OpenStream, options: AgentClientOptions = {}) {
+    const { holderLabel, reconnectMs = defaultReconnectMs, cancelMs = defaultCancelMs } = options;
     this.#open = open;
     this.#holder = { id: holderId, label: holderLabel ?? processLabel() };
     this.#reconnectMs = reconnectMs;
+    this.#cancelMs = cancelMs;
   }
 
   /**
@@ -120,7 +126,11 @@ export class AgentClient {
       onEvent?.(event);
     });
     const cancel = (): void => {
-      this.#channel?.call("operation.cancel", { key }, callTimeoutMs).catch(() => undefined);
+      const channel = this.#channel;
+      // It is answered at once. Where it is not, the end would not come either, until the silence is noticed.
+      channel?.call("operation.cancel", { key }, this.#cancelMs).catch((error: unknown) => {
+        if (error instanceof IkomaError && error.code === "TIMEOUT") channel.close();
+      });
     };
     signal?.addEventListener("abort", cancel, { once: true });
     try {

@@ -41,41 +41,63 @@ export class ApiChannels {
 
   /**
    * A stream to the agent. A host that is away is waited for as long as was asked for; whoever gives up leaves nothing
-   * behind that could begin later.
+   * behind that could begin later. For a host that was there `signal` only cuts the waiting short: what may be under
+   * way has to be found again to be cancelled.
    *
    * @throws HOST_AWAY, API_UNREACHABLE, API_AUTH, CANCELLED
    */
   open = async (): Promise<Duplex> => {
-    const { waitForHostMs = 0, comeBackMs = usualComeBackMs, onQueued, signal } = this.#host;
-    const patienceMs = this.#wasThere ? Math.max(waitForHostMs, comeBackMs) : waitForHostMs;
-    const untilMs = Date.now() + patienceMs;
-    let isTold = this.#wasThere;
-    for (let waitMs = 0; ; waitMs = Math.min(untilMs - Date.now(), longestWaitMs)) {
+    const { onQueued, signal } = this.#host;
+    const wasThere = this.#wasThere;
+    const sinceMs = Date.now();
+    const leftMs = (): number => Math.max(sinceMs + this.#patienceMs(wasThere) - Date.now(), 0);
+    let isTold = wasThere;
+    for (let waitMs = 0; ; waitMs = Math.min(leftMs(), longestWaitMs)) {
+      const isCancelled = signal?.aborted === true;
+      if (isCancelled && !wasThere) throw cancelled();
+      const cut = isCancelled ? undefined : signal;
       try {
-        return await this.#openOnce(Math.max(waitMs, 0));
+        return await this.#openOnce(waitMs, cut);
       } catch (thrown) {
-        if (signal?.aborted === true) throw cancelled();
+        if (cut?.aborted === true) continue;
         const error = this.#failureOf(thrown);
         const mayPass = error.code === "HOST_AWAY" || error.code === "API_UNREACHABLE";
-        if (!mayPass || Date.now() >= untilMs) throw error;
-        if (!isTold) onQueued?.(`queued: ${error.message} Waiting up to ${Math.round(patienceMs / 1000)} s.`);
+        if (!mayPass || leftMs() === 0) throw error;
+        if (!isTold)
+          onQueued?.(`queued: ${error.message} Waiting up to ${Math.round(this.#patienceMs(wasThere) / 1000)} s.`);
         isTold = true;
         if (error.code === "API_UNREACHABLE") await sleep(apiPauseMs);
       }
     }
   };
 
-  async #openOnce(waitMs: number): Promise<Duplex> {
-    const { name, signal } = this.#host;
-    const path = `/v1/hosts/${encodeURIComponent(name)}/channels`;
+  #patienceMs(wasThere: boolean): number {
+    const { waitForHostMs = 0, comeBackMs = usualComeBackMs, signal } = this.#host;
+    if (!wasThere) return waitForHostMs;
+    return signal?.aborted === true ? comeBackMs : Math.max(waitForHostMs, comeBackMs);
+  }
+
+  /** `cut` ends the waiting for a channel, not the channel. */
+  async #openOnce(waitMs: number, cut: AbortSignal | undefined): Promise<Duplex> {
+    const path = `/v1/hosts/${encodeURIComponent(this.#host.name)}/channels`;
     const timeoutMs = waitMs + 3 * heartbeatMs;
     const query = `?wait=${Math.round(waitMs)}`;
-    const answer = await this.#api.stream({ method: "POST", path: path + query, timeoutMs, signal });
     const send: SendLines = (channel, number, lines) =>
       this.#api.json({ method: "POST", path: `${path}/${channel}`, body: { number, lines } });
-    return ChannelStream.begin(answer, send, () => {
-      this.#wasThere = true;
-    });
+    const waiting = new AbortController();
+    const giveUp = (): void => {
+      waiting.abort();
+    };
+    cut?.addEventListener("abort", giveUp);
+    try {
+      const { signal } = waiting;
+      const answer = await this.#api.stream({ method: "POST", path: path + query, timeoutMs, signal });
+      return await ChannelStream.begin(answer, this.#host.way.api, send, () => {
+        this.#wasThere = true;
+      });
+    } finally {
+      cut?.removeEventListener("abort", giveUp);
+    }
   }
 
   #failureOf(thrown: unknown): IkomaError {
@@ -107,6 +129,15 @@ function cancelled(): IkomaError {
   return new IkomaError("CANCELLED", "Cancelled while waiting for the host; nothing was begun there.");
 }
 
+/** Undefined where the first line is none of the API. */
+function channelOf(line: string): string | undefined {
+  try {
+    return channelOpened.parse(JSON.parse(line)).channel;
+  } catch {
+    return undefined;
+  }
+}
+
 type SendLines = (channel: string, number: number, lines: string[]) => Promise<unknown>;
 
 /** A channel as a stream of whole lines both ways; ends when either side, or the way between, does. */
@@ -121,25 +152,40 @@ class ChannelStream extends Duplex {
     this.#answer = answer;
     this.#channel = channel;
     this.#send = send;
-    // Empty lines come now and then, so silence means that the way is gone.
-    answer.socket.setTimeout(3 * heartbeatMs, () => answer.destroy(new Error("nothing is heard any more")));
     for (const event of ["end", "close", "error"] as const) answer.on(event, () => this.destroy());
   }
 
-  /** `onLine` is called for all that the agent says. */
-  static async begin(answer: IncomingMessage, send: SendLines, onLine: () => void): Promise<ChannelStream> {
+  /**
+   * @param onLine is called for all that the agent says
+   * @throws API_UNREACHABLE
+   */
+  static async begin(
+    answer: IncomingMessage,
+    api: string,
+    send: SendLines,
+    onLine: () => void,
+  ): Promise<ChannelStream> {
     const { promise, resolve, reject } = Promise.withResolvers<ChannelStream>();
     let stream: ChannelStream | undefined;
     const lines = new LineSplitter(maxMessageBytes, (line) => {
-      if (line === "") return;
+      if (line === "" || answer.destroyed) return;
       if (stream !== undefined) {
         onLine();
         stream.push(`${line}\n`);
-      } else {
-        stream = new ChannelStream(answer, channelOpened.parse(JSON.parse(line)).channel, send);
-        resolve(stream);
+        return;
       }
+      const channel = channelOf(line);
+      if (channel === undefined) {
+        const hint = "Correct the address.";
+        reject(new IkomaError("API_UNREACHABLE", `What answers at ${api} is no Bridge's API.`, { hint }));
+        answer.destroy();
+        return;
+      }
+      stream = new ChannelStream(answer, channel, send);
+      resolve(stream);
     });
+    // Empty lines come now and then, so silence means that the way is gone.
+    answer.socket.setTimeout(3 * heartbeatMs, () => answer.destroy(new Error("nothing is heard any more")));
     const lost = (): void => {
       reject(new IkomaError("API_UNREACHABLE", "The API ended a channel before it was open."));
     };
