@@ -93,6 +93,16 @@ test("a registry with a password needs the one of docker login", async () => {
   await expect(new RegistryClient().resolveDigest(parseImageReference(name))).resolves.toBe(pushed.index);
 });
 
+test("a registry whose address could be written shorter gets its password with uploads as well", async () => {
+  await using closed = await startLocalRegistry({ withLogin: true });
+  const address = closed.address.replace("127.0.0.1", "LocalHost");
+  const auth = Buffer.from(`${login.username}:${login.password}`).toString("base64");
+  await writeFile(join(folder, "config.json"), JSON.stringify({ auths: { [address]: { auth } } }));
+  const client = new RegistryClient({ plainHttp: true });
+  const pushed = await pushImage(client, `${address}/shop:v1`);
+  await expect(client.resolveDigest(parseImageReference(`${address}/shop:v1`))).resolves.toBe(pushed.index);
+});
+
 /** A server of its own on a free port, ended with the block, whoever is still connected. */
 async function serve(server: Server): Promise<AsyncDisposable & { port: number }> {
   const sockets = new Set<Socket>();

@@ -79,7 +79,7 @@ export class RegistryConnection {
 
   #request(method: string, target: string | URL, init: Init): RequestInit {
     // An upload may go to another server (a signed URL of a store): it must not see the token.
-    const own = typeof target === "string" || target.href.startsWith(`${this.#endpoints[0].baseUrl}/`);
+    const own = typeof target === "string" || target.origin === new URL(this.#endpoints[0].baseUrl).origin;
     const authorization = own && this.#authorization !== undefined ? { authorization: this.#authorization } : {};
     return { method, ...init, headers: { ...init.headers, ...authorization } };
   }
