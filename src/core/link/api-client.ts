@@ -18,7 +18,7 @@ export interface ApiRequest {
   /** From the root, such as `/v1/hosts/vps1/channels`. */
   readonly path: string;
   readonly body?: unknown;
-  /** Until the answer's head has come, in ms. @default 15_000 */
+  /** Until the answer's head has come, in ms; its end has as long, but 15 s at most. @default 15_000 */
   readonly timeoutMs?: number;
   /** Ends the request, and a stream that it gave. */
   readonly signal?: AbortSignal | undefined;
@@ -59,18 +59,11 @@ export class ApiClient {
    * @throws API_UNREACHABLE, {@link ApiRefusal}
    */
   async json(request: ApiRequest): Promise<unknown> {
-    const response = await this.stream(request);
-    const timer = setTimeout(() => {
-      response.destroy(new Error("an answer broke off"));
-    }, answerTimeoutMs);
-    try {
-      const body = await text(response).catch((cause: unknown) => {
-        throw this.#unreachable(cause);
-      });
-      return body === "" ? undefined : parseJson(body);
-    } finally {
-      clearTimeout(timer);
-    }
+    const { timeoutMs } = request;
+    const body = await bodyOf(await this.stream(request), timeoutMs).catch((cause: unknown) => {
+      throw this.#unreachable(cause);
+    });
+    return body === "" ? undefined : parseJson(body);
   }
 
   /**
@@ -82,7 +75,7 @@ export class ApiClient {
     const response = await this.#send(request);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
-    const body = await text(response).catch(() => "");
+    const body = await bodyOf(response, request.timeoutMs).catch(() => "");
     throw new ApiRefusal(status, problem.safeParse(parseJson(body)).data);
   }
 
@@ -148,6 +141,21 @@ async function openAgent(base: URL, caCert: string | undefined) {
   const https = await import("node:https");
   const agent = new https.Agent({ keepAlive: true, ...(caCert !== undefined && { ca: caCert }) });
   return { agent, request: https.request };
+}
+
+/** What has begun may still never end. */
+async function bodyOf(response: IncomingMessage, timeoutMs = answerTimeoutMs): Promise<string> {
+  const timer = setTimeout(
+    () => {
+      response.destroy(new Error("an answer broke off"));
+    },
+    Math.min(timeoutMs, answerTimeoutMs),
+  );
+  try {
+    return await text(response);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function reasonOf(cause: unknown): string {
