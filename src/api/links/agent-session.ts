@@ -99,7 +99,11 @@ export class AgentSession {
     for (const frame of fresh ?? []) {
       const sink = this.#channels.get(frame.channel)?.sink;
       if ("line" in frame) sink?.line(frame.line);
-      else if (this.#channels.delete(frame.channel)) sink?.closed();
+      else {
+        // What is on its way to the agent would open it there again, with nobody to hear the answer.
+        this.closeChannel(frame.channel);
+        sink?.closed();
+      }
     }
     return fresh !== undefined;
   }
