@@ -8,6 +8,8 @@ export interface ApiParts {
   readonly store: ApiStore;
   readonly links: HostLinks;
   readonly feed: EventFeed;
+  /** Writes down that a host was there, Unix time in ms. Never throws: what it is for is people. */
+  readonly remember: (host: string, seenMs: number) => Promise<void>;
   /** Who may manage tokens. */
   readonly admins: readonly AdminFingerprint[];
 }

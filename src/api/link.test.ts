@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { AgentClient } from "../core/transport/agent-client.ts";
 import { eventNumber, ScriptedAgent, siteRemoval } from "../../test/doubles/scripted-agent.ts";
 import { waitUntil } from "../../test/lab/wait-until.ts";
@@ -248,6 +248,22 @@ test("events that were told while the API was away come when it is back: once, i
   await waitUntil("the last is there", async () => (await kept()).length === 120);
   expect(await kept()).toEqual(Array.from({ length: 120 }, (_, index) => `${index + 1} step ${index + 1}`));
   await waitUntil("nothing waits any more", () => link.outbox.chunk() === undefined);
+});
+
+test("an API whose disk is full goes on passing on what is asked, and gets the events later", async () => {
+  const full = (): never => {
+    throw new Error("database or disk is full");
+  };
+  const mocks = (["addEvents", "hostSeen", "tokenUsed"] as const).map((name) =>
+    jest.spyOn(rig.store, name).mockImplementation(full),
+  );
+  const { link, client } = await connected();
+  link.outbox.add(hostEventNumber(1));
+  await waitUntil("the event is refused, and refused again", () => (mocks[0]?.mock.calls.length ?? 0) > 1);
+  expect(await history(client)).toEqual({ deployments: [] });
+  expect(agent.connections).toBe(1);
+  for (const mock of mocks) mock.mockRestore();
+  await waitUntil("the event is there", async () => (await rig.store.events("vps1", 0, 10)).length === 1);
 });
 
 describe("two agents with one host's token", () => {

@@ -71,7 +71,7 @@ export async function createApi({
   const sighting = setInterval(() => {
     for (const [host, { seenMs }] of links.all()) void remember(host, seenMs);
   }, sightingMs);
-  const parts = { store, links, feed: new EventFeed(), admins };
+  const parts = { store, links, feed: new EventFeed(), remember, admins };
   for (const routes of [agentRoutes, channelRoutes, eventRoutes, tokenRoutes, healthRoutes])
     await app.register(routes(parts));
   app.get("/v1/openapi.json", { schema: { hide: true } }, () => app.swagger());

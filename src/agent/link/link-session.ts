@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
 import { IkomaError } from "../../core/errors.ts";
-import type { ApiClient, ApiRequest } from "../../core/link/api-client.ts";
+import { ApiRefusal, type ApiClient, type ApiRequest } from "../../core/link/api-client.ts";
 import { FrameInbox } from "../../core/link/frame-inbox.ts";
 import { FrameQueue } from "../../core/link/frame-queue.ts";
 import { eventReceipt, frames, graceMs, holdMs } from "../../core/link/link-protocol.ts";
@@ -13,6 +14,7 @@ export interface SessionParts {
   /** The agent's own. */
   readonly socketPath: string;
   readonly outbox: Outbox;
+  readonly log: Logger;
   /** Ends it. */
   readonly signal: AbortSignal;
 }
@@ -21,6 +23,8 @@ export interface SessionParts {
 const lateMs = 10_000;
 const firstPauseMs = 100;
 const longestPauseMs = 1_000;
+/** For an API that does not take events. */
+const longestEventPauseMs = 30_000;
 /** What an operation tells within so short a time goes in one chunk. */
 const collectMs = 100;
 
@@ -86,6 +90,7 @@ export class LinkSession {
 
   async #tellEvents(): Promise<void> {
     const { outbox } = this.#parts;
+    let pauseMs = longestPauseMs;
     while (!this.#signal.aborted) {
       const chunk = outbox.chunk();
       if (chunk === undefined) {
@@ -93,8 +98,16 @@ export class LinkSession {
         await sleep(collectMs);
         continue;
       }
-      const answer = await this.#ask({ method: "POST", path: "/v1/agent/events", body: chunk });
-      outbox.settle(eventReceipt.parse(answer).received);
+      try {
+        const answer = await this.#ask({ method: "POST", path: "/v1/agent/events", body: chunk });
+        outbox.settle(eventReceipt.parse(answer).received);
+        pauseMs = longestPauseMs;
+      } catch (error) {
+        if (!isNotTaken(error)) throw error;
+        this.#parts.log.warn({ reason: error.message }, "the API does not take events of this host; they wait");
+        await sleep(pauseMs, undefined, { signal: this.#signal });
+        pauseMs = Math.min(pauseMs * 2, longestEventPauseMs);
+      }
     }
   }
 
@@ -113,4 +126,9 @@ export class LinkSession {
       }
     }
   }
+}
+
+/** Its disk is full, or it is older than this agent: no reason to take no calls either. */
+function isNotTaken(error: unknown): error is ApiRefusal {
+  return error instanceof ApiRefusal && (error.status === 400 || error.status >= 500);
 }

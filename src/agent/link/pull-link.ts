@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Logger } from "pino";
 import { IkomaError } from "../../core/errors.ts";
 import { ApiRefusal } from "../../core/link/api-client.ts";
 import { sessionAnswer, type SessionRequest } from "../../core/link/link-protocol.ts";
 import { LinkSession, type SessionParts } from "./link-session.ts";
 
 export interface LinkParts extends Omit<SessionParts, "signal"> {
-  readonly log: Logger;
   readonly agentVersion: string;
   /** Tells people of what keeps it from working. */
   readonly note: (message: string) => void;

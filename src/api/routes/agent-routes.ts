@@ -12,7 +12,7 @@ const session = z.object({ session: z.uuid() });
 const nothing = z.undefined();
 
 /** What agents dial out to: a session, the calls that are on their way to it, and where its answers and events go. */
-export function agentRoutes({ store, links, feed }: ApiParts): FastifyPluginAsyncZod {
+export function agentRoutes({ store, links, feed, remember }: ApiParts): FastifyPluginAsyncZod {
   // eslint-disable-next-line @typescript-eslint/require-await -- a plugin of Fastify is asynchronous
   return async (app) => {
     app.addHook("onRequest", requireToken(store, "agent"));
@@ -25,7 +25,7 @@ export function agentRoutes({ store, links, feed }: ApiParts): FastifyPluginAsyn
         const { instance, yields, stream, agentVersion } = request.body;
         const opened = links.open(host, instance, yields);
         if (opened === undefined) throw superseded();
-        await store.hostSeen(host, Date.now());
+        await remember(host, Date.now());
         request.log.info({ host, agentVersion }, "an agent is connected");
         return { session: opened.id, received: await store.receivedEvents(host, stream) };
       },
