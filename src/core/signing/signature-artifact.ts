@@ -16,6 +16,7 @@ const layer = z.looseObject({
   annotations: z.record(z.string(), z.string()).nullish(),
 });
 const manifestForm = z.looseObject({ layers: z.array(layer) });
+type Layer = z.infer<typeof layer>;
 
 /** The tag that the signatures of a digest are under. */
 export function signatureTag(digest: string): string {
@@ -37,23 +38,33 @@ export function signatureLayers(manifest: string): SignatureLayer[] {
   });
 }
 
-/** What is to be stored for a set of signatures: blobs, then the manifest around them. */
-export function signatureArtifact(signatures: readonly BundleSignature[]): { blobs: Buffer[]; manifest: string } {
-  const payloads = signatures.map(({ payload }) => Buffer.from(payload, "base64"));
+/**
+ * What is to be stored for signatures in addition to those of a manifest: blobs, then the manifest around all. What
+ * others wrote there (cosign's certificates, layers of other formats) stays as it is.
+ */
+export function signatureArtifact(
+  added: readonly BundleSignature[],
+  before: string | undefined,
+): { blobs: Buffer[]; manifest: string } {
+  const payloads = added.map(({ payload }) => Buffer.from(payload, "base64"));
+  const kept: readonly Layer[] = before === undefined ? [] : manifestForm.parse(JSON.parse(before)).layers;
+  const layers = [
+    ...kept,
+    ...added.map(({ signature }, index) => {
+      const payload = payloads[index] ?? Buffer.alloc(0);
+      return { ...descriptor(payloadMediaType, payload), annotations: { [annotation]: signature } };
+    }),
+  ];
   const config = Buffer.from(
     canonicalJson({
       architecture: "",
       os: "",
       config: {},
       created: "0001-01-01T00:00:00Z",
-      history: payloads.map(() => ({ created: "0001-01-01T00:00:00Z" })),
-      rootfs: { type: "layers", diff_ids: payloads.map(sha256) },
+      history: layers.map(() => ({ created: "0001-01-01T00:00:00Z" })),
+      rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },
     }),
   );
-  const layers = signatures.map(({ signature }, index) => {
-    const payload = payloads[index] ?? Buffer.alloc(0);
-    return { ...descriptor(payloadMediaType, payload), annotations: { [annotation]: signature } };
-  });
   const manifest = {
     schemaVersion: 2,
     mediaType: ociManifestType,

@@ -42,6 +42,10 @@ const keyOf = (name: keyof typeof pairs) => createPrivateKey(pairs[name].private
 const digestOf = (reference: string): string => reference.split("@")[1] ?? "";
 const emptyCache = () => rm(join(folder, "cache"), { recursive: true, force: true });
 
+interface Signed {
+  layers: { annotations: Record<string, string> }[];
+}
+
 /** One that nobody has seen before. */
 function aBundle() {
   count += 1;
@@ -96,6 +100,32 @@ test("they are where cosign looks, in the form that it has", async () => {
   expect(JSON.parse(Buffer.from(await client.blob(image, manifest.config.digest)).toString())).toMatchObject({
     rootfs: { type: "layers", diff_ids: [expect.stringMatching(/^sha256:/)] },
   });
+});
+
+test("what cosign has written with its own leaves as it is", async () => {
+  const place = `${registry.address}/team/shop-bundle`;
+  const reference = await pushBundle(aBundle(), place);
+  await signBundle(reference, keyOf("ci"));
+  const tag = parseImageReference(`${place}:${digestOf(reference).replace(":", "-")}.sig`);
+  const client = new RegistryClient();
+  const read = async () => {
+    const stored = await client.manifest(tag);
+    return { mediaType: stored.mediaType, ...(JSON.parse(Buffer.from(stored.content).toString()) as Signed) };
+  };
+  const { mediaType, ...manifest } = await read();
+  const own = manifest.layers.map((layer) => ({
+    ...layer,
+    annotations: { ...layer.annotations, "dev.sigstore.cosign/certificate": "a certificate" },
+  }));
+  const foreign = { ...manifest.layers[0], mediaType: "application/vnd.of.somebody.else" };
+  const layers = [...own, foreign];
+  await client.putManifest(tag, mediaType, Buffer.from(JSON.stringify({ ...manifest, layers })));
+  await signBundle(reference, keyOf("ops"));
+  const after = await read();
+  expect(after.layers.slice(0, 2)).toEqual(layers);
+  expect(after.layers).toHaveLength(3);
+  await emptyCache();
+  expect(await signersOf(reference)).toEqual(["ci", "ops"]);
 });
 
 test("of a bundle in a file they are in a file beside it", async () => {

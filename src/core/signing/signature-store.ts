@@ -97,12 +97,28 @@ function placeOf(reference: string): { place: string | ImageReference; digest: s
 }
 
 async function pull(image: ImageReference, digest: string, client: RegistryClient): Promise<BundleSignature[]> {
+  return signaturesOf(image, await storedManifest(image, digest, client), client);
+}
+
+/** Undefined where there are no signatures. */
+async function storedManifest(
+  image: ImageReference,
+  digest: string,
+  client: RegistryClient,
+): Promise<string | undefined> {
   const stored = await client.manifest(tagged(image, digest)).catch((thrown: unknown) => {
     if (toIkomaError(thrown).code === "IMAGE_NOT_FOUND") return undefined;
     throw thrown;
   });
-  if (stored === undefined) return [];
-  const layers = signatureLayers(Buffer.from(stored.content).toString("utf8"));
+  return stored && Buffer.from(stored.content).toString("utf8");
+}
+
+async function signaturesOf(
+  image: ImageReference,
+  manifest: string | undefined,
+  client: RegistryClient,
+): Promise<BundleSignature[]> {
+  const layers = manifest === undefined ? [] : signatureLayers(manifest);
   const signatures = layers.map(async ({ payloadDigest, signature }) => {
     return { payload: Buffer.from(await client.blob(image, payloadDigest)).toString("base64"), signature };
   });
@@ -117,8 +133,9 @@ async function addToRegistry(
   options: RegistryOptions,
 ): Promise<BundleSignature[]> {
   const client = new RegistryClient(options);
-  const signatures = [...(await pull(image, digest, client)), ...added];
-  const { blobs, manifest } = signatureArtifact(signatures);
+  const before = await storedManifest(image, digest, client);
+  const signatures = [...(await signaturesOf(image, before, client)), ...added];
+  const { blobs, manifest } = signatureArtifact(added, before);
   for (const blob of blobs) await client.putBlob(image, Buffer.from(blob));
   await client.putManifest(tagged(image, digest), ociManifestType, Buffer.from(manifest));
   return signatures;
