@@ -58,3 +58,14 @@ test("a key with a passphrase is the agent's matter, and nothing at all to log i
   });
   await expect(keyForPlugin(hostWith(locked), { HOME: home })).rejects.toMatchObject({ code: "HOST_AUTH" });
 });
+
+test("a public key that is named is said to be none to log in with, but leaves it to the SSH agent", async () => {
+  const host = hostWith(`${held}.pub`);
+  await expect(keyForPlugin(host, { HOME: home })).rejects.toMatchObject({
+    code: "HOST_AUTH",
+    message: expect.stringContaining("held.pub: is a public key") as unknown,
+  });
+  await withAgent([held], async (env) => {
+    expect(await keyForPlugin(host, env)).toBeUndefined();
+  });
+});

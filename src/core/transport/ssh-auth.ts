@@ -64,7 +64,7 @@ async function readKey(path: string, named: boolean): Promise<{ text: Buffer } |
     throw new IkomaError("HOST_AUTH", `The identity file ${path} cannot be read.`, { cause });
   }
   const parsed = ssh2.utils.parseKey(text);
-  if (!(parsed instanceof Error)) return { text };
+  if (!(parsed instanceof Error)) return parsed.isPrivateKey() ? { text } : "is a public key";
   return /encrypted/i.test(parsed.message) ? "has a passphrase and is used through the SSH agent only" : parsed.message;
 }
 
