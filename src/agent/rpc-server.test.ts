@@ -207,6 +207,50 @@ describe("a successor that asks for its turn", () => {
   }
 });
 
+describe("an operation whose caller goes before it could begin", () => {
+  /** Sends it and goes. */
+  async function askAndLeave(key: string): Promise<void> {
+    const before = await connections();
+    const caller = new Client();
+    const params = aRequest("bundle.remove", { app: "shop" }, { key });
+    caller.socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "operation.start", params })}\n`);
+    await waitUntil("the agent has seen it come", async () => (await connections()) > before);
+    caller.socket.end();
+    await waitUntil("the agent has seen it go", async () => (await connections()) === before);
+  }
+
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => {
+        if (error === null) resolve(count);
+        else reject(error);
+      });
+    });
+
+  test("does not begin when a successor gives its turn back", async () => {
+    const [successor, other] = [new Client(), new Client()];
+    await successor.call("agent.yield", {});
+    await askAndLeave("0123456789abcdef");
+    successor.socket.destroy();
+    await other.call("operation.start", aRequest("bundle.remove", { app: "other" }));
+    expect(on.host.journal.find("0123456789abcdef")).toBeUndefined();
+    expect(runner.leases.held().map(({ app }) => app)).toEqual(["other"]);
+  });
+
+  test("does not begin when the agent is ready", async () => {
+    server.close();
+    await once(server, "close");
+    const ready = Promise.withResolvers<undefined>();
+    server = serve(on.host, runner, ready.promise);
+    await once(server, "listening");
+    await askAndLeave("0123456789abcdef");
+    ready.resolve(undefined);
+    await new Client().call("app.status", {});
+    expect(on.host.journal.find("0123456789abcdef")).toBeUndefined();
+    expect(runner.leases.held()).toEqual([]);
+  });
+});
+
 describe("an operation", () => {
   test("tells its events to whoever attaches, and its end", async () => {
     const client = new Client();

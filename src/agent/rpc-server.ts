@@ -34,6 +34,7 @@ interface Connection {
   identify(holderId: string): void;
   /** What the connection is known by while it lasts. */
   readonly self: object;
+  readonly isOpen: () => boolean;
 }
 
 type Parsed<M extends Method> = z.infer<(typeof methods)[M]["params"]>;
@@ -65,6 +66,8 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
     handshake: () => handshake(host),
     "operation.start": async (params, connection) => {
       await yielding.turn();
+      // Nothing begins that nobody waits for; and a holder who is gone would never be seen to go.
+      if (!connection.isOpen()) throw new IkomaError("CANCELLED", "Whoever asked for the operation is gone.");
       connection.identify(params.holder.id);
       return runner.start(params);
     },
@@ -122,6 +125,7 @@ function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Han
   };
   const connection: Connection = {
     self: socket,
+    isOpen: () => !socket.destroyed,
     notify: (method, params) => {
       send({ method, params });
     },
