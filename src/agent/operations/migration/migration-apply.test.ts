@@ -194,6 +194,17 @@ test("an index that fails outside a transaction leaves nothing half-made, and is
   expect(await history()).toEqual(["1", "2"]);
 });
 
+test("an index of the same name that somebody else has made is not taken for the file's own, however often it is run", async () => {
+  await migrate({ "1_users": users });
+  await client.query("CREATE INDEX by_email ON users (id)");
+  const two = { "1_users": users, "2_index": byEmail };
+  for (let run = 0; run < 2; run += 1)
+    expect(await migrate(two)).toMatchObject({ error: { code: "MIGRATION_FAILED", details: { sqlState: "42P07" } } });
+  expect(await history()).toEqual(["1"]);
+  const whereMissing = byEmail.replace("concurrently", "concurrently if not exists");
+  expect(await migrate({ "1_users": users, "2_index": whereMissing })).toMatchObject({ state: "succeeded" });
+});
+
 test("one that was cut off in the middle is taken up: half-made it is made again, whole it is kept", async () => {
   await migrate({ "1_users": users });
   await client.query("INSERT INTO users VALUES (1, 'a'), (2, 'a')");

@@ -18,13 +18,15 @@ type Index = { schema?: string | undefined; name: string } | undefined;
 export async function runOutsideTransaction(run: MigrationRun, file: MigrationFile, isResumed: boolean): Promise<void> {
   const { session, by, op } = run;
   const index = file.outsideTransaction?.index;
-  const before = isResumed && index !== undefined ? await stateOf(session, index) : "none";
-  if (before === "invalid") {
+  const before = await stateOf(session, index);
+  if (isResumed && before === "invalid") {
     op.step("resume", `${migrationKey(file)}: the index was left half-made; it is dropped and made again`);
     await dropIndex(session, index);
   }
-  await noteBegun(session, file, by);
-  if (before === "valid") op.step("resume", `${migrationKey(file)}: the index was made while nobody looked`);
+  // Beside an index that somebody else has made of that name nothing can be begun: the next run must not take it for ours.
+  if (isResumed || before === "none") await noteBegun(session, file, by);
+  if (isResumed && before === "valid")
+    op.step("resume", `${migrationKey(file)}: the index was made while nobody looked`);
   else await runStatement(run, file, index);
   await session.transaction(() => noteApplied(session, file, by));
 }
