@@ -1,4 +1,4 @@
-import type { GrantStmt, Node } from "libpg-query";
+import type { GrantStmt, Node, RangeVar } from "libpg-query";
 import { commandsOf } from "./data-rules.ts";
 import { droppedBy, nameOf } from "./named-objects.ts";
 import type { MadeHere } from "./named-objects.ts";
@@ -13,7 +13,8 @@ export function accessRules(
   const guarded = new Set(statements.flatMap(({ node }) => guardedBy(node)));
   return statements.flatMap(({ node, line }) => {
     const ask = (rule: string, message: string): Found[] => [{ rule, line, severity: "acknowledge", message }];
-    if ("GrantStmt" in node && grantsAllToAll(node.GrantStmt))
+    const grant = grantOf(node);
+    if (grant !== undefined && grantsAllToAll(grant))
       return ask(
         "grant-all",
         "everybody may then do everything with it. Grant what is needed (SELECT), and guard rows by policies.",
@@ -32,13 +33,20 @@ export function accessRules(
         "disable-rls",
         "every policy of the table is without effect from then on. Change the policy that is in the way.",
       );
-    if (isSupabase && "CreateStmt" in node && isOpen(node, guarded))
+    const table = isSupabase ? tableOf(node) : undefined;
+    if (table !== undefined && isOpen(table, guarded))
       return ask(
         "table-without-rls",
-        `whoever has the public key can read and write ${nameOf(node.CreateStmt.relation)}. Add ALTER TABLE … ENABLE ROW LEVEL SECURITY to the file.`,
+        `whoever has the public key can read and write ${nameOf(table)}. Add ALTER TABLE … ENABLE ROW LEVEL SECURITY to the file.`,
       );
     return [];
   });
+}
+
+/** Also one for what is to be made later. */
+function grantOf(node: Node): GrantStmt | undefined {
+  if ("GrantStmt" in node) return node.GrantStmt;
+  return "AlterDefaultPrivilegesStmt" in node ? node.AlterDefaultPrivilegesStmt.action : undefined;
 }
 
 function grantsAllToAll({ is_grant: isGrant, privileges = [], grantees = [] }: GrantStmt): boolean {
@@ -54,10 +62,16 @@ function guardedBy(node: Node): string[] {
     : [];
 }
 
-function isOpen(
-  { CreateStmt: { relation } }: Extract<Node, { CreateStmt: unknown }>,
-  guarded: ReadonlySet<string>,
-): boolean {
-  const { schemaname = "public", relpersistence } = relation ?? {};
+/** The table that a statement makes. */
+function tableOf(node: Node): RangeVar | undefined {
+  if ("CreateStmt" in node) return node.CreateStmt.relation;
+  if ("SelectStmt" in node) return node.SelectStmt.intoClause?.rel;
+  if (!("CreateTableAsStmt" in node)) return undefined;
+  const { objtype, into } = node.CreateTableAsStmt;
+  return objtype === "OBJECT_TABLE" ? into?.rel : undefined;
+}
+
+function isOpen(relation: RangeVar, guarded: ReadonlySet<string>): boolean {
+  const { schemaname = "public", relpersistence } = relation;
   return schemaname === "public" && relpersistence !== "t" && !guarded.has(nameOf(relation));
 }

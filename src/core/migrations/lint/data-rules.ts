@@ -1,13 +1,14 @@
 import type {
   AlterObjectSchemaStmt,
   AlterTableCmd,
+  ColumnDef,
   DropStmt,
   Node,
   ObjectType,
   RenameStmt,
   WithClause,
 } from "libpg-query";
-import { droppedBy, madeBy, nameOf } from "./named-objects.ts";
+import { droppedBy, madeBy, nameOf, textsOf } from "./named-objects.ts";
 import type { MadeHere } from "./named-objects.ts";
 import type { Found } from "./found.ts";
 import type { ParsedStatement } from "./parsed-migration.ts";
@@ -37,6 +38,11 @@ type Make = (rule: string, message: string) => Found[];
 /** @param made by the statements before it */
 function foundIn(node: Node, made: MadeHere, whole: Whole, contract: Make): Found[] {
   if ("DropStmt" in node) return dropped(node.DropStmt, made, whole.made, contract);
+  if ("DropOwnedStmt" in node)
+    return contract(
+      "drop-table",
+      "whatever the role owns is gone, tables with their data. Drop one by one what has to go.",
+    );
   if ("RenameStmt" in node) return renamed(node.RenameStmt, made, contract);
   if ("AlterObjectSchemaStmt" in node) return moved(node.AlterObjectSchemaStmt, made, contract);
   if ("AlterEnumStmt" in node && node.AlterEnumStmt.oldVal !== undefined)
@@ -46,12 +52,13 @@ function foundIn(node: Node, made: MadeHere, whole: Whole, contract: Make): Foun
   return rowsOf(node, made, whole.filled, contract);
 }
 
-/** `WITH gone AS (DELETE …) SELECT …` */
+/** `WITH gone AS (DELETE …) SELECT …`, also as what CREATE TABLE … AS, COPY, EXPLAIN or PREPARE is about. */
 function innerQueries(node: Node): Node[] {
-  const [statement] = Object.values(node) as { withClause?: WithClause }[];
-  return (statement?.withClause?.ctes ?? []).flatMap((each) =>
+  const [{ withClause, query } = {}] = Object.values(node) as { withClause?: WithClause; query?: Node }[];
+  const named = (withClause?.ctes ?? []).flatMap((each) =>
     "CommonTableExpr" in each && each.CommonTableExpr.ctequery !== undefined ? [each.CommonTableExpr.ctequery] : [],
   );
+  return query === undefined ? named : [...named, query, ...innerQueries(query)];
 }
 
 /** What becomes of rows. */
@@ -128,6 +135,7 @@ const dataObjects: readonly ObjectType[] = ["OBJECT_TABLE", "OBJECT_SCHEMA", "OB
 /** What queries name. */
 const usedObjects: readonly ObjectType[] = [
   ...(["OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_FOREIGN_TABLE"] as const),
+  ...(["OBJECT_ROUTINE", "OBJECT_AGGREGATE"] as const),
   ...(["OBJECT_TYPE", "OBJECT_DOMAIN", "OBJECT_SEQUENCE", "OBJECT_EXTENSION"] as const),
 ];
 
@@ -148,7 +156,8 @@ function moved({ objectType, relation }: AlterObjectSchemaStmt, made: MadeHere, 
 
 const namedObjects: readonly ObjectType[] = [
   ...(["OBJECT_TABLE", "OBJECT_COLUMN", "OBJECT_VIEW", "OBJECT_MATVIEW"] as const),
-  ...(["OBJECT_SCHEMA", "OBJECT_TYPE", "OBJECT_FUNCTION"] as const),
+  ...(["OBJECT_SCHEMA", "OBJECT_TYPE", "OBJECT_FUNCTION", "OBJECT_PROCEDURE", "OBJECT_ROUTINE"] as const),
+  ...(["OBJECT_FOREIGN_TABLE", "OBJECT_DOMAIN", "OBJECT_ATTRIBUTE"] as const),
 ];
 
 function renameMessage(what: string): string {
@@ -163,13 +172,14 @@ function altered({ subtype, name = "", def }: AlterTableCmd, contract: Make): Fo
       "change-type",
       `the table is rewritten while nobody can use it, and the release that serves may not read the new type of ${name}. Add a column of the new type, fill it, move over, drop the old one.`,
     );
-  if (subtype === "AT_SetNotNull")
+  const filled = subtype === "AT_SetNotNull" ? name : notNullOf(def);
+  if (filled !== undefined)
     return contract(
       "set-not-null",
-      `the release that serves may still leave ${name} empty, and the table is scanned while nobody can use it. First deploy one that always fills it; then ADD CONSTRAINT … CHECK (${name} IS NOT NULL) NOT VALID, and VALIDATE CONSTRAINT in a later file.`,
+      `the release that serves may still leave ${filled} empty, and the table is scanned while nobody can use it. First deploy one that always fills it; then ADD CONSTRAINT … CHECK (${filled} IS NOT NULL) NOT VALID, and VALIDATE CONSTRAINT in a later file.`,
     );
   if (subtype !== "AT_AddColumn" || def === undefined || !("ColumnDef" in def)) return [];
-  return isRequired(def.ColumnDef.constraints ?? [])
+  return isRequired(def.ColumnDef)
     ? contract(
         "required-column",
         `the release that serves does not fill ${def.ColumnDef.colname ?? "it"}, so each of its INSERTs fails, as does this where there are rows. Give it a DEFAULT, or let it be NULL.`,
@@ -177,8 +187,16 @@ function altered({ subtype, name = "", def }: AlterTableCmd, contract: Make): Fo
     : [];
 }
 
-function isRequired(constraints: readonly Node[]): boolean {
+/** The column of `ADD CONSTRAINT … NOT NULL`, which PostgreSQL 18 has. */
+function notNullOf(def: Node | undefined): string | undefined {
+  if (def === undefined || !("Constraint" in def) || def.Constraint.contype !== "CONSTR_NOTNULL") return undefined;
+  return textsOf(def.Constraint.keys).join(", ");
+}
+
+function isRequired({ constraints = [], typeName }: ColumnDef): boolean {
   const kinds = constraints.flatMap((each) => ("Constraint" in each ? [each.Constraint.contype] : []));
   const filled = ["CONSTR_DEFAULT", "CONSTR_IDENTITY", "CONSTR_GENERATED"] as const;
-  return kinds.includes("CONSTR_NOTNULL") && !filled.some((kind) => kinds.includes(kind));
+  const isSerial = /^(small|big)?serial[248]?$/.test(textsOf(typeName?.names).at(-1) ?? "");
+  const isNeeded = kinds.includes("CONSTR_NOTNULL") || kinds.includes("CONSTR_PRIMARY");
+  return isNeeded && !isSerial && !filled.some((kind) => kinds.includes(kind));
 }

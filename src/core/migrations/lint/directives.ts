@@ -27,7 +27,7 @@ export function readDirectives(comments: readonly LineComment[], rules: readonly
     const [, rule, reason = ""] = allow.exec(said) ?? [];
     const [, tag] = phaseTag.exec(said) ?? [];
     if (rule !== undefined && (rules.includes(rule) || rule === noBackup)) allowed.set(rule, reason);
-    else if (tag === "expand" || tag === "contract") phase = tag;
+    else if (tag === "expand" || tag === "contract") phase = phase === "contract" ? phase : tag;
     else findings.push({ rule: "directive", line, severity: "block", message: whyNot(rule, rules) });
   }
   return { allowed, phase, findings };

@@ -52,19 +52,29 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
       "create table s.a (); drop table a",
       "drop table a; create table a ()",
       "create table if not exists a (); drop table a",
+      "create schema a; create table a.b (); drop table a",
+      "create function a() returns int language sql as 'select 1'; drop table a",
+      "drop owned by a",
     ],
     misses: ["create table a (); drop table public.a", "drop index a"],
     isContract: true,
   },
   {
     rule: "drop-schema",
-    hits: ["drop schema a cascade"],
+    hits: ["drop schema a cascade", "create schema if not exists a; drop schema a cascade"],
     misses: ["create schema a; drop schema a"],
     isContract: true,
   },
   {
     rule: "drop-object",
-    hits: ["drop view v", "drop function f(int)", "drop type t", "drop sequence q", "drop extension x"],
+    hits: [
+      "drop view v",
+      "drop function f(int)",
+      "drop type t",
+      "drop sequence q",
+      "drop extension x",
+      "drop routine r",
+    ],
     misses: [
       "drop view if exists v; create view v as select 1",
       "drop function public.f(int); create function f(a int) returns int language sql as 'select 1'",
@@ -92,6 +102,8 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
       "alter type a rename to b",
       "alter type a rename value 'b' to 'c'",
       "alter table a set schema s",
+      "alter procedure p() rename to q",
+      "alter type a rename attribute b to c",
     ],
     misses: [
       "alter index a rename to b",
@@ -114,6 +126,8 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
     hits: [
       "delete from a",
       "with gone as (delete from a returning *) select * from gone",
+      "create table b as with gone as (delete from a returning *) select * from gone",
+      "explain analyze delete from a",
       "update a set b = 1",
       "alter table a add column c int; update a set c = 1, b = 2",
       "alter table a add column if not exists c int; update a set c = 1",
@@ -134,7 +148,7 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
   },
   {
     rule: "set-not-null",
-    hits: ["alter table a alter column b set not null"],
+    hits: ["alter table a alter column b set not null", "alter table a add constraint c not null b"],
     misses: [
       "alter table a alter column b drop not null",
       "create table a (b int); alter table a alter b set not null",
@@ -143,10 +157,12 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
   },
   {
     rule: "required-column",
-    hits: ["alter table a add column b int not null"],
+    hits: ["alter table a add column b int not null", "alter table a add column b int primary key"],
     misses: [
       "alter table a add column b int not null default 0",
       "alter table a add column b int",
+      "alter table a add column b bigserial primary key",
+      "alter table a add column b serial not null",
       "alter table a add column b int not null generated always as (1) stored",
       "create table a (); alter table a add column b int not null",
     ],
@@ -154,7 +170,11 @@ const cases: readonly { rule: string; hits: readonly string[]; misses: readonly 
   },
   {
     rule: "grant-all",
-    hits: ["grant all on a to anon", "grant all privileges on all tables in schema public to public"],
+    hits: [
+      "grant all on a to anon",
+      "grant all privileges on all tables in schema public to public",
+      "alter default privileges in schema public grant all on tables to anon",
+    ],
     misses: ["grant select on a to anon", "grant all on a to service_role", "revoke all on a from anon"],
   },
   {
@@ -229,6 +249,13 @@ test("a table that the internet reaches needs row level security; others do not"
   expect(await rulesOf(open)).toEqual([]);
   expect(await rulesOf(`${open}; alter table public.orders enable row level security`, true)).toEqual([]);
   expect(await rulesOf("create table private.orders (id int); create temp table t (id int)", true)).toEqual([]);
+  for (const copy of ["create table copy as select * from orders", "select * into copy from orders"]) {
+    expect(await rulesOf(copy, true)).toEqual(["table-without-rls (1)"]);
+    expect(await rulesOf(`${copy}; alter table copy enable row level security`, true)).toEqual([]);
+  }
+  expect(
+    await rulesOf("create temp table copy as select * from orders; select * into temp t from orders", true),
+  ).toEqual([]);
 });
 
 test("a finding is at the line of its statement, comments before it or not, in any script", async () => {
@@ -257,7 +284,11 @@ test("the file allows a rule with a reason; what cannot be run at all it cannot 
 
 test("a file may say that the release before cannot live with it, and not the contrary", async () => {
   expect(await lintMigration("-- ikoma:phase contract\nselect 1", false)).toMatchObject({ phase: "contract" });
-  expect(await lintMigration("-- ikoma:phase expand\ndrop table a", false)).toMatchObject({ phase: "contract" });
+  for (const rest of ["drop table a", "-- ikoma:phase contract\nselect 1", "select 1;\n-- ikoma:phase contract"])
+    expect(await lintMigration(`-- ikoma:phase expand\n${rest}`, false)).toMatchObject({ phase: "contract" });
+  expect(await lintMigration("-- ikoma:phase contract\n-- ikoma:phase expand\nselect 1", false)).toMatchObject({
+    phase: "contract",
+  });
 });
 
 test("every message says what to do instead", async () => {

@@ -17,44 +17,64 @@ export function nameOf(relation: RangeVar | undefined): string {
   return schemaname === "public" ? relname : `${schemaname}.${relname}`;
 }
 
-/** Names of what is dropped, in the same form; of a policy or trigger `table/name`. */
+/** Names of what is dropped, in the same form. What may have the name of a table too is told apart from it. */
 export function droppedBy({ objects = [], removeType }: DropStmt): string[] {
-  const isOnTable = removeType === "OBJECT_POLICY" || removeType === "OBJECT_TRIGGER";
   return objects.map((object) => {
     const names = namesIn(object);
-    return isOnTable ? `${joined(names.slice(0, -1))}/${names.at(-1) ?? ""}` : joined(names);
+    if (removeType === "OBJECT_POLICY" || removeType === "OBJECT_TRIGGER")
+      return onTable(joined(names.slice(0, -1)), names.at(-1));
+    if (removeType === "OBJECT_SCHEMA") return schemaCalled(joined(names));
+    return "ObjectWithArgs" in object ? functionCalled(names) : joined(names);
   });
 }
 
+function onTable(table: string, name = ""): string {
+  return `${table}/${name}`;
+}
+
+function schemaCalled(name: string): string {
+  return `schema ${name}`;
+}
+
+function functionCalled(names: readonly string[]): string {
+  return `${joined(names)}()`;
+}
+
 function madeByOne(node: Node): string[] {
-  if ("CreateStmt" in node) return node.CreateStmt.if_not_exists === true ? [] : [nameOf(node.CreateStmt.relation)];
+  if ("CreateStmt" in node) return unless(node.CreateStmt.if_not_exists, nameOf(node.CreateStmt.relation));
   if ("CreateTableAsStmt" in node)
-    return node.CreateTableAsStmt.if_not_exists === true ? [] : [nameOf(node.CreateTableAsStmt.into?.rel)];
+    return unless(node.CreateTableAsStmt.if_not_exists, nameOf(node.CreateTableAsStmt.into?.rel));
   if ("SelectStmt" in node) return [nameOf(node.SelectStmt.intoClause?.rel)];
   if ("ViewStmt" in node) return [nameOf(node.ViewStmt.view)];
-  if ("CreateFunctionStmt" in node) return [joined(texts(node.CreateFunctionStmt.funcname))];
-  if ("CreateSeqStmt" in node) return [nameOf(node.CreateSeqStmt.sequence)];
-  if ("CreateSchemaStmt" in node) return [node.CreateSchemaStmt.schemaname ?? ""];
+  if ("CreateFunctionStmt" in node) return [functionCalled(textsOf(node.CreateFunctionStmt.funcname))];
+  if ("CreateSeqStmt" in node) return unless(node.CreateSeqStmt.if_not_exists, nameOf(node.CreateSeqStmt.sequence));
+  if ("CreateSchemaStmt" in node)
+    return unless(node.CreateSchemaStmt.if_not_exists, schemaCalled(node.CreateSchemaStmt.schemaname ?? ""));
   if ("CreatePolicyStmt" in node)
-    return [`${nameOf(node.CreatePolicyStmt.table)}/${node.CreatePolicyStmt.policy_name ?? ""}`];
+    return [onTable(nameOf(node.CreatePolicyStmt.table), node.CreatePolicyStmt.policy_name)];
   return typesMadeBy(node);
 }
 
+function unless(mayExist: boolean | undefined, name: string): string[] {
+  return mayExist === true ? [] : [name];
+}
+
 function typesMadeBy(node: Node): string[] {
-  if ("CreateEnumStmt" in node) return [joined(texts(node.CreateEnumStmt.typeName))];
+  if ("CreateEnumStmt" in node) return [joined(textsOf(node.CreateEnumStmt.typeName))];
   if ("CompositeTypeStmt" in node) return [nameOf(node.CompositeTypeStmt.typevar)];
-  if ("CreateDomainStmt" in node) return [joined(texts(node.CreateDomainStmt.domainname))];
+  if ("CreateDomainStmt" in node) return [joined(textsOf(node.CreateDomainStmt.domainname))];
   return [];
 }
 
 function namesIn(object: Node): string[] {
-  if ("List" in object) return texts(object.List.items);
-  if ("ObjectWithArgs" in object) return texts(object.ObjectWithArgs.objname);
-  if ("TypeName" in object) return texts(object.TypeName.names);
-  return texts([object]);
+  if ("List" in object) return textsOf(object.List.items);
+  if ("ObjectWithArgs" in object) return textsOf(object.ObjectWithArgs.objname);
+  if ("TypeName" in object) return textsOf(object.TypeName.names);
+  return textsOf([object]);
 }
 
-function texts(nodes: readonly Node[] = []): string[] {
+/** What a list of words says. */
+export function textsOf(nodes: readonly Node[] = []): string[] {
   return nodes.flatMap((node) => ("String" in node ? [node.String.sval ?? ""] : []));
 }
 
