@@ -54,6 +54,11 @@ export interface ResourceHandler<Schema extends z.ZodObject = z.ZodObject> {
   /** Whether a difference is a reason for a change; without it every one is that is not silent. */
   isChange?(difference: Difference): boolean;
   /**
+   * Inputs inside of others by which the thing is reached, such as a login. A difference is no reason for a change, so
+   * nothing would ever apply them: the newest ones in the state are used.
+   */
+  readonly reachedBy?: readonly (readonly [keyof z.infer<Schema> & string, string])[];
+  /**
    * Looks, for a plan, whether the inputs would be refused; throws what the change would throw. May dial the host.
    * Without a state it is to be created.
    */

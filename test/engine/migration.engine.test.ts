@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, jest, test } from "@jest/globals";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
 import type { BundleManifest, BundleService } from "../../src/core/bundle/manifest.ts";
 import { driftReport } from "../../src/core/deployer/drift-report.ts";
@@ -191,6 +191,22 @@ test("a database elsewhere: the plan says where, the host gets the URL, the stat
   const drifted = await migrationIn(stack);
   expect(drifted).toMatchObject({ operation: "update", drift: [expect.stringContaining("away")] });
   expect(JSON.stringify(drifted)).not.toContain("hunter22");
+});
+
+test("another password is no change, and the next look logs in with it", async () => {
+  const agent = new FakeAgent();
+  const stack = await stackWith(agent);
+  await deployElsewhere(stack, at("db.example.com"));
+  await stack.up(environment);
+  kinds(agent);
+  await deployElsewhere(stack, at("db.example.com", "anothers3cret"));
+  await stack.up(environment);
+  expect(kinds(agent)).toEqual([]);
+  const read = jest.spyOn(agent, "read");
+  await stack.run("drift", environment, { onRead: () => undefined });
+  const looks = read.mock.calls.flatMap(([{ part, expected }]) => (part === "migration" ? [expected] : []));
+  expect(looks).toMatchObject([{ remote: { url: at("db.example.com", "anothers3cret") } }]);
+  expect(await stack.allState()).not.toContain("anothers3cret");
 });
 
 test("a database that lets nobody in is no drift, and is told as not looked at; the next change goes on from there", async () => {

@@ -62,16 +62,20 @@ const part = appPart({
   computed: ({ applied }) => ({ applied }),
 });
 
+/** How to log in to the database. */
+const login = ["url", "caCert"] as const;
+
 /** What a database is to have been given. Deleting it, and files that are no more, change nothing there. */
 export const migration: ResourceHandler<typeof inputs> = {
   ...part,
+  reachedBy: login.map((name) => ["remote", name] as const),
 
   /**
    * A file that was run stays run, and what the lint says of it later changes nothing. Nor does how to log in to the
    * same database.
    */
   isChange({ path, kind }) {
-    if (path[0] === "remote") return path[1] !== "url" && path[1] !== "caCert";
+    if (path[0] === "remote") return !login.some((name) => name === path[1]);
     if (path[0] !== "files" || path.length < 2) return true;
     return path.length === 2 ? kind !== "delete" : path[2] === "sha256";
   },
