@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { backupPolicy } from "../../core/backup/backup-policy.ts";
 import type { Host } from "../host.ts";
-import { newestProven } from "./backup-manifest.ts";
+import { isFromFuture, isProven, newestProven } from "./backup-manifest.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
 import { expired } from "./retention.ts";
 
@@ -40,13 +40,16 @@ export async function settleBackups(host: Host, app: string): Promise<void> {
   const { level, keep, timeZone } = accepted.policy;
   const backups = await host.backups.list(app);
   const gone = expired(
-    backups.map((each) => ({
-      id: each.id,
-      service: each.service,
-      takenAtMs: each.takenAtMs,
-      isProven: newestProven([each], level) !== undefined,
-      isPinned: each.pin !== undefined,
-    })),
+    // How old one from the future is nobody knows: it takes nothing's place, and stays.
+    backups
+      .filter((each) => !isFromFuture(each))
+      .map((each) => ({
+        id: each.id,
+        service: each.service,
+        takenAtMs: each.takenAtMs,
+        isProven: isProven(each, level),
+        isPinned: each.pin !== undefined,
+      })),
     keep,
     timeZone,
   );

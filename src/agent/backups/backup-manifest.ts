@@ -74,16 +74,24 @@ export function isProven(backup: BackupManifest, level: BackupLevel): boolean {
   return backup.damaged === undefined && reaches(backup.verified?.level, level);
 }
 
-/** The newest of them that is proven; those of `service` only, where one is named. */
+/** It was taken before the clock was put back, and nobody can tell how old it is. */
+export function isFromFuture({ takenAtMs }: Pick<BackupManifest, "takenAtMs">): boolean {
+  return takenAtMs > Date.now();
+}
+
+/**
+ * The newest of them that is proven; those of `service` only, where one is named. One from the future is it only where
+ * there is no other.
+ */
 export function newestProven(
   backups: readonly BackupManifest[],
   level: BackupLevel,
   service?: string,
 ): BackupManifest | undefined {
-  return backups
-    .filter((each) => (service === undefined || each.service === service) && isProven(each, level))
-    .reduce<BackupManifest | undefined>(
-      (newest, each) => (newest === undefined || each.takenAtMs > newest.takenAtMs ? each : newest),
-      undefined,
-    );
+  const proven = backups.filter((each) => (service === undefined || each.service === service) && isProven(each, level));
+  const past = proven.filter((each) => !isFromFuture(each));
+  return (past.length > 0 ? past : proven).reduce<BackupManifest | undefined>(
+    (newest, each) => (newest === undefined || each.takenAtMs > newest.takenAtMs ? each : newest),
+    undefined,
+  );
 }

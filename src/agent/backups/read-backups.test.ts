@@ -110,6 +110,17 @@ test("the latest verified backup is the newest that is proven, of that database,
   expect(await latestVerifiedBackup(on.host, "shop", "other")).toBeUndefined();
 });
 
+test("a backup from the future, of a clock that was put back, takes the place of no other", async () => {
+  const ahead = await proven(-48);
+  expect(await latestVerifiedBackup(on.host, "shop", "db")).toBeUndefined();
+  await proven(2);
+  const newest = await proven(1);
+  await inForce();
+  expect((await on.host.backups.list("shop")).map(({ id }) => id)).toEqual([newest.id, ahead.id]);
+  expect(await readBackupPart(on.host, "shop", policy)).toMatchObject({ backup: { id: newest.id } });
+  expect(await latestVerifiedBackup(on.host, "shop", "db")).toMatchObject({ id: newest.id });
+});
+
 test("a file is read in pieces, and behind its end there is nothing", async () => {
   const { id, files } = await proven(0);
   const read = async (offset: number): Promise<string> => {

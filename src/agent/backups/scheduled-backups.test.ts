@@ -62,6 +62,14 @@ test("nothing is begun before its time, without a schedule, or while the app is 
   expect(await failuresAfterLook()).toBe(1);
 });
 
+test("after the clock was put back one is caught up, and not another at each look", async () => {
+  await scheduled("hourly", -48);
+  expect(await failuresAfterLook()).toBe(1);
+  on.host.scheduledRuns.succeeded("shop");
+  await scheduled("hourly", 0);
+  expect(await failuresAfterLook()).toBe(0);
+});
+
 test("one run an app at a time; a deploy breaks it off", () => {
   const { scheduledRuns } = on.host;
   const signal = scheduledRuns.begin("shop");
