@@ -19,8 +19,14 @@ test("what would fill the disk is refused before it begins, with both figures", 
 
 test("a dump is expected to be little larger than the last one, and never larger than the database", () => {
   expect(expectedDumpBytes(1000, undefined)).toBe(1000);
-  expect(expectedDumpBytes(1000, 101)).toBe(152);
-  expect(expectedDumpBytes(1000, 900)).toBe(1000);
+  expect(expectedDumpBytes(1000, { dumpBytes: 101, databaseBytes: 1000 })).toBe(152);
+  expect(expectedDumpBytes(900, { dumpBytes: 101, databaseBytes: 1000 })).toBe(152);
+  expect(expectedDumpBytes(1000, { dumpBytes: 900, databaseBytes: 1000 })).toBe(1000);
+});
+
+test("a database that has grown since has a dump that has grown", () => {
+  expect(expectedDumpBytes(50_000, { dumpBytes: 101, databaseBytes: 1000 })).toBe(7575);
+  expect(expectedDumpBytes(50_000, { dumpBytes: 1, databaseBytes: 0 })).toBe(50_000);
 });
 
 test("the free disk of a folder is that of its file system", async () => {

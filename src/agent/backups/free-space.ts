@@ -14,9 +14,17 @@ export interface Room {
   readonly freeBytes: number;
 }
 
-/** How large a dump may become: compressed it is hardly ever more than the database takes, and never much more than the last one. */
-export function expectedDumpBytes(databaseBytes: number, lastDumpBytes: number | undefined): number {
-  return lastDumpBytes === undefined ? databaseBytes : Math.min(databaseBytes, Math.ceil(lastDumpBytes * 1.5));
+/**
+ * How large a dump may become: compressed it is hardly ever more than the database takes, and not much more than the last
+ * one, but for what the database has grown since.
+ */
+export function expectedDumpBytes(
+  databaseBytes: number,
+  last: { readonly dumpBytes: number; readonly databaseBytes: number } | undefined,
+): number {
+  if (last === undefined) return databaseBytes;
+  const growth = Math.max(1, databaseBytes / last.databaseBytes);
+  return Math.min(databaseBytes, Math.ceil(last.dumpBytes * growth * 1.5));
 }
 
 /** @throws DISK_FULL where too little would be left over */

@@ -62,7 +62,6 @@ export async function takeBackup(host: Host, wanted: BackupWanted, task: BackupT
 /** For as long as the largest dump takes, and with rows that a policy would hide refused, not left out. */
 const beginSnapshot = [
   "SET row_security = off",
-  "SET statement_timeout = 0",
   "SET idle_in_transaction_session_timeout = 0",
   "SET lock_timeout = '60s'",
   "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -90,7 +89,7 @@ async function dumpAtOneMoment(
   try {
     const [line = ""] = await session.ask([factsStatement]);
     const facts = parseFacts(line);
-    await requireRoomForDump(host, app, facts);
+    await requireRoomForDump(host, app, database, facts);
     const takenAtMs = Date.now();
     const [snapshot = ""] = await session.ask([...beginSnapshot, "SELECT pg_export_snapshot()"]);
     const tables = parseTables(await session.ask([tablesStatement]));
@@ -153,11 +152,19 @@ async function writeOutput(
   }
 }
 
-async function requireRoomForDump(host: Host, app: string, { bytes }: DatabaseFacts): Promise<void> {
-  const last = (await host.backups.list(app)).at(-1)?.files.dump.bytes;
+async function requireRoomForDump(
+  host: Host,
+  app: string,
+  { service }: AccessoryDatabase,
+  { bytes }: DatabaseFacts,
+): Promise<void> {
+  const last = (await host.backups.list(app)).findLast((each) => each.service === service);
   requireRoom({
     what: `The backup of ${app}`,
-    neededBytes: expectedDumpBytes(bytes, last),
+    neededBytes: expectedDumpBytes(
+      bytes,
+      last && { dumpBytes: last.files.dump.bytes, databaseBytes: last.databaseBytes },
+    ),
     freeBytes: await freeBytesAt(host.paths.root),
   });
 }
