@@ -37,6 +37,8 @@ export function databaseCommand(server: ServerInContainer, command: readonly str
       PGAPPNAME: server.applicationName,
       // Nobody is there to be asked.
       PGCONNECT_TIMEOUT: "10",
+      // A limit for the app's own queries must not keep a large backup from being restored.
+      PGOPTIONS: "-c statement_timeout=0",
       ...(server.address !== undefined && { PGHOST: server.address }),
     },
   };
