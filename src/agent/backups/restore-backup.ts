@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import { safetyReason } from "../../core/backup/choose-backup.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { findAccessoryDatabase } from "../database/accessory-database.ts";
 import { createDatabaseStatement, factsStatement, parseFacts } from "../database/database-facts.ts";
@@ -38,7 +39,7 @@ export async function restoreBackup(
   const wanted = {
     app,
     service: backup.service,
-    reason: `before the restore of ${id}`,
+    reason: safetyReason(id),
     pin: `it was there before the restore of ${id}`,
   };
   const safety = await provenBackup(host, wanted, "list", op);

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import type { BackupView } from "../../agent/protocol/backup-views.ts";
-import { chooseBackup } from "./choose-backup.ts";
+import { chooseBackup, safetyReason } from "./choose-backup.ts";
 
 function unproven(id: string, takenAtMs: number): BackupView {
   return { id, takenAtMs, service: "db", database: "shop", reason: "", bytes: 1, tables: 1, serverVersion: "15" };
@@ -19,6 +19,19 @@ const all = [
 
 test("latest is the newest that is proven and not known to be bad", () => {
   expect(chooseBackup(all, "latest").id).toBe("20261126T030000Z-bbbbbb");
+});
+
+test("latest is none that a restore has taken of what it replaced: the same command again would bring that back", () => {
+  const safety = backup("20261127T050000Z-eeeeee", 6, { reason: safetyReason("20261126T030000Z-bbbbbb") });
+  expect(chooseBackup([...all, safety], "latest").id).toBe("20261126T030000Z-bbbbbb");
+  expect(chooseBackup([...all, safety], safety.id)).toBe(safety);
+});
+
+test("where there are several databases, latest names none of them", () => {
+  const other = backup("20261120T030000Z-ffffff", 0, { service: "archive" });
+  expect(() => chooseBackup([...all, other], "latest")).toThrow(
+    expect.objectContaining({ code: "BACKUP_NOT_FOUND", message: expect.stringContaining("of archive and db") }),
+  );
 });
 
 test("the beginning of an id names it while it is the only one", () => {
