@@ -7,6 +7,7 @@ import { ask, databaseCommand, DatabaseFailure } from "../database/psql.ts";
 import type { ServerInContainer } from "../database/psql.ts";
 import { runInContainer } from "../engine/container-process.ts";
 import type { Host, OperationContext } from "../host.ts";
+import { rememberRestored } from "../operations/migration/remembered-migrations.ts";
 import type { OperationInput, OperationResult } from "../protocol/operations.ts";
 import { settleBackups } from "./accepted-backup.ts";
 import type { BackupManifest } from "./backup-manifest.ts";
@@ -62,6 +63,11 @@ export async function restoreBackup(
     // After the swap there is nothing of that name.
     await clearRestore(host, app, AbortSignal.timeout(60_000)).catch(() => undefined);
   }
+  rememberRestored(host, app, {
+    before: safety.migrationHead,
+    after: backup.migrationHead,
+    isOlderThanRelease: backup.deployment !== host.deployments.current(app)?.number,
+  });
   await settleBackups(host, app);
   return { backup: viewOf(backup), safety: viewOf(safety), database: database.database, kept };
 }

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { AppliedMigration } from "../../../core/migrations/migration-plan.ts";
+import { inOrder, type AppliedMigration } from "../../../core/migrations/migration-plan.ts";
 import { migrationPhase, migrationVersion } from "../../../core/migrations/migration-spec.ts";
 import type { Host } from "../../host.ts";
 import type { KnownMigration } from "./migration-history.ts";
@@ -27,6 +27,29 @@ export function remember(host: Ledger, app: string, history: readonly KnownMigra
     .map(({ version, name, phase = "expand", adopted }) => ({ version, name, phase, adopted }));
   const { commands } = memoryOf(host, app);
   host.parts.set(app, "migration", { applied, commands, ...(database !== undefined && { database }) });
+}
+
+/** Heads of the migrations of a database around a restore, and whether the release that serves came after the backup. */
+interface RestoredTo {
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  readonly isOlderThanRelease: boolean;
+}
+
+/**
+ * After a restore: what was run since the backup is to be run again, and keeps nobody from going back. Another database of
+ * the app, which has another head, changes nothing of it.
+ */
+export function rememberRestored(host: Ledger, app: string, { before, after, isOlderThanRelease }: RestoredTo): void {
+  const known = host.parts.get(app, "migration", remembered);
+  if (known === undefined) return;
+  const isAccessory = known.database === undefined && before !== undefined;
+  const isMigrated = isAccessory && inOrder(known.applied).at(-1)?.version === before;
+  const applied = isMigrated
+    ? known.applied.filter(({ version }) => after !== undefined && version <= after)
+    : known.applied;
+  const commands = isOlderThanRelease ? [] : known.commands;
+  host.parts.set(app, "migration", { ...known, applied, commands });
 }
 
 /** Migrations that the app's database has, as far as the ledger knows. */
