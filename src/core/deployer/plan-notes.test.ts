@@ -24,6 +24,23 @@ test("a plan that takes an app away, moves it or renames it says what becomes of
   ]);
 });
 
+test("a plan says that a volume of another name begins empty, while the data stays in the old one", () => {
+  const change = (path: string, kind: "add" | "delete" | "update") => ({ path, kind, replaces: false });
+  const notes = (...changes: DeployPlanEntry["changes"]): string[] =>
+    planNotes({ entries: [{ ...entry("shop", "accessories", "update"), changes }] });
+  const empty = /^shop no longer uses the volume pgdata: it stays, with its data, and db-data begins empty.*old name/;
+  expect(notes(change("volumes.pgdata", "delete"), change("volumes.db-data", "add"))).toEqual([
+    expect.stringMatching(empty),
+  ]);
+  for (const kind of ["add", "delete", "update"] as const)
+    expect(notes(change('volumes["pg.data"].name', kind))).toEqual([
+      expect.stringMatching(/^shop no longer uses the volume that pg\.data was/),
+    ]);
+  expect(notes(change("volumes.uploads", "add"))).toEqual([]);
+  expect(notes(change("volumes.cache", "delete"))).toEqual([]);
+  expect(notes(change("services.db.image", "update"))).toEqual([]);
+});
+
 test("a plan says where secrets are from, while a rollback has brought them back and when that ends", () => {
   const release = entry("shop", "release", "same");
   expect(planNotes({ entries: [{ ...release, secretsOf: 42 }] })).toEqual([

@@ -12,6 +12,7 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">, nowMs = Date
   return [
     ...accessories.filter(isDone("delete")).map(({ app = "" }) => stays(app)),
     ...accessories.filter(isDone("replace")).map(({ app = "" }) => moved(app)),
+    ...[...accessories, ...releases].filter(isDone("update")).flatMap(volumesNote),
     ...releases
       .filter(isDone("create"))
       .flatMap(({ app: next = "" }) => releases.filter(isDone("delete")).map(({ app = "" }) => renamed(app, next))),
@@ -24,6 +25,32 @@ export function planNotes({ entries }: Pick<DeployPlan, "entries">, nowMs = Date
 
 function isDone(operation: DeployPlanEntry["operation"]): (entry: DeployPlanEntry) => boolean {
   return (entry) => entry.operation === operation;
+}
+
+/** A volume is known by its name: one of another name is another one. */
+function volumesNote({ app = "", changes }: DeployPlanEntry): string[] {
+  const found = changes.flatMap(({ path, kind }) => {
+    const [, plain, quoted, rest = ""] = /^volumes(?:\.([^.[]+)|\["(.*?)"\])(.*)$/.exec(path) ?? [];
+    const name = plain ?? quoted;
+    return name === undefined ? [] : [{ name, kind, rest }];
+  });
+  const named = (wanted: string): string =>
+    found.flatMap(({ name, kind, rest }) => (rest === "" && kind === wanted ? [name] : [])).join(", ");
+  const keep = "If that is not meant, keep the old name.";
+  const [gone, fresh] = [named("delete"), named("add")];
+  const swapped =
+    gone === "" || fresh === ""
+      ? []
+      : [
+          `${app} no longer uses the volume ${gone}: it stays, with its data, and ${fresh} begins empty where there is none of that name. ${keep}`,
+        ];
+  const others = found
+    .filter(({ rest }) => rest === ".name")
+    .map(
+      ({ name }) =>
+        `${app} no longer uses the volume that ${name} was: it stays, with its data, and the other one begins empty where there is none of that name. ${keep}`,
+    );
+  return [...swapped, ...others];
 }
 
 function secretsNote({ app = "", secretsOf, changes }: DeployPlanEntry): string[] {
