@@ -48,6 +48,7 @@ export async function settleBackups(host: Host, app: string): Promise<void> {
         service: each.service,
         takenAtMs: each.takenAtMs,
         isProven: isProven(each, level),
+        hasFailed: each.failed !== undefined,
         isPinned: each.pin !== undefined,
       })),
     keep,

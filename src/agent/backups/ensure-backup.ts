@@ -42,8 +42,13 @@ export async function provenBackup(
   level: BackupLevel,
   op: BackupTask,
 ): Promise<BackupManifest> {
-  const taken = await takeBackup(host, wanted, op);
-  return verifyBackup(host, taken, level, op);
+  const taken = await takeBackup(host, { ...wanted, level }, op);
+  try {
+    return await verifyBackup(host, taken, level, op);
+  } catch (error) {
+    await settleBackups(host, wanted.app).catch(() => undefined);
+    throw error;
+  }
 }
 
 async function youngBackup(

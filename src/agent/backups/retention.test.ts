@@ -57,6 +57,22 @@ test("nothing goes while nothing newer was proven", () => {
   expect(newest && expired([newest, taken(hourMs), ...older], keep, "UTC")).toEqual(["24 h", "48 h"]);
 });
 
+test("those whose proof failed are thinned out as the proven ones are, so that trying again does not fill the disk", () => {
+  const keep = keepRules.parse({ last: 2, daily: 3, weekly: 0, monthly: 0 });
+  const failed = [0, 1, 2, 3, 24, 25].map((hours) => taken(hours * hourMs, { isProven: false, hasFailed: true }));
+  expect(expired(failed, keep, "UTC")).toEqual(["2 h", "3 h", "25 h"]);
+  const [first, second, third] = failed.map((each) => ({ ...each, isPinned: each.id === "2 h" }));
+  const unlooked = taken(4 * hourMs, { isProven: false });
+  const all = [first, second, third, ...failed.slice(3), unlooked, taken(30 * hourMs), taken(31 * hourMs)];
+  expect(
+    expired(
+      all.filter((each) => each !== undefined),
+      keep,
+      "UTC",
+    ),
+  ).toEqual(["3 h", "25 h"]);
+});
+
 const backup = fc.record({
   service: fc.constantFrom("db", "archive"),
   takenAtMs: fc.integer({ min: noon - 800 * dayMs, max: noon + 2 * dayMs }),

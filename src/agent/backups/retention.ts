@@ -7,6 +7,8 @@ export interface RetainedBackup {
   readonly service: string;
   readonly takenAtMs: number;
   readonly isProven: boolean;
+  /** Its proof was tried and failed. */
+  readonly hasFailed?: boolean;
   readonly isPinned: boolean;
 }
 
@@ -15,8 +17,8 @@ type Calendar = (atMs: number) => string;
 
 /**
  * The backups that may go (grandfather, father, son). Never: a pinned one; the newest proven one of a database; anything
- * as new as that one. So nothing goes before something newer has been proven, and without a proven backup nothing does.
- * What is older and not proven, or what no rule keeps, goes.
+ * as new as that one, but of those whose proof failed only what the rules would keep of proven ones: each try leaves one.
+ * So nothing of use goes before something newer has been proven. What is older and not proven, or what no rule keeps, goes.
  */
 export function expired(backups: readonly RetainedBackup[], keep: KeepRules, timeZone: string): string[] {
   const services = [...new Set(backups.map(({ service }) => service))];
@@ -31,15 +33,16 @@ export function expired(backups: readonly RetainedBackup[], keep: KeepRules, tim
 
 function expiredOf(backups: readonly RetainedBackup[], keep: KeepRules, timeZone: string): string[] {
   const proven = backups.filter((each) => each.isProven).toSorted(newestFirst);
-  const [newest] = proven;
-  if (newest === undefined) return [];
+  const newestMs = proven[0]?.takenAtMs ?? -Infinity;
+  const failed = backups.filter((each) => !each.isProven && each.hasFailed === true).toSorted(newestFirst);
   const kept = keptByRules(proven, keep, timeZone);
-  return backups
-    .filter((each) => each.takenAtMs < newest.takenAtMs && !each.isPinned && !kept.has(each.id))
-    .map(({ id }) => id);
+  const keptThough = keptByRules(failed, keep, timeZone);
+  const mayGo = (each: RetainedBackup): boolean =>
+    each.takenAtMs < newestMs ? !kept.has(each.id) : failed.includes(each) && !keptThough.has(each.id);
+  return backups.filter((each) => !each.isPinned && mayGo(each)).map(({ id }) => id);
 }
 
-/** `proven` from the newest to the oldest; each rule keeps the newest of each of its periods, for so many that have one. */
+/** `proven`, or what is kept like these, from the newest to the oldest; each rule keeps the newest of each of its periods, for so many that have one. */
 function keptByRules(proven: readonly RetainedBackup[], keep: KeepRules, timeZone: string): Set<string> {
   const kept = new Set(proven.slice(0, keep.last).map(({ id }) => id));
   for (const [rule, periodOf] of Object.entries(calendars(timeZone)) as [Exclude<Rule, "last">, Calendar][]) {

@@ -1,4 +1,6 @@
 import { chmod } from "node:fs/promises";
+import { reaches } from "../../core/backup/backup-policy.ts";
+import type { BackupLevel } from "../../core/backup/backup-policy.ts";
 import { IkomaError, toIkomaError } from "../../core/errors.ts";
 import { findAccessoryDatabase } from "../database/accessory-database.ts";
 import type { AccessoryDatabase } from "../database/accessory-database.ts";
@@ -20,7 +22,7 @@ import type { BackupManifest, StoredFile, TableRows } from "./backup-manifest.ts
 import { serverOf } from "./backup-task.ts";
 import type { BackupTask } from "./backup-task.ts";
 import { writeStream } from "./file-hash.ts";
-import { expectedDumpBytes, freeBytesAt, requireRoom } from "./free-space.ts";
+import { expectedDumpBytes, freeBytesAt, freeBytesOfVolumes, requireRoom } from "./free-space.ts";
 
 /** What is to be backed up, and why. */
 export interface BackupWanted {
@@ -31,6 +33,8 @@ export interface BackupWanted {
   readonly reason: string;
   /** Why no rule may delete it. */
   readonly pin?: string | undefined;
+  /** How far it is to be verified. */
+  readonly level: BackupLevel;
 }
 
 /**
@@ -46,7 +50,7 @@ export async function takeBackup(host: Host, wanted: BackupWanted, task: BackupT
   try {
     await task.enter("dumping");
     await whenReady(host, serverOf(database, id), task.signal);
-    const content = await dumpAtOneMoment(host, wanted.app, id, database, task);
+    const content = await dumpAtOneMoment(host, wanted, id, database, task);
     await task.enter("recording");
     const manifest = await manifestOf(host, { wanted, id, startedAtMs, database, content });
     await host.backups.commit(manifest);
@@ -79,7 +83,7 @@ interface DumpedContent {
 /** The dump, the counts and the head of the migrations see the same snapshot, which a session holds open meanwhile. */
 async function dumpAtOneMoment(
   host: Host,
-  app: string,
+  { app, level }: BackupWanted,
   id: string,
   database: AccessoryDatabase,
   task: BackupTask,
@@ -90,6 +94,7 @@ async function dumpAtOneMoment(
     const [line = ""] = await session.ask([factsStatement]);
     const facts = parseFacts(line);
     await requireRoomForDump(host, app, database, facts);
+    if (reaches(level, "restore")) await requireRoomForRestore(host, app, database, facts, task.signal);
     const takenAtMs = Date.now();
     const [snapshot = ""] = await session.ask([...beginSnapshot, "SELECT pg_export_snapshot()"]);
     const tables = parseTables(await session.ask([tablesStatement]));
@@ -166,6 +171,21 @@ async function requireRoomForDump(
       last && { dumpBytes: last.files.dump.bytes, databaseBytes: last.databaseBytes },
     ),
     freeBytes: await freeBytesAt(host.paths.root),
+  });
+}
+
+/** It would be taken, and could not be proven. */
+async function requireRoomForRestore(
+  host: Host,
+  app: string,
+  { containerId }: AccessoryDatabase,
+  { bytes }: DatabaseFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  requireRoom({
+    what: `Verifying the backup of ${app}`,
+    neededBytes: bytes,
+    freeBytes: await freeBytesOfVolumes(host, containerId, signal),
   });
 }
 
