@@ -480,6 +480,12 @@ export const errorTable = {
     meaning: "The Supabase project is not there, is paused, or did not become healthy.",
     hint: "See Supabase's dashboard, then run this again.",
   },
+  VOLUME_IN_USE: {
+    exitCode: 4,
+    meaning:
+      "A volume that the app is to have is another app's on the same host; two databases on it would destroy it.",
+    hint: "Give it another `name` in the compose file, or none: each app has its own then. One that is to be shared is declared `external`.",
+  },
   VOLUME_MISSING: {
     exitCode: 4,
     meaning: "A volume that held data is gone from the host; nothing puts an empty one in its place unasked.",

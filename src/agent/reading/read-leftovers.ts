@@ -55,12 +55,17 @@ export async function standingOf(host: Host, app: string): Promise<string[]> {
 export async function userOf(host: Host, app: string, volume: string): Promise<string | undefined> {
   const [container] = await host.volumes.usersOf(volume);
   if (container !== undefined) return `the container ${container} has it`;
-  const other = host.parts.apps().find((each) => each !== app && volumesOf(host, each).includes(volume));
+  const other = otherUserOf(host, app, volume);
   return other === undefined ? undefined : `the app ${other} uses it`;
 }
 
+/** Another app that mounts the volume, or goes back to a release that does. */
+export function otherUserOf(host: Host, app: string, volume: string): string | undefined {
+  return host.parts.apps().find((each) => each !== app && volumesOf(host, each).includes(volume));
+}
+
 /** Volumes that an app's accessories and the releases that it can go back to mount. */
-function volumesOf(host: Host, app: string): string[] {
+export function volumesOf(host: Host, app: string): string[] {
   const specs = [
     host.parts.get(app, "accessories", accessoriesSpec),
     ...host.deployments.kept(app).map(({ number }) => host.deployments.input(app, number)?.spec),

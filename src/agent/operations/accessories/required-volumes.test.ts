@@ -51,6 +51,26 @@ test.each(["data", "shop_data"])("it is made anew where it is named as %s", asyn
   expect(await applyAccessories()).toMatchObject({ state: "succeeded", result: { unchanged: true } });
 });
 
+test("a volume that another app uses is not shared unasked: two servers would write to the same files", async () => {
+  const shared = { data: { external: false, name: "pgdata" } };
+  const of = (app: string, volumes: object) => {
+    const { spec } = someAccessories(on, { db: "db" }, app);
+    return run(runner, "accessories.apply", { spec: { ...spec, volumes } });
+  };
+  expect(await of("shop", shared)).toMatchObject({ state: "succeeded" });
+  const refused = await of("preview", shared);
+  expect(refused).toMatchObject({
+    state: "failed",
+    error: { code: "VOLUME_IN_USE", details: { volumes: ["pgdata"] } },
+  });
+  expect(on.engine.named("preview-accessories-db-1")).toBeUndefined();
+  expect(await of("shop", shared)).toMatchObject({ state: "succeeded" });
+  expect(await of("preview", { data: { external: true, name: "pgdata" } })).toMatchObject({ state: "succeeded" });
+  await run(runner, "accessories.remove", { app: "preview" });
+  await run(runner, "accessories.remove", { app: "shop" });
+  expect(await of("store", shared)).toMatchObject({ state: "succeeded" });
+});
+
 test("what was known of it outlives the accessories and the agent's memory", async () => {
   await applyAccessories();
   await run(runner, "accessories.remove", { app: "shop" });

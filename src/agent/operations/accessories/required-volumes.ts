@@ -2,6 +2,7 @@ import type { VolumeSpec } from "../../../core/release/release-spec.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { volumeName } from "../../engine/volumes.ts";
 import type { Host } from "../../host.ts";
+import { otherUserOf, volumesOf } from "../../reading/read-leftovers.ts";
 
 interface Wanted {
   app: string;
@@ -10,9 +11,10 @@ interface Wanted {
 
 /**
  * Makes the volumes that are not there yet, and refuses to make one that was there before: an empty database in place
- * of a lost one would look like a repair. `recreate` names those that may be made anew, empty.
+ * of a lost one would look like a repair. `recreate` names those that may be made anew, empty. One that another app uses
+ * is shared only where it is declared `external`: two servers on the same files destroy them.
  *
- * @throws VOLUME_MISSING before anything is changed
+ * @throws VOLUME_MISSING, VOLUME_IN_USE before anything is changed
  */
 export async function ensureVolumes(
   host: Host,
@@ -26,8 +28,23 @@ export async function ensureVolumes(
     ({ key, name }) => host.knownVolumes.has(name) && !recreate.includes(key) && !recreate.includes(name),
   );
   if (lost.length > 0) throw volumesMissing(app, lost);
+  const there = all.filter(({ spec }, index) => found[index] === true && !spec.external);
+  if (there.length > 0) await refuseShared(host, app, there);
   for (const { name, spec } of missing) await host.volumes.ensure(name, app, spec);
   for (const { name } of all) host.knownVolumes.add(app, name);
+}
+
+async function refuseShared(host: Host, app: string, there: readonly { name: string }[]): Promise<void> {
+  const own = [...(await host.volumes.ownOf(app)), ...volumesOf(host, app)];
+  for (const { name } of there) {
+    const other = own.includes(name) ? undefined : otherUserOf(host, app, name);
+    if (other === undefined) continue;
+    throw new IkomaError(
+      "VOLUME_IN_USE",
+      `The volume ${name} is that of ${other} on this host: ${app} would write to the same files. Nothing was changed.`,
+      { details: { volumes: [name], app: other } },
+    );
+  }
 }
 
 function volumesMissing(app: string, lost: readonly { key: string; name: string }[]): IkomaError {
