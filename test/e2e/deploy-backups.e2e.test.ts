@@ -282,6 +282,7 @@ test("a restore brings the rows back, and keeps the database that was there", as
   expect(await query("SELECT datname FROM pg_database WHERE datname LIKE 'ikoma%'")).toBe("");
   await editManifest(id, "m.tables[0].rows += 1");
   expect(await badly("restore", id, "--confirm", "shop")).toMatchObject({ code: "RESTORE_FAILED" });
+  await editManifest(id, "m.tables[0].rows -= 1");
   expect(await query("SELECT count(*) FROM orders")).toBe("20000");
   expect(await query("SELECT datname FROM pg_database WHERE datname LIKE 'ikoma%'")).toBe("");
   expect(await app.versions()).toEqual(["v2"]);
