@@ -51,12 +51,14 @@ test.each(["data", "shop_data"])("it is made anew where it is named as %s", asyn
   expect(await applyAccessories()).toMatchObject({ state: "succeeded", result: { unchanged: true } });
 });
 
+const shared = { data: { external: false, name: "pgdata" } };
+
+function of(app: string, volumes: object) {
+  const { spec } = someAccessories(on, { db: "db" }, app);
+  return run(runner, "accessories.apply", { spec: { ...spec, volumes } });
+}
+
 test("a volume that another app uses is not shared unasked: two servers would write to the same files", async () => {
-  const shared = { data: { external: false, name: "pgdata" } };
-  const of = (app: string, volumes: object) => {
-    const { spec } = someAccessories(on, { db: "db" }, app);
-    return run(runner, "accessories.apply", { spec: { ...spec, volumes } });
-  };
   expect(await of("shop", shared)).toMatchObject({ state: "succeeded" });
   const refused = await of("preview", shared);
   expect(refused).toMatchObject({
@@ -69,6 +71,16 @@ test("a volume that another app uses is not shared unasked: two servers would wr
   await run(runner, "accessories.remove", { app: "preview" });
   await run(runner, "accessories.remove", { app: "shop" });
   expect(await of("store", shared)).toMatchObject({ state: "succeeded" });
+});
+
+test("nor where both are deployed at once, or the other came to stand half-way only", async () => {
+  const both = await Promise.all([of("shop", shared), of("preview", shared)]);
+  expect(both.map(({ state }) => state).sort()).toEqual(["failed", "succeeded"]);
+  on.host.parts.remove("shop", "accessories");
+  on.engine.volumeLabels.clear();
+  on.engine.volumeUsers.set("pgdata", "shop-accessories-db-1");
+  expect(await of("other", shared)).toMatchObject({ error: { code: "VOLUME_IN_USE", details: { app: "shop" } } });
+  expect(await of("shop", shared)).toMatchObject({ state: "succeeded" });
 });
 
 test("what was known of it outlives the accessories and the agent's memory", async () => {

@@ -1,5 +1,6 @@
 import type { VolumeSpec } from "../../../core/release/release-spec.ts";
 import { IkomaError } from "../../../core/errors.ts";
+import { labels } from "../../engine/containers.ts";
 import { volumeName } from "../../engine/volumes.ts";
 import type { Host } from "../../host.ts";
 import { otherUserOf, volumesOf } from "../../reading/read-leftovers.ts";
@@ -22,6 +23,7 @@ export async function ensureVolumes(
   recreate: readonly string[] = [],
 ): Promise<void> {
   const all = Object.entries(volumes).map(([key, spec]) => ({ key, spec, name: volumeName(app, key, spec) }));
+  for (const { name, spec } of all) if (!spec.external) claim(host, app, name);
   const found = await Promise.all(all.map((each) => host.volumes.exists(each.name)));
   const missing = all.filter((_, index) => found[index] === false);
   const lost = missing.filter(
@@ -34,17 +36,37 @@ export async function ensureVolumes(
   for (const { name } of all) host.knownVolumes.add(app, name);
 }
 
+/** Two apps that are deployed at once know nothing of each other yet. */
+function claim(host: Host, app: string, name: string): void {
+  const holder = host.knownVolumes.claimedBy(name) ?? app;
+  const isUnderWay = holder !== app && host.journal.running().some((each) => each.app === holder);
+  if (isUnderWay && !volumesOf(host, app).includes(name)) throw volumeInUse(app, name, holder);
+  host.knownVolumes.claim(app, name);
+}
+
 async function refuseShared(host: Host, app: string, there: readonly { name: string }[]): Promise<void> {
   const own = [...(await host.volumes.ownOf(app)), ...volumesOf(host, app)];
   for (const { name } of there) {
-    const other = own.includes(name) ? undefined : otherUserOf(host, app, name);
-    if (other === undefined) continue;
-    throw new IkomaError(
-      "VOLUME_IN_USE",
-      `The volume ${name} is that of ${other} on this host: ${app} would write to the same files. Nothing was changed.`,
-      { details: { volumes: [name], app: other } },
-    );
+    if (own.includes(name)) continue;
+    const other = otherUserOf(host, app, name) ?? (await otherMountOf(host, app, name));
+    if (other !== undefined) throw volumeInUse(app, name, other);
   }
+}
+
+/** Of an app whose containers stand although its change has failed. */
+async function otherMountOf(host: Host, app: string, name: string): Promise<string | undefined> {
+  const containers = await Promise.all((await host.volumes.usersOf(name)).map((each) => host.containers.inspect(each)));
+  return containers
+    .map((each) => each?.Config.Labels?.[labels.app])
+    .find((other) => other !== undefined && other !== app);
+}
+
+function volumeInUse(app: string, name: string, other: string): IkomaError {
+  return new IkomaError(
+    "VOLUME_IN_USE",
+    `The volume ${name} is that of ${other} on this host: ${app} would write to the same files. Nothing was changed.`,
+    { details: { volumes: [name], app: other } },
+  );
 }
 
 function volumesMissing(app: string, lost: readonly { key: string; name: string }[]): IkomaError {
