@@ -14,7 +14,7 @@ import type {
 import { driftUnknown } from "../core/config/offline.ts";
 import { IkomaError, toIkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
-import { decodeMap, encodeMap, type PropertyMap } from "./wire/property-values.ts";
+import { decodeMap, encodeMap, hasUnknown, type PropertyMap } from "./wire/property-values.ts";
 import { Empty, providerMessages } from "./wire/proto.ts";
 import type { ProviderSession } from "./provider-session.ts";
 import type { ReadFinding } from "./read-report.ts";
@@ -124,11 +124,14 @@ interface PlannedChange {
   readonly stored?: resource.Stored;
 }
 
-/** A host that cannot be asked now refuses nothing yet: the change itself will be judged there. */
+/**
+ * A host that cannot be asked now refuses nothing yet, nor one that could not be told all: the change itself will be
+ * judged there.
+ */
 async function planChange(session: ProviderSession, { peer, urn, inputs, stored }: PlannedChange): Promise<void> {
   const handler = handlerOf(urn);
   const host = session.hosts.of(peer);
-  if (handler.plan === undefined || host.offline) return;
+  if (handler.plan === undefined || host.offline || hasUnknown(inputs)) return;
   try {
     await host.agent();
   } catch (thrown) {

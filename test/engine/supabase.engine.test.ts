@@ -10,7 +10,7 @@ import { environment } from "../../stacks/environment.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import { SupabaseCloud } from "../doubles/supabase/index.ts";
 import { appManifest, web } from "./app-manifest.ts";
-import { hostAddress } from "./programs.ts";
+import { digestOf, hostAddress } from "./programs.ts";
 import { TestStack } from "./test-stack.ts";
 
 const token = "ikoma:data:Supabase";
@@ -252,4 +252,18 @@ test("a secret that is missing is named before anything is done", async () => {
     hint: expect.stringContaining("ikoma:secrets.shop.OTHER"),
   });
   expect(double.asked).toEqual([]);
+});
+
+test("a self-hosted one is planned with its release, whose digest nobody knows yet", async () => {
+  const part = (image: string, kind: "web" | "worker") => {
+    const definition = { image: `registry.example/${image}@${digestOf("1")}`, environment: {} };
+    return { kind, reason: "its image", definition };
+  };
+  const services = { kong: part("kong", "web"), auth: part("gotrue", "worker"), rest: part("postgrest", "worker") };
+  const routes = [{ path: "/", service: "kong", port: 8000 }];
+  const bundle = await writeBundleFile(appManifest(services, { routes }), join(stack.workDir, "v1.bundle.json"));
+  const hosts = { vps1: { address: hostAddress, hostKey: "ssh-ed25519 AAAA" } };
+  const config = { "ikoma:hosts": hosts, "ikoma:apps": { shop: { host: "vps1", bundle } } };
+  await writeFile(stack.configFile, JSON.stringify({ config }));
+  expect(await planned()).toMatchObject({ operation: "create" });
 });

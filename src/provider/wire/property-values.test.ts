@@ -4,6 +4,7 @@ import { Struct } from "./proto.ts";
 import {
   decodeMap,
   encodeMap,
+  hasUnknown,
   reveal,
   Secret,
   secretTexts,
@@ -51,6 +52,11 @@ test("a secret shows itself to no printer", () => {
   const value = { password: new Secret("hunter2") };
   expect(`${String(value.password)} ${JSON.stringify(value)}`).toBe('[secret] {"password":"[secret]"}');
   expect(reveal(value)).toEqual({ password: "hunter2" });
+});
+
+test("what is not known yet is found at any depth, and in a secret", () => {
+  expect(hasUnknown({ known: [new Secret({ a: 1 })], nothing: null })).toBe(false);
+  expect(hasUnknown({ a: [1, new Secret({ b: unknownValue })] })).toBe(true);
 });
 
 test("texts to redact are all that is secret, and the passwords inside of URLs", () => {

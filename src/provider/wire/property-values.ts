@@ -126,6 +126,13 @@ export function reveal(value: PropertyValue): unknown {
   return value;
 }
 
+/** Whether something in it is not known yet. */
+export function hasUnknown(value: PropertyValue): boolean {
+  if (value instanceof Secret) return hasUnknown(value.value);
+  if (isList(value)) return value.some(hasUnknown);
+  return isMap(value) ? Object.values(value).some(hasUnknown) : value === unknownValue;
+}
+
 /** Plain JSON data as property values. Keys without a value are left out. */
 export function fromJson(json: unknown): PropertyValue {
   if (Array.isArray(json)) return json.map(fromJson);
