@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { withConfigOverride } from "./stack-config-file.ts";
+import { readHostReach, withConfigOverride } from "./stack-config-file.ts";
 
 let folder = "";
 
@@ -34,6 +34,13 @@ test("the copy has the other setting, and is gone afterwards, whatever happens",
   });
   await expect(failing).rejects.toThrow("no");
   expect(copies.map(existsSync)).toEqual([false, false]);
+});
+
+test("a setting that `pulumi config set` wrote as a text is read, and the ways to hosts beside it", async () => {
+  const file = join(folder, "Pulumi.prod.yaml");
+  const hosts = 'ikoma:hosts: { vps1: { address: 10.0.0.1, hostKey: "ssh-ed25519 AAAA" } }';
+  await writeFile(file, `config:\n  ikoma:offline: "true"\n  ${hosts}\n`);
+  expect(await readHostReach(file)).toMatchObject({ offline: true, hosts: { vps1: { address: "10.0.0.1" } } });
 });
 
 test("a copy that a killed command left goes with the next one, that of a living command stays", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseDocument } from "yaml";
 import * as z from "zod";
+import { offlineSetting } from "../config/offline.ts";
 import { hostsConfig, type HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { keptPolicy, type Policy } from "../policies/policy-config.ts";
@@ -17,7 +18,7 @@ export function stackConfigFile(workDir: string, stackName: string): string {
 }
 
 const stackFile = z.looseObject({
-  config: z.looseObject({ "ikoma:hosts": hostsConfig.default({}), "ikoma:offline": z.boolean().default(false) }),
+  config: z.looseObject({ "ikoma:hosts": hostsConfig.default({}), "ikoma:offline": offlineSetting }),
 });
 const policyFile = z.looseObject({ config: z.looseObject({ "ikoma:policy": z.unknown() }) });
 

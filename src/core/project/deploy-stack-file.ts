@@ -5,6 +5,7 @@ import * as z from "zod";
 import { appOfBridge } from "../config/bridge.ts";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
 import { bridgeApp, settingsPath } from "../config/bridge-names.ts";
+import { offlineSetting } from "../config/offline.ts";
 import { appsConfig, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
 import type { NamedHost } from "../transport/host-agent.ts";
 import { IkomaError } from "../errors.ts";
@@ -36,8 +37,6 @@ const hostsKey = "ikoma:hosts";
 const policyKey = "ikoma:policy";
 const storeKey = "ikoma:store";
 const offlineKey = "ikoma:offline";
-/** `pulumi config set` writes a text. */
-const offlineSetting = z.union([z.boolean(), z.stringbool()]).default(false);
 const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).nullish() }).nullish();
 
 /**
