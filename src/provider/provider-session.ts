@@ -131,14 +131,16 @@ export class ProviderSession {
 
   /** The program has a resource for this thing on the host (a part of an app), under this URN. */
   claim(peer: string, thing: string, urn: string): void {
-    const host = this.hosts.find(peer);
-    if (host !== undefined) this.#owners.set(`${host.name} ${thing}`, urn);
+    for (const mark of this.hosts.find(peer)?.marks ?? []) this.#owners.set(`${mark} ${thing}`, urn);
   }
 
-  /** The URN, another than `urn`, that the program has the thing under now: the resource was renamed. */
-  newOwner(peer: string, thing: string, urn: string): string | undefined {
-    const owner = this.#owners.get(`${this.hosts.of(peer).name} ${thing}`);
-    return owner === urn ? undefined : owner;
+  /**
+   * The URN that the program has the thing under: the resource was renamed, or, under the same URN, replaced by one that
+   * has adopted it.
+   */
+  ownerOf(peer: string, thing: string): string | undefined {
+    const owners = this.hosts.of(peer).marks.map((mark) => this.#owners.get(`${mark} ${thing}`));
+    return owners.find((owner) => owner !== undefined);
   }
 
   /** What to record of the resource that this failure was thrown for, if the host says that it is half done. */

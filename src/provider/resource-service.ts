@@ -146,7 +146,7 @@ async function deleteResource(session: ProviderSession, request: DeleteRequest, 
   const outputs = decodeMap(request.getProperties());
   const stored = { id: request.getId(), inputs: decodeMap(request.getOldInputs()), outputs };
   const thing = thingOf(handlerOf(urn), outputs);
-  const owner = thing === undefined ? undefined : session.newOwner(call.getPeer(), thing, urn);
+  const owner = thing === undefined ? undefined : session.ownerOf(call.getPeer(), thing);
   if (owner !== undefined) {
     await session.warn(urn, `stays on the host: it is ${owner} now`);
     return new Empty();
@@ -165,9 +165,9 @@ function handlerOf(urn: string): ResourceHandler {
 }
 
 /**
- * What of a host a resource stands for: a part of an app, an image, or the host's one agent. A resource that was renamed in the program is
- * created (that is, adopted) under its new name before the old one is deleted; deleting must not take away what the new
- * one stands for.
+ * What of a host a resource stands for: a part of an app, an image, or the host's one agent. A resource that was renamed
+ * in the program, or replaced because its host was, is created (that is, adopted) before the old one is deleted; deleting
+ * must not take away what the new one stands for.
  */
 function thingOf({ token, identity }: ResourceHandler, inputs: PropertyMap): string | undefined {
   const { app, repository, digest } = inputs;

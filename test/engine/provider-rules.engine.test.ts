@@ -214,6 +214,28 @@ test("a resource that is renamed in the program is adopted under its new name, a
   ]);
 });
 
+test("what is on a host that is named anew stays there, and so does what is replaced by itself", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack({ [hostAddress]: agent });
+  const on =
+    (host: string, address = hostAddress): Program =>
+    () => {
+      new AnyResource(release, "shop", releaseInputs("v1"), new IkomaHost(host, address));
+      return Promise.resolve({});
+    };
+  await stack.up(on("vps1"));
+  await expect(stack.up(on("paris"))).resolves.toMatchObject({ plan: [{ operation: "replace" }] });
+  expect(agent.part("shop", "release")?.exists).toBe(true);
+  await expect(stack.up(on("paris"))).resolves.toMatchObject({ changes: { same: 1 } });
+
+  await stack.up(on("paris"), { env: { ...stack.env, PULUMI_OPTION_REPLACE: "**::shop" } });
+  expect(agent.part("shop", "release")?.exists).toBe(true);
+  await stack.destroy();
+  expect(agent.started.map(({ kind }) => kind)).toEqual([
+    ...["release.apply", "release.apply", "release.apply", "release.remove"],
+  ]);
+});
+
 test("an agent whose resource is renamed stays installed", async () => {
   const agent = new FakeAgent();
   agent.installed = undefined;

@@ -6,6 +6,8 @@ import type { CurrentConfig, ProviderConfig } from "./provider-config.ts";
 /** One configured provider: a host, and the connection to its agent, opened when it is first needed. */
 export class HostInstance {
   readonly name: string;
+  /** Any of them in common, and it is the same host: its name, and its place, which stays when it is named anew. */
+  readonly marks: readonly string[];
   readonly offline: boolean;
   /** What is on it is to be forgotten, unseen. */
   readonly isForgotten: boolean;
@@ -20,6 +22,7 @@ export class HostInstance {
     this.isForgotten = current.forgetHost === host;
     this.offline = offline || current.offline || current.forgetHost !== undefined;
     this.#host = current.hosts[host] ?? connection;
+    this.marks = [host, placeOf(host, this.#host)];
     this.#access = access;
   }
 
@@ -55,4 +58,10 @@ export class HostInstance {
     if (this.offline)
       throw new IkomaError("AGENT_OFFLINE", `The provider of ${this.name} is offline: it changes nothing.`);
   }
+}
+
+/** The API knows a host by its name. */
+function placeOf(name: string, way: HostWay): string {
+  if ("socket" in way) return way.socket;
+  return "api" in way ? `${way.api} ${name}` : `${way.address}:${way.port}`;
 }
