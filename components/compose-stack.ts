@@ -175,7 +175,7 @@ function freshEnough(policy: BackupPolicy, { bundle, migrationPolicy }: ComposeS
   return { ...policy, maxAgeMinutes: Math.min(policy.maxAgeMinutes, needed) };
 }
 
-/** One for each image of the release's own services, named by the first service that has it. */
+/** One for each image of the release's own services, named by app and first service that has it; `--app` goes by that. */
 function checkedImages(
   name: string,
   { provider, bundle }: ComposeStackArgs,
@@ -186,7 +186,7 @@ function checkedImages(
     if (kind !== "accessory" && !owners.has(definition.image)) owners.set(definition.image, service);
   }
   return [...owners].map(
-    ([image, service]) => new RegistryImage(`${name}-${service}`, { provider, image }, { ...options }),
+    ([image, service]) => new RegistryImage(`${name}/${service}`, { provider, image }, { ...options }),
   );
 }
 

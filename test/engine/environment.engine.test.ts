@@ -7,6 +7,7 @@ import { afterEach, expect, test } from "@jest/globals";
 import { operations } from "../../src/agent/protocol/operations.ts";
 import type { BundleManifest } from "../../src/core/bundle/manifest.ts";
 import { writeBundleFile } from "../../src/core/bundle/bundle-store.ts";
+import { targeted } from "../../src/core/deployer/deploy-run.ts";
 import { IkomaError } from "../../src/core/errors.ts";
 import { withConfigOverride } from "../../src/core/engine/stack-config-file.ts";
 import { accessoriesDifferences, releaseDifferences } from "../../src/core/release/match-bundle.ts";
@@ -292,4 +293,21 @@ test("a run with other settings leaves the stack's file as it is, secrets readab
   ]);
   expect(agent.part("shop", "release")?.input).toMatchObject({ note: "try", spec: { version: "v2" } });
   expect(await stack.configText()).toBe(before);
+});
+
+test("a run for one app of several comes with the images that are looked for before it", async () => {
+  const stack = await environmentStack(new FakeAgent());
+  const bundle = await writeBundleFile(appManifest({ web: web({}) }), join(stack.workDir, "small.bundle.json"));
+  const app = { host: "vps1", bundle, checkImages: true };
+  const hosts = { vps1: { address: hostAddress, hostKey: "ssh-ed25519 AAAA" } };
+  const config = { "ikoma:hosts": hosts, "ikoma:apps": { shop: app, "shop-web": app } };
+  await writeFile(stack.configFile, JSON.stringify({ config }));
+  const { plan } = await stack.preview(environment, { env: { ...stack.env, ...targeted("shop") } });
+  const made = plan.filter(({ operation }) => operation === "create").map(({ name, type }) => `${name} ${type}`);
+  expect(made).toEqual([
+    "shop ikoma:vps:Site",
+    "shop/web ikoma:registry:Image",
+    "shop ikoma:vps:Bundle",
+    "shop ikoma:vps:Release",
+  ]);
 });

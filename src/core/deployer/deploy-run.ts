@@ -105,7 +105,7 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
   });
   const whole = describePlan(project.stackName, plan, inputs);
   // Of the other apps the engine says "unchanged" without having looked.
-  const entries = whole.entries.filter(({ app }) => onlyApp === undefined || app === onlyApp);
+  const entries = whole.entries.filter((entry) => onlyApp === undefined || isOf(onlyApp, entry));
   return { plan: { ...whole, entries }, staged: stagedBy(entries, inputs), outputs };
 }
 
@@ -114,10 +114,15 @@ function stagedBy(entries: readonly DeployPlanEntry[], inputs: InputsCollector):
   return Object.fromEntries(bundles.flatMap(({ app, urn }) => (app === undefined ? [] : [[app, inputs.of(urn).new]])));
 }
 
+/** The images of an app are no part of it on a host, and named `<app>/<service>`. */
+function isOf(onlyApp: string, { app, name }: DeployPlanEntry): boolean {
+  return app === onlyApp || (app === undefined && name.startsWith(`${onlyApp}/`));
+}
+
 /**
  * The engine takes each of its options from the environment too; this is `--target`. All resources of an app are named
  * for it; providers come along, because what is new may need one.
  */
 export function targeted(app: string): Record<string, string> {
-  return { PULUMI_OPTION_TARGET: `**::${app},**::pulumi:providers:ikoma::*` };
+  return { PULUMI_OPTION_TARGET: `**::${app},**::${app}/*,**::pulumi:providers:ikoma::*` };
 }
