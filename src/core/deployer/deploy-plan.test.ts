@@ -127,3 +127,24 @@ test("a bundle that comes for the first time and that nobody has signed is told,
   expect(bundle("create", { proofs: [] }).entries[0]).not.toHaveProperty("unsigned");
   expect(bundle("update", {}).entries[0]).not.toHaveProperty("unsigned");
 });
+
+test("what is made tells its inputs in one digest, but for those that only go along; of a secret that it is one", () => {
+  const made = (inputs: Record<string, unknown>): string | undefined =>
+    planOf({ op: "create", part: "Release", new: inputs }).entries[0]?.made;
+  const first = made({ services: { web }, source: { bundle: "./a.json" } });
+  expect(made({ services: { web }, source: { bundle: "./b.json" } })).toBe(first);
+  expect(made({ services: { web: database } })).not.toBe(first);
+  expect(planOf({ op: "update", part: "Release", old: {}, new: {} }).entries[0]).not.toHaveProperty("made");
+});
+
+test("what takes the place of another one is told by what it will be, and its services start there", () => {
+  const old = { services: { web } };
+  const wanted = { services: { web: database } };
+  const [entry] = planOf(
+    { op: "create-replacement", part: "Release", old, new: wanted },
+    { op: "replace", part: "Release", old, new: wanted },
+    { op: "delete-replaced", part: "Release", old },
+  ).entries;
+  const created = planOf({ op: "create", part: "Release", new: wanted }).entries[0];
+  expect(entry).toMatchObject({ operation: "replace", services: { web: "starts" }, made: created?.made });
+});

@@ -1,5 +1,7 @@
-import { isNotedOnly } from "../release/noted-fields.ts";
+import { createHash } from "node:crypto";
 import * as z from "zod";
+import { canonicalJson } from "../canonical-json.ts";
+import { isNotedOnly, notedReleaseFields } from "../release/noted-fields.ts";
 import type { EngineEvent } from "../engine/engine-event.ts";
 import { plannedMigrations, type PlannedMigrations } from "./planned-migrations.ts";
 import type { PlannedChange, PlannedOperation, PlannedResource } from "../engine/plan.ts";
@@ -21,6 +23,8 @@ export interface DeployPlanEntry {
   readonly name: string;
   readonly operation: PlannedOperation;
   readonly changes: readonly PlannedChange[];
+  /** Digest over the inputs of what is made, of which there are no changes to tell. A secret counts as one, not its value. */
+  readonly made?: string;
   readonly drift: readonly string[];
   /** The deployment that the secrets of a release are from, where they are not those that are set. */
   readonly secretsOf?: number;
@@ -73,12 +77,18 @@ const partOrder = [
 const aloneService = z.looseObject({ overlap: z.literal(false) });
 const services = z.record(z.string(), z.unknown()).catch({});
 
+/** Steps that know nothing of what is wanted; the last one of a replacement only takes the old one away. */
+const untold = new Set(["refresh", "read", "delete-replaced"]);
+
+/** Inputs that go along, and may be others in another run of the same plan. */
+const passing = new Set<string>([...notedReleaseFields, "reference", "proofs", "signatureProblem", "isRollback"]);
+
 /** Keeps, of the events of a run, the inputs of each resource: what a plan needs besides the engine's differences. */
 export class InputsCollector {
   readonly #byUrn = new Map<string, ResourceInputs>();
 
   add(event: EngineEvent): void {
-    if (event.type !== "step" || event.step.op === "refresh" || event.step.op === "read") return;
+    if (event.type !== "step" || untold.has(event.step.op)) return;
     this.#byUrn.set(event.step.urn, {
       old: event.step.old?.inputs,
       new: event.step.new?.inputs,
@@ -123,9 +133,21 @@ function describeResource(resource: PlannedResource, inputs: ResourceInputs): De
     changes,
     drift,
     services: effects,
+    ...(isMade(operation) && { made: digestOf(inputs) }),
     ...(driftUnknown !== undefined && { driftUnknown }),
     ...factsOfPart(part, resource, inputs),
   };
+}
+
+/** Also what takes the place of another one: the engine tells no differences between the two. */
+function isMade(operation: PlannedOperation): boolean {
+  return operation === "create" || operation === "replace";
+}
+
+function digestOf(inputs: ResourceInputs): string {
+  const told = Object.entries(inputs.new ?? {}).filter(([name]) => !passing.has(name));
+  const hash = createHash("sha256").update(canonicalJson(Object.fromEntries(told)));
+  return `sha256:${hash.digest("hex")}`;
 }
 
 /** What is told of one kind of resource and of no other. */
@@ -163,7 +185,7 @@ function serviceEffects(
   if (part !== "release" && part !== "accessories") return {};
   const before = Object.keys(services.parse(inputs.old?.services));
   const after = operation === "delete" ? [] : Object.keys(services.parse((inputs.new ?? inputs.old)?.services));
-  const started = operation === "create" ? [] : before;
+  const started = isMade(operation) ? [] : before;
   const effectOnKept =
     part === "release" ? releaseEffect(changes, inputs) : (name: string) => accessoryEffect(name, changes);
   const stopping = before.filter((name) => !after.includes(name)).map((name) => [name, "stops"] as const);

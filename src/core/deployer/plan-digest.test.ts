@@ -34,6 +34,8 @@ test.each<[string, DeployPlan]>([
   ["other drift", plan({ ...release, drift: ["web: the container was altered"] }, site)],
   ["one resource less", plan(release)],
   ["another resource", plan(release, { ...site, urn: "urn:other" })],
+  ["something else that is made", plan({ ...release, made: "sha256:1" }, site)],
+  ["another strategy", plan({ ...release, strategy: "replace" }, site)],
   ["secrets of another deployment", plan({ ...release, secretsOf: 3 }, site)],
   ["another stack", { stack: "preprod", entries: [release, site] }],
 ])("%s is another plan, and is refused", (_what, other) => {

@@ -4,8 +4,8 @@ import { IkomaError } from "../errors.ts";
 import type { DeployPlan, DeployPlanEntry } from "./deploy-plan.ts";
 
 /**
- * One text that is equal for plans that would do the same: over resources, operations, fields with their values, and
- * drift, whatever the order in which the engine told them. A secret counts as changed or not, its value does not.
+ * One text that is equal for plans that would do the same: over resources, operations, fields with their values, what
+ * is made, and drift, whatever the order in which the engine told them. A secret counts as changed or not, its value does not.
  *
  * @returns `sha256:` and 64 hexadecimal digits
  */
@@ -34,7 +34,7 @@ export function requirePlan(plan: DeployPlan, approved: string): void {
 }
 
 /** Whether the host was looked at is left out: a plan that was made offline is the same plan, if nothing has drifted. */
-function digested({ urn, operation, changes, drift, secretsOf }: DeployPlanEntry): string {
+function digested({ urn, operation, changes, made, drift, secretsOf, strategy }: DeployPlanEntry): string {
   const fields = changes.map((each) => canonicalJson(each)).sort();
-  return canonicalJson({ urn, operation, fields, drift: [...drift].sort(), secretsOf });
+  return canonicalJson({ urn, operation, fields, made, drift: [...drift].sort(), secretsOf, strategy });
 }
