@@ -138,6 +138,19 @@ test.each(["DEPLOY_IN_PROGRESS", "STALE_GENERATION"] as const)(
   },
 );
 
+test("before another attempt it is asked whether that is still to be made, whoever was waited for", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack(agent);
+  await stack.up(releaseProgram("v1"));
+  const moved = new IkomaError("PLAN_CHANGED", "What would be done is no longer what was approved.");
+  const patient = { waitForLockMs: 60_000, beforeAnother: () => Promise.reject(moved) };
+  agent.failNext("release.apply", new IkomaError("DEPLOY_IN_PROGRESS", "shop is being deployed by anna@laptop."));
+  await expect(stack.up(releaseProgram("v2"), patient)).rejects.toBe(moved);
+  await lockFromElsewhere(stack);
+  await expect(stack.up(releaseProgram("v2"), patient)).rejects.toBe(moved);
+  expect(agent.started).toHaveLength(2);
+});
+
 /** A run on another machine that holds the stack; gives its lock file. */
 async function lockFromElsewhere(stack: TestStack): Promise<string> {
   const lock = join(stack.stateDir, ".pulumi", "locks", "organization", "engine-test", "dev", "other.json");

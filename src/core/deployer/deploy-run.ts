@@ -37,6 +37,8 @@ export interface DeployRun {
   readonly waitForLockMs: number;
   /** How long to wait for a host that is away, in ms; 0 does not wait. */
   readonly waitForHostMs?: number | undefined;
+  /** Called before another attempt, after another run was waited for; throws where that is not to be made. */
+  readonly beforeAnother?: (() => Promise<void>) | undefined;
   readonly signal: AbortSignal;
   readonly listener: DeployListener;
 }
@@ -94,6 +96,7 @@ async function runEngine(run: DeployRun, configFile: string | undefined): Promis
       listener.onRepair(text);
     },
     waitForHostMs: run.waitForHostMs,
+    beforeAnother: run.beforeAnother,
     onQueued: (text) => {
       listener.onRepair(text);
     },

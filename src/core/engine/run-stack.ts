@@ -12,6 +12,8 @@ export interface StackRun extends EngineRun {
   waitForLockMs?: number;
   /** Called with what was done about something left behind by a run that was killed, and with what is waited for. */
   onRepair?: (message: string) => void;
+  /** Called before another attempt; throws where the run is not to go on, now that somebody else may have changed things. */
+  beforeAnother?: (() => Promise<void>) | undefined;
   /** For a refresh: forget what a killed run had begun to create. */
   clearPendingCreates?: boolean;
 }
@@ -36,6 +38,7 @@ export async function runStack(run: StackRun): Promise<StackResult> {
     } catch (error) {
       if (!(error instanceof IkomaError) || run.signal?.aborted === true) throw error;
       isRepairing = (await settle(run, error, patience)) || isRepairing;
+      await run.beforeAnother?.();
     }
   }
 }

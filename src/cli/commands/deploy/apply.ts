@@ -74,7 +74,7 @@ async function update(
   session: DeploySession,
   edit: AppEdit | undefined,
   argv: ApplyArguments,
-  { clearance, approvedBy }: Leave,
+  { clearance, approvedBy, beforeAnother }: Leave,
 ): Promise<DeployRunResult> {
   const { runShown } = await import("./deploy-session.ts");
   const { message } = argv;
@@ -93,6 +93,7 @@ async function update(
     showPlan: argv.yes,
     recreateVolumes: argv["recreate-volume"] ?? [],
     clearance: { ...clearance, outsideWindow },
+    beforeAnother,
     message: message ?? "ikoma deploy apply",
   } as const;
   return runShown(session, run, argv);

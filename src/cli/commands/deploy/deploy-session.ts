@@ -2,7 +2,7 @@ import { relative, resolve } from "node:path";
 import type { EnvironmentNotes } from "../../../../stacks/environment.ts";
 import { isOffline } from "../../../core/config/offline.ts";
 import { findDeployProject, type DeployProject } from "../../../core/project/deploy-project.ts";
-import type { DeployRunResult } from "../../../core/deployer/deploy-run.ts";
+import type { DeployListener, DeployRunResult } from "../../../core/deployer/deploy-run.ts";
 import {
   chooseApp,
   readStackSettings,
@@ -43,6 +43,8 @@ export interface ShownRun {
   /** What the policy is told of it. */
   readonly clearance?: Clearance;
   readonly message?: string;
+  /** Throws where it is not to be tried again, after another run was waited for. */
+  readonly beforeAnother?: (() => Promise<void>) | undefined;
   /** Tell each change when it begins: where no preview was shown before. */
   readonly showPlan?: boolean;
 }
@@ -80,38 +82,23 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
   await connectEarly(session);
   void readSignaturesEarly(session, run.edit);
   loadSdkLean();
-  const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
   const root = run.operation;
   const view = new RunView(progress, root, { isPreview: run.operation === "preview" });
   const colors = colorsFor(process.stderr, argv);
-  const onlyApp = run.onlyApp !== undefined && hasOthers(session, run.onlyApp) ? run.onlyApp : undefined;
   progress.begin({ id: root, title: `${run.operation === "up" ? "deploy" : "preview"} ${project.stackName}` });
   try {
-    const result = await runDeploy({
-      project,
-      operation: run.operation,
-      program: environmentProgram(project.stackName, { ...run.notes, ...(onlyApp !== undefined && { onlyApp }) }),
-      edit: run.edit,
-      waitForLockMs: session.waitForLockMs,
-      waitForHostMs: session.waitForHostMs,
-      signal: session.signal,
-      ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
-      ...(run.clearance !== undefined && { clearance: run.clearance }),
-      ...(run.message !== undefined && { message: run.message }),
-      ...(onlyApp !== undefined && { onlyApp }),
-      listener: {
-        onEvent: (event) => {
-          view.engine(event);
-        },
-        onProviderEvent: (urn, event) => {
-          view.host(urn, event);
-        },
-        onRepair: (text) => {
-          view.repair(text);
-        },
-        onPlanned: (entry) => {
-          if (run.showPlan === true) progress.message(renderEntry(entry, colors).join("\n"));
-        },
+    const result = await runIn(session, run, {
+      onEvent: (event) => {
+        view.engine(event);
+      },
+      onProviderEvent: (urn, event) => {
+        view.host(urn, event);
+      },
+      onRepair: (text) => {
+        view.repair(text);
+      },
+      onPlanned: (entry) => {
+        if (run.showPlan === true) progress.message(renderEntry(entry, colors).join("\n"));
       },
     });
     if (run.operation === "preview") await checkWithHosts(session, result, run.notes?.rollbackTo !== undefined);
@@ -121,6 +108,37 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
     progress.end(root, "failed");
     throw error;
   }
+}
+
+/** What would be done now, without a word of how that was found out. */
+export async function planUnseen(
+  session: DeploySession,
+  run: Pick<ShownRun, "edit" | "onlyApp" | "notes">,
+): Promise<DeployRunResult["plan"]> {
+  const nothing = (): void => undefined;
+  const silent = { onEvent: nothing, onProviderEvent: nothing, onRepair: nothing, onPlanned: nothing };
+  return (await runIn(session, { operation: "preview", ...run }, silent)).plan;
+}
+
+async function runIn(session: DeploySession, run: ShownRun, listener: DeployListener): Promise<DeployRunResult> {
+  const { runDeploy } = await import("../../../core/deployer/deploy-run.ts");
+  const { project, waitForLockMs, waitForHostMs, signal } = session;
+  const onlyApp = run.onlyApp !== undefined && hasOthers(session, run.onlyApp) ? run.onlyApp : undefined;
+  return runDeploy({
+    project,
+    operation: run.operation,
+    program: environmentProgram(project.stackName, { ...run.notes, ...(onlyApp !== undefined && { onlyApp }) }),
+    edit: run.edit,
+    waitForLockMs,
+    waitForHostMs,
+    beforeAnother: run.beforeAnother,
+    signal,
+    listener,
+    ...(run.recreateVolumes !== undefined && { recreateVolumes: run.recreateVolumes }),
+    ...(run.clearance !== undefined && { clearance: run.clearance }),
+    ...(run.message !== undefined && { message: run.message }),
+    ...(onlyApp !== undefined && { onlyApp }),
+  });
 }
 
 /** Every host that can be reached says already whether it would take what it is to be given. */

@@ -5,7 +5,7 @@ import { confirm } from "../../confirm.ts";
 import type { GlobalArguments } from "../../global-options.ts";
 import { colorsFor } from "../../output/colors.ts";
 import { renderPlan } from "../../output/plan-view.ts";
-import { runShown, type DeploySession, type ShownRun } from "./deploy-session.ts";
+import { planUnseen, runShown, type DeploySession, type ShownRun } from "./deploy-session.ts";
 
 /** What has to be so before a plan is applied. */
 export interface LeaveConditions {
@@ -21,6 +21,8 @@ export interface LeaveConditions {
 export interface Leave {
   readonly clearance: Clearance;
   readonly approvedBy: readonly string[];
+  /** Holds the run to that plan still, when it had to wait for another one; undefined where no plan was made. */
+  readonly beforeAnother?: () => Promise<void>;
 }
 
 /**
@@ -51,7 +53,10 @@ export async function leaveToApply(
     const now = await runShown(session, { operation: "preview", ...run }, argv);
     requireShown(session, now.plan, planDigest(plan), argv);
   }
-  return { clearance: { isApproved: true }, approvedBy };
+  const beforeAnother = async (): Promise<void> => {
+    requireShown(session, await planUnseen(session, run), planDigest(plan), argv);
+  };
+  return { clearance: { isApproved: true }, approvedBy, beforeAnother };
 }
 
 /** @throws PLAN_CHANGED, after the plan as it is now was shown */

@@ -7,7 +7,7 @@ import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { shortReference } from "../../output/quantities.ts";
 import { withAppOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
-import type { DeploySession } from "./deploy-session.ts";
+import type { DeploySession, ShownRun } from "./deploy-session.ts";
 
 interface RollbackArguments extends EngineArguments {
   readonly app: string | undefined;
@@ -58,9 +58,10 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
     const needsNoApprovals = session.settings.policy?.approvals?.rollbacks !== true;
     const run = { edit: rollback.edit, onlyApp: rollback.app, notes: { rollbackTo: rollback.target.number } };
-    if ((await leaveToApply(session, run, argv, { question, needsNoApprovals })) === undefined) return;
+    const leave = await leaveToApply(session, run, argv, { question, needsNoApprovals });
+    if (leave === undefined) return;
     if (!argv.yes) startedMs = performance.now();
-    await goBack(session, rollback, argv, startedMs);
+    await goBack(session, rollback, argv, { startedMs, beforeAnother: leave.beforeAnother });
   });
 }
 
@@ -144,7 +145,7 @@ async function goBack(
   session: DeploySession,
   rollback: Rollback,
   argv: RollbackArguments,
-  startedMs: number,
+  { startedMs, beforeAnother }: { readonly startedMs: number } & Pick<ShownRun, "beforeAnother">,
 ): Promise<void> {
   const [{ runShown }, { rollbackNote }, { keepEdit }, { appliedData, renderApplied }, { printResult }] =
     await Promise.all([
@@ -162,7 +163,7 @@ async function goBack(
   const clearance = { outsideWindow: message, isApproved: true };
   const result = await runShown(
     session,
-    { operation: "up", edit, onlyApp: app, notes, message, clearance, showPlan: argv.yes },
+    { operation: "up", edit, onlyApp: app, notes, message, clearance, beforeAnother, showPlan: argv.yes },
     argv,
   );
   const pin = await keepEdit(session.project, edit);
