@@ -3,7 +3,15 @@ import { IkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
 import { differences, type Difference } from "./detailed-diff.ts";
 import { formatPath, parsePath, withProperty } from "./wire/property-path.ts";
-import { isMap, mapFromJson, propertyOf, reveal, secretTexts, type PropertyMap } from "./wire/property-values.ts";
+import {
+  isMap,
+  mapFromJson,
+  mapSealedLike,
+  propertyOf,
+  reveal,
+  secretTexts,
+  type PropertyMap,
+} from "./wire/property-values.ts";
 import type { AppliedState, Computed, ReadOutcome, ResourceCall, ResourceHandler } from "./resource-handler.ts";
 
 /** What stands in for a value that was changed behind Pulumi's back; the real one may be a secret. */
@@ -118,16 +126,20 @@ function withDrift(handler: ResourceHandler, applied: PropertyMap, drift: readon
   }, applied);
 }
 
-/** The inputs that were applied last. They are taken from the outputs: those in the state may show a drift. */
+/**
+ * The inputs that were applied last. They are taken from the outputs: those in the state may show a drift. But they know
+ * what is secret by now: the outputs stay as they are where a value becomes a secret and stays the same.
+ */
 function appliedInputs(handler: ResourceHandler, stored: Stored): PropertyMap {
   const names = Object.keys(handler.inputs.shape);
-  const applied = Object.fromEntries(Object.entries(stored.outputs).filter(([name]) => names.includes(name)));
+  const applied = Object.entries(stored.outputs).filter(([name]) => names.includes(name));
+  const sealed = mapSealedLike(Object.fromEntries(applied), stored.inputs);
   return (handler.reachedBy ?? []).reduce((inputs, [outer, inner]) => {
     const newest = propertyOf(stored.inputs, outer);
     return isMap(newest) && isMap(propertyOf(inputs, outer))
       ? withProperty(inputs, [outer, inner], propertyOf(newest, inner))
       : inputs;
-  }, applied);
+  }, sealed);
 }
 
 function appliedState(handler: ResourceHandler, stored: Stored): AppliedState<Record<string, unknown>> {

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
 import { IkomaError } from "../../src/core/errors.ts";
+import type { ReadReport } from "../../src/core/engine/engine-run.ts";
 import { FakeAgent } from "../doubles/agent.ts";
 import type { Program } from "../../src/core/engine/language-server.ts";
 import type { EngineEvent } from "../../src/core/engine/engine-event.ts";
@@ -157,6 +158,22 @@ test("secrets are shown as changed and never in clear: not in plan, events, erro
 
   for (const text of [...seen, JSON.stringify([planned, drifted]), String(error), await stack.allState()])
     expect(text).not.toContain("hunter2");
+});
+
+test("what becomes a secret with the same value is one in the state after the next run, and in drift at once", async () => {
+  const agent = new FakeAgent();
+  const stack = await newStack({ [hostAddress]: agent });
+  const program = (password: pulumi.Input<string>): Program =>
+    hostProgram("ikoma:vps:Release", releaseInputs("v1", { PASSWORD: password }));
+  await stack.up(program("hunter2"));
+  await stack.up(program(pulumi.secret("hunter2")));
+  const found = { path: "services.web.command", message: "it is another one", found: "serve --password hunter2" };
+  agent.part("shop", "release")?.drift.push(found);
+  const reads: ReadReport[] = [];
+  const drifted = await stack.run("drift", program("unused"), { onRead: (read) => reads.push(read) });
+  expect(JSON.stringify([reads, drifted])).not.toContain("hunter2");
+  await stack.up(program(pulumi.secret("hunter2")));
+  expect(await stack.stateText()).not.toContain("hunter2");
 });
 
 test("a part that the host says is half done is recorded, and the next up updates it", async () => {

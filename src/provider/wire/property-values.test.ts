@@ -6,6 +6,7 @@ import {
   encodeMap,
   hasUnknown,
   reveal,
+  sealedLike,
   Secret,
   secretTexts,
   unknownValue,
@@ -52,6 +53,13 @@ test("a secret shows itself to no printer", () => {
   const value = { password: new Secret("hunter2") };
   expect(`${String(value.password)} ${JSON.stringify(value)}`).toBe('[secret] {"password":"[secret]"}');
   expect(reveal(value)).toEqual({ password: "hunter2" });
+});
+
+test("a value takes over what is secret in another, and stays secret where it is", () => {
+  const value = { a: "1", b: new Secret("2"), c: [{ d: "3" }, "4"] };
+  const model = { a: new Secret("x"), b: "y", c: [{ d: new Secret("z") }], e: new Secret("w") };
+  const sealed = { a: new Secret("1"), b: new Secret("2"), c: [{ d: new Secret("3") }, "4"] };
+  expect(sealedLike(value, model)).toEqual(sealed);
 });
 
 test("what is not known yet is found at any depth, and in a secret", () => {

@@ -133,6 +133,19 @@ export function hasUnknown(value: PropertyValue): boolean {
   return isMap(value) ? Object.values(value).some(hasUnknown) : value === unknownValue;
 }
 
+/** The value with everything in it secret that is secret in `model`, besides what is anyhow. */
+export function sealedLike(value: PropertyValue, model: PropertyValue | undefined): PropertyValue {
+  if (value instanceof Secret) return value;
+  if (model instanceof Secret) return new Secret(value);
+  if (isList(value) && isList(model)) return value.map((each, index) => sealedLike(each, model[index]));
+  return isMap(value) && isMap(model) ? mapSealedLike(value, model) : value;
+}
+
+export function mapSealedLike(map: PropertyMap, model: PropertyMap): PropertyMap {
+  const entries = Object.entries(map);
+  return Object.fromEntries(entries.map(([key, value]) => [key, sealedLike(value, propertyOf(model, key))]));
+}
+
 /** Plain JSON data as property values. Keys without a value are left out. */
 export function fromJson(json: unknown): PropertyValue {
   if (Array.isArray(json)) return json.map(fromJson);
