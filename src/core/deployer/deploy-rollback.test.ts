@@ -139,6 +139,19 @@ test("an app without accessories needs no pin for them", () => {
   expect(accessoriesBundle).toBeUndefined();
 });
 
+test("variables that accessories are made with stay, and what is a secret by now is no variable again", () => {
+  const current = appConfig.parse({ ...now, env: { PG_MEMORY: "2g", LEVEL: "debug" } });
+  const source = {
+    bundle: "registry/shop@old",
+    env: { PG_MEMORY: "1g", PG_SLOTS: "5", TOKEN: "plain", LEVEL: "info" },
+  };
+  const staying = ["PG_MEMORY", "PG_SLOTS", "TOKEN"];
+  const { edit, restored, left } = rollbackEdit("shop", current, source, { hasAccessories: true, staying });
+  expect(edit.set["env"]).toEqual({ PG_MEMORY: "2g", LEVEL: "info" });
+  expect(restored).toEqual(["bundle", "env.LEVEL", "drainSeconds"]);
+  expect(left).toEqual(["env.PG_MEMORY", "env.PG_SLOTS", "env.TOKEN"]);
+});
+
 test("host, domains and keep of the ledger's copy are not taken", () => {
   const source = { bundle: "registry/shop@old", env: {}, host: "elsewhere", domains: ["other.test"], keep: 1 };
   expect(Object.keys(rollbackEdit("shop", now, source, { hasAccessories: true }).edit.set).sort()).toEqual([

@@ -19,6 +19,8 @@ export interface RollbackEdit {
   readonly edit: AppEdit;
   /** Settings that change, by name. */
   readonly restored: readonly string[];
+  /** Variables that the deployment had other values of, and that stay as they are. */
+  readonly left: readonly string[];
   /** Bundle that the accessories stay on. */
   readonly accessoriesBundle: string | undefined;
 }
@@ -133,20 +135,28 @@ function whyNot({ status, number }: Deployment, current: Deployment | undefined)
   }
 }
 
+/** What a rollback has to know of the app as it is, besides its settings. */
+export interface RollbackFacts {
+  /** Whether there are accessories now: without them there is nothing to pin. */
+  readonly hasAccessories: boolean;
+  /** Variables that are no matter of the release alone: what accessories are made with, and what is a secret by now. */
+  readonly staying?: readonly string[];
+  /** What is to come back of the secrets; without it they stay as they are. */
+  readonly secrets?: KeptSecrets | undefined;
+}
+
 /**
  * The settings that bring a deployment back. Its release settings replace the current ones; accessories stay pinned
  * to the bundle that they are from now; domains and volumes are not touched, secrets only if they are given.
  *
  * @param source what the ledger keeps of the deployment (`app.deployment`)
- * @param hasAccessories whether there are any now: without them there is nothing to pin
- * @param secrets what is to come back of them; without it they stay as they are
  * @throws NO_ROLLBACK_TARGET where that cannot be used
  */
 export function rollbackEdit(
   app: string,
   current: AppConfig,
   source: unknown,
-  { hasAccessories, secrets }: { readonly hasAccessories: boolean; readonly secrets?: KeptSecrets | undefined },
+  { hasAccessories, staying = [], secrets }: RollbackFacts,
 ): RollbackEdit {
   const read = releaseSettings.safeParse(source);
   if (!read.success) {
@@ -157,7 +167,8 @@ export function rollbackEdit(
       { hint },
     );
   }
-  const wanted = read.data;
+  const had = read.data.env;
+  const wanted = { ...read.data, env: { ...without(had, staying), ...only(current.env, staying) } };
   const accessoriesBundle = current.accessoriesBundle ?? current.bundle;
   const isPinned = hasAccessories && accessoriesBundle !== undefined && accessoriesBundle !== wanted.bundle;
   const given = releaseKeys.filter((key) => wanted[key] !== undefined && !(key === "env" && isEmpty(wanted.env)));
@@ -179,8 +190,17 @@ export function rollbackEdit(
           ? []
           : [key],
     ),
+    left: changedVariables(had, wanted.env),
     accessoriesBundle: hasAccessories ? accessoriesBundle : undefined,
   };
+}
+
+function only(env: AppConfig["env"], names: readonly string[]): AppConfig["env"] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => names.includes(name)));
+}
+
+function without(env: AppConfig["env"], names: readonly string[]): AppConfig["env"] {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)));
 }
 
 function changedVariables(

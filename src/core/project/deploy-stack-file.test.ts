@@ -114,6 +114,9 @@ test("reading gives hosts and apps with their defaults", async () => {
     name: "vps1",
     way: { address: "192.0.2.1", port: 22, user: "root" },
   });
+  expect(settings.secretNames).toEqual({ shop: ["TOKEN"] });
+  const wholly = text.replace(/ {4}shop:\n {6}TOKEN:\n {8}secure/, "    secure");
+  expect((await inFile(wholly, readStackSettings)).secretNames).toEqual({ secure: [] });
 });
 
 const bridgeText = `config:

@@ -16,6 +16,8 @@ import { storeConfig, type StoreConfig } from "../secret-store/store-config.ts";
 export interface StackSettings {
   readonly hosts: Readonly<Record<string, HostWay>>;
   readonly apps: Readonly<Record<string, AppConfig>>;
+  /** Names of the secret variables that the file has, by app. */
+  readonly secretNames?: Readonly<Record<string, readonly string[]>> | undefined;
   /** What changes have to keep to; undefined where the file says nothing of it. */
   readonly policy?: Policy | undefined;
   /** Where secrets may come from; undefined where the file says nothing of it. */
@@ -33,6 +35,7 @@ export interface AppEdit {
 
 const appsKey = "ikoma:apps";
 const bridgeKey = "ikoma:bridge";
+const secretsKey = "ikoma:secrets";
 const hostsKey = "ikoma:hosts";
 const policyKey = "ikoma:policy";
 const storeKey = "ikoma:store";
@@ -52,10 +55,18 @@ export async function readStackSettings(path: string): Promise<StackSettings> {
   return {
     hosts: checked(hostsConfig, config[hostsKey] ?? {}, hostsKey, path),
     apps: bridge === undefined ? apps : { ...apps, [bridgeApp]: appOfBridge(bridge) },
+    secretNames: secretNamesIn(config[secretsKey]),
     policy: checked(policyConfig.optional(), config[policyKey], policyKey, path),
     store: checked(storeConfig.optional(), config[storeKey], storeKey, path),
     offline: checked(offlineSetting, config[offlineKey], offlineKey, path),
   };
+}
+
+const namedSecrets = z.record(z.string(), z.record(z.string(), z.unknown()).catch({})).catch({});
+
+/** Of what is encrypted as a whole no name is told. */
+function secretNamesIn(secrets: unknown): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(namedSecrets.parse(secrets)).map(([app, each]) => [app, Object.keys(each)]));
 }
 
 function checked<S extends z.ZodType>(schema: S, value: unknown, key: string, path: string): z.infer<S> {

@@ -121,9 +121,13 @@ export function secretsUsedBy(
   part: "release" | "accessories",
   { secretNames }: Pick<ReleaseSettings, "secretNames">,
 ): string[] {
+  return variablesUsedBy(manifest, part).filter((name) => secretNames.includes(name));
+}
+
+/** Names of the variables, secret or not, that the release itself uses, or the long-lived services do. */
+export function variablesUsedBy(manifest: BundleManifest, part: "release" | "accessories"): string[] {
   const services = servicesOf(manifest, (kind) => (kind === "accessory") === (part === "accessories"));
-  const used = variablesOfTree(Object.values(services).map(({ definition }) => definition));
-  return used.map(({ name }) => name).filter((name) => secretNames.includes(name));
+  return variablesOfTree(Object.values(services).map(({ definition }) => definition)).map(({ name }) => name);
 }
 
 type Services = Readonly<Record<string, BundleService>>;

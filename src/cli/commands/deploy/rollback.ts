@@ -77,7 +77,8 @@ async function findTarget(session: DeploySession, argv: RollbackArguments): Prom
   const current = settings.apps[app];
   if (current === undefined) throw new TypeError(`${app} was chosen and is not there`);
   const left = programsOwn(project.stackName, app);
-  const hasAccessories = await bundleHasAccessories(current.accessoriesBundle ?? current.bundle);
+  const { hasAccessories, variables } = await accessoriesOf(current.accessoriesBundle ?? current.bundle);
+  const staying = [...variables, ...(settings.secretNames?.[app] ?? [])];
   progress.begin({ id: "ledger", title: `read the ledger of ${app} on ${current.host}` });
   const onQueued = (message: string): void => {
     progress.message(message, "warning");
@@ -93,31 +94,42 @@ async function findTarget(session: DeploySession, argv: RollbackArguments): Prom
       ? keptSecrets(target, (await agent.call("app.secrets", { app, number })).secrets, left)
       : undefined;
     progress.end("ledger", "done", nameOf(target));
-    const edit = rollbackEdit(app, current, source, { hasAccessories, secrets });
+    const edit = rollbackEdit(app, current, source, { hasAccessories, staying, secrets });
     return { app, target, secrets, secretsBefore: current.secretsOf?.deployment, migrations, ...edit };
   };
   return withAgent(hostOf(settings, app), read, away);
 }
 
+interface AccessoriesNow {
+  readonly hasAccessories: boolean;
+  /** Names of the variables that they are made with. */
+  readonly variables: readonly string[];
+}
+
 /** A bundle that cannot be read now may have some: pinned it stays as it is in any case. */
-async function bundleHasAccessories(reference: string | undefined): Promise<boolean> {
-  if (reference === undefined) return false;
-  const { readBundle } = await import("../../../core/bundle/bundle-store.ts");
+async function accessoriesOf(reference: string | undefined): Promise<AccessoriesNow> {
+  if (reference === undefined) return { hasAccessories: false, variables: [] };
+  const [{ readBundle }, { variablesUsedBy }] = await Promise.all([
+    import("../../../core/bundle/bundle-store.ts"),
+    import("../../../core/release/resolve-release.ts"),
+  ]);
   const manifest = await readBundle(reference).then(
     (bundle) => bundle.manifest,
     () => undefined,
   );
-  return manifest === undefined || Object.values(manifest.services).some(({ kind }) => kind === "accessory");
+  if (manifest === undefined) return { hasAccessories: true, variables: [] };
+  const hasAccessories = Object.values(manifest.services).some(({ kind }) => kind === "accessory");
+  return { hasAccessories, variables: variablesUsedBy(manifest, "accessories") };
 }
 
 /** Said before anything is asked: what comes back, and what does not. */
 function tellScope({ progress }: DeploySession, rollback: Rollback): void {
-  const { target, restored, accessoriesBundle, secrets, migrations } = rollback;
+  const { target, restored, left, accessoriesBundle, secrets, migrations } = rollback;
   const accessories = accessoriesBundle === undefined ? [] : [`accessories (of ${shortReference(accessoriesBundle)})`];
   const run = migrations.length === 0 ? [] : [`migrations (${migrations.join(", ")})`];
   const stays = [
     ...(secrets === undefined ? [secretsNow(rollback)] : []),
-    ...[...accessories, ...run, "volumes and their data"],
+    ...[...accessories, ...left, ...run, "volumes and their data"],
   ];
   progress.message(
     [
