@@ -62,7 +62,8 @@ async function applyDeploy(argv: ApplyArguments): Promise<void> {
     const edit = await bundleEdit(session, argv, startedIn);
     const { leaveToApply } = await import("./plan-leave.ts");
     const question = `Deploy to ${session.project.stackName}?`;
-    const leave = await leaveToApply(session, { edit, onlyApp: argv.app }, argv, { question, plan: argv.plan });
+    const planned = { edit, onlyApp: argv.app, clearance: { outsideWindow: argv["outside-window"] } };
+    const leave = await leaveToApply(session, planned, argv, { question, plan: argv.plan });
     if (leave === undefined) return;
     if (!argv.yes) startedMs = performance.now(); // Somebody's time to think is not the deploy's.
     const result = await update(session, edit, argv, leave);

@@ -113,7 +113,7 @@ export async function runShown(session: DeploySession, run: ShownRun, argv: Glob
 /** What would be done now, without a word of how that was found out. */
 export async function planUnseen(
   session: DeploySession,
-  run: Pick<ShownRun, "edit" | "onlyApp" | "notes">,
+  run: Pick<ShownRun, "edit" | "onlyApp" | "notes" | "clearance">,
 ): Promise<DeployRunResult["plan"]> {
   const nothing = (): void => undefined;
   const silent = { onEvent: nothing, onProviderEvent: nothing, onRepair: nothing, onPlanned: nothing };

@@ -34,7 +34,7 @@ export interface Leave {
  */
 export async function leaveToApply(
   session: DeploySession,
-  run: Pick<ShownRun, "edit" | "onlyApp" | "notes">,
+  run: Pick<ShownRun, "edit" | "onlyApp" | "notes" | "clearance">,
   argv: GlobalArguments,
   conditions: LeaveConditions,
 ): Promise<Leave | undefined> {

@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import type { Deployment } from "../../../agent/protocol/views.ts";
 import type { AgentClient } from "../../../core/transport/agent-client.ts";
+import type { Clearance } from "../../../core/policies/change-guard.ts";
 import type { KeptSecrets, RollbackEdit } from "../../../core/deployer/deploy-rollback.ts";
 import { programsOwn } from "../../../core/config/bridge-names.ts";
 import { requireConsent } from "../../confirm.ts";
@@ -57,7 +58,8 @@ async function rollBack(argv: RollbackArguments): Promise<void> {
     const { leaveToApply } = await import("./plan-leave.ts");
     const question = `Go back to ${nameOf(rollback.target)} in ${stack}?`;
     const needsNoApprovals = session.settings.policy?.approvals?.rollbacks !== true;
-    const run = { edit: rollback.edit, onlyApp: rollback.app, notes: { rollbackTo: rollback.target.number } };
+    const { edit, app, target } = rollback;
+    const run = { edit, onlyApp: app, notes: { rollbackTo: target.number }, clearance: clearanceOf(rollback) };
     const leave = await leaveToApply(session, run, argv, { question, needsNoApprovals });
     if (leave === undefined) return;
     if (!argv.yes) startedMs = performance.now();
@@ -170,9 +172,8 @@ async function goBack(
   const { app, target, edit, restored, accessoriesBundle, secrets, migrations } = rollback;
   const note = rollbackNote(target, secrets !== undefined);
   const notes = { note, rollbackTo: target.number };
-  const message = `rollback to ${nameOf(target)}`;
-  // Going back is what windows are there to make rare, not to forbid.
-  const clearance = { outsideWindow: message, isApproved: true };
+  const message = messageOf(rollback);
+  const clearance = { ...clearanceOf(rollback), isApproved: true };
   const result = await runShown(
     session,
     { operation: "up", edit, onlyApp: app, notes, message, clearance, beforeAnother, showPlan: argv.yes },
@@ -189,6 +190,15 @@ async function goBack(
   };
   const data = { ...appliedData(applied), target, restored, accessoriesBundle, secrets, migrations };
   printResult({ kind: "DeployRolledBack", data, human: () => renderApplied(applied) }, argv);
+}
+
+function messageOf({ target }: Rollback): string {
+  return `rollback to ${nameOf(target)}`;
+}
+
+/** Going back is what windows are there to make rare, not to forbid. */
+function clearanceOf(rollback: Rollback): Clearance {
+  return { outsideWindow: messageOf(rollback) };
 }
 
 function nameOf({ number, version }: Deployment): string {
