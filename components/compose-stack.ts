@@ -178,15 +178,16 @@ function freshEnough(policy: BackupPolicy, { bundle, migrationPolicy }: ComposeS
 /** One for each image of the release's own services, named by app and first service that has it; `--app` goes by that. */
 function checkedImages(
   name: string,
-  { provider, bundle }: ComposeStackArgs,
+  { provider, bundle, rollbackTo }: ComposeStackArgs,
   options: pulumi.ComponentResourceOptions,
 ): RegistryImage[] {
+  const isRollback = rollbackTo !== undefined;
   const owners = new Map<string, string>();
   for (const [service, { kind, definition }] of Object.entries(bundle.manifest.services)) {
     if (kind !== "accessory" && !owners.has(definition.image)) owners.set(definition.image, service);
   }
   return [...owners].map(
-    ([image, service]) => new RegistryImage(`${name}/${service}`, { provider, image }, { ...options }),
+    ([image, service]) => new RegistryImage(`${name}/${service}`, { provider, image, isRollback }, { ...options }),
   );
 }
 

@@ -17,6 +17,11 @@ export interface RegistryImageResourceArgs {
    * @default true
    */
   retain?: pulumi.Input<boolean> | undefined;
+  /**
+   * It is gone back to: what is wrong with it in its registry is a warning, for the host may have it.
+   * @default false
+   */
+  isRollback?: pulumi.Input<boolean> | undefined;
 }
 
 /** An image of a registry, checked by digest, labels and platforms. */

@@ -154,6 +154,12 @@ test("a registry that is down holds up nothing that is known, and offline it is 
   await expect(stack.up(hostProgram(token, inputs), { onEvent })).resolves.toMatchObject({ changes: { same: 1 } });
   expect(events.join("\n")).toContain("not checked: The registry");
 
+  const other = { repository: repository("up"), digest: `sha256:${"0".repeat(64)}` };
+  await expect(stack.up(hostProgram(token, other))).rejects.toMatchObject({ code: "REGISTRY_UNREACHABLE" });
+  await stack.up(hostProgram(token, { ...other, isRollback: true }), { onEvent });
+  expect(events.join("\n")).toContain("not checked, and the rollback goes on: The registry");
+  await stack.up(hostProgram(token, { ...inputs, isRollback: true }));
+
   events.length = 0;
   const offline = { onEvent, env: { ...stack.env, IKOMA_OFFLINE: "1" } };
   await expect(stack.preview(hostProgram(token, inputs), offline)).resolves.toMatchObject({ changes: { same: 1 } });

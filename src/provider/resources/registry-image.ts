@@ -18,6 +18,8 @@ export const registryImageInputs = z.strictObject({
   tag: z.string().min(1).optional(),
   /** Leave the image in the registry when the resource is deleted. */
   retain: z.boolean().default(true),
+  /** It is gone back to: what its registry says holds that up no longer than it must. */
+  isRollback: z.boolean().default(false),
 });
 type Inputs = z.infer<typeof registryImageInputs>;
 
@@ -32,7 +34,7 @@ export const registryImage: ResourceHandler<typeof registryImageInputs> = {
   token: "ikoma:registry:Image",
   inputs: registryImageInputs,
   identity: ["repository"],
-  silent: [],
+  silent: ["isRollback"],
 
   async read(call, { inputs, computed }) {
     const client = new RegistryClient({ timeoutMs: readTimeoutMs });
@@ -48,8 +50,8 @@ export const registryImage: ResourceHandler<typeof registryImageInputs> = {
     }
   },
 
-  create: async (_call, inputs) => ({ id: inputs.repository, computed: await apply(inputs) }),
-  update: (_call, _state, inputs) => apply(inputs),
+  create: async (call, inputs) => ({ id: inputs.repository, computed: await ensure(call, inputs, {}) }),
+  update: (call, { computed }, inputs) => ensure(call, inputs, computed),
 
   async delete(call, { inputs }) {
     if (inputs.retain) return;
@@ -67,8 +69,17 @@ export const registryImage: ResourceHandler<typeof registryImageInputs> = {
   },
 };
 
-async function apply(inputs: Inputs): Promise<Computed> {
-  const client = new RegistryClient();
+async function ensure(call: ResourceCall, inputs: Inputs, before: Computed): Promise<Computed> {
+  if (!inputs.isRollback) return apply(inputs, new RegistryClient());
+  try {
+    return await apply(inputs, new RegistryClient({ timeoutMs: readTimeoutMs }));
+  } catch (thrown) {
+    warn(call, `not checked, and the rollback goes on: ${toIkomaError(thrown).message}`);
+    return before;
+  }
+}
+
+async function apply(inputs: Inputs, client: RegistryClient): Promise<Computed> {
   const reference = pinned(inputs);
   const images = await readStoredImages(client, reference);
   const problem = whyNotAsExpected(inputs, images);
