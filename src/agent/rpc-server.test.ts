@@ -136,16 +136,17 @@ describe("a request", () => {
   test("waits until the agent is ready", async () => {
     server.close();
     await once(server, "close");
-    let ready = (): void => undefined;
-    const started = new Promise<void>((done) => (ready = done));
-    server = serve(on.host, runner, started);
+    const started = Promise.withResolvers<undefined>();
+    server = serve(on.host, runner, started.promise);
     await once(server, "listening");
-    const client = new Client();
-    const answer = client.call("app.status", {});
-    await once(client.socket, "ready");
-    expect(client.messages).toEqual([]);
-    ready();
-    expect(await answer).toEqual({ apps: [], repairs: [] });
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    const answer = new Client().call("app.history", { app: "shop" });
+    const [socket] = await accepted;
+    await waitUntil("the request has come", () => socket.bytesRead > 0);
+    // What is done between the request and the readiness is in the answer.
+    on.host.deployments.begin(aRelease(on, "v1"), "a digest", "anna@laptop");
+    started.resolve(undefined);
+    expect((await answer).deployments).toMatchObject([{ number: 1 }]);
   });
 });
 
