@@ -31,11 +31,11 @@ test("requests that are held are answered by the next release as soon as it serv
   };
   await rig().edge.ensure(rig().view({ ...next, servers: [] }));
   await rig().edge.switchTo(next);
-  const servedAtMs = Date.now();
+  const servedAtMs = performance.now();
   expect((await Promise.all(asked)).map(({ status, body }) => `${status} ${body}`)).toEqual(
     [1, 2, 3].map((each) => `200 after /page-${each}`),
   );
-  expect(Date.now() - servedAtMs).toBeLessThan(500);
+  expect(performance.now() - servedAtMs).toBeLessThan((longestHoldSeconds * 1000) / 2);
   expect(await rig().get("/", "shop.test")).toMatchObject({ body: "after /" });
 });
 
