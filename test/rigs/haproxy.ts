@@ -7,7 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { Agent, createServer, request } from "node:http";
 import type { IncomingMessage, RequestOptions, Server, ServerResponse } from "node:http";
 import { connect } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ import { withRuntime } from "../../src/agent/edge/haproxy-sockets.ts";
 import { readProcesses } from "../../src/agent/edge/haproxy-workers.ts";
 import { createHaproxyEdge } from "../../src/agent/edge/haproxy-edge.ts";
 import type { Edge, EdgeApp, EdgeServer, EdgeView } from "../../src/agent/edge/edge.ts";
+import { end, freePair, hasEnded } from "./own-port.ts";
 
 /** What each test of the edge starts with, and leaves nothing of. */
 export function useEdge() {
@@ -70,7 +71,8 @@ export class EdgeRig {
   }
 
   static async create(): Promise<EdgeRig> {
-    return new EdgeRig(await mkdtemp(join(tmpdir(), "ikoma-edge-")), await freePort(), await freePort());
+    const port = await freePair();
+    return new EdgeRig(await mkdtemp(join(tmpdir(), "ikoma-edge-")), port, port + 1);
   }
 
   /** A second driver, as after a restart of the agent. */
@@ -102,7 +104,7 @@ export class EdgeRig {
       });
     }
     await until(async () => {
-      if (child.exitCode !== null || child.pid === undefined) throw new Error(`HAProxy did not start: ${this.#log}`);
+      if (hasEnded(child) || child.pid === undefined) throw new Error(`HAProxy did not start: ${this.#log}`);
       return (await this.edge.version()) !== undefined;
     });
   }
@@ -131,10 +133,8 @@ export class EdgeRig {
   async stop(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null) return;
     // TERM to the master reaches every worker; KILL would leave them behind.
-    child.kill("SIGTERM");
-    await once(child, "exit");
+    if (child !== undefined) await end(child, "SIGTERM");
   }
 
   /** Load on an app until its end or that of the test. */
@@ -348,19 +348,4 @@ export async function until(condition: () => Promise<boolean>, deadlineMs = 10_0
     if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${condition.toString()}`);
     await sleep(10);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-function portOf(server: Server): number {
-  const address: AddressInfo | string | null = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }

@@ -1,6 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { createServer } from "node:net";
+import process from "node:process";
 
 const mostTries = 10;
 
@@ -20,15 +22,40 @@ export async function onOwnPort<T>(
   throw new Error(`it came up on none of ${mostTries} ports from ${from} to ${to}`);
 }
 
+/**
+ * A port that nobody listens on, and neither on the one after it. The kernel gives out none of these by itself, and no
+ * other worker of Jest draws from the same: they stay free until they are listened on.
+ */
+export function freePair(): Promise<number> {
+  const from = 10_000 + 1_000 * (Number(process.env["JEST_WORKER_ID"] ?? 0) % 8);
+  return onOwnPort([from, from + 999], async (port) =>
+    (await isFree(port)) && (await isFree(port + 1)) ? port : undefined,
+  );
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => {
+      resolve(false);
+    });
+    server.listen(port, () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}
+
 /** Whether a process is there no more. */
 export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
 /** Ends a process, unless it has ended by itself, and waits for that. */
-export async function end(process: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (hasEnded(process)) return;
-  const ended = once(process, "exit");
-  process.kill(signal);
+export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (hasEnded(child)) return;
+  const ended = once(child, "exit");
+  child.kill(signal);
   await ended;
 }

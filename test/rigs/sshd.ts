@@ -3,12 +3,12 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import type { HostConfig } from "../../src/core/config/schema.ts";
+import { waitUntil } from "../lab/wait-until.ts";
+import { end, onOwnPort } from "./own-port.ts";
 
 const run = promisify(execFile);
-const startDeadlineMs = 10_000;
 
 /** A real OpenSSH server on loopback, for the tests of this folder. */
 export interface SshdRig {
@@ -34,10 +34,8 @@ export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: Ss
     makeKey(folder, "host_rsa", "rsa"),
     makeKey(folder, "id_ed25519", "ed25519"),
   ]);
-  const port = await freePort();
   const lines = [
     `ListenAddress 127.0.0.1`,
-    `Port ${port}`,
     ...keys.map((type) => `HostKey ${folder}/host_${type}`),
     `AuthorizedKeysFile ${folder}/id_ed25519.pub`,
     "PermitRootLogin prohibit-password",
@@ -48,14 +46,10 @@ export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: Ss
     "PidFile none",
     ...settings,
   ];
-  await writeFile(join(folder, "sshd_config"), `${lines.join("\n")}\n`);
+  const file = join(folder, "sshd_config");
+  await writeFile(file, `${lines.join("\n")}\n`);
   await mkdir("/run/sshd", { recursive: true }).catch(() => undefined); // only root needs it, and may make it
-  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", join(folder, "sshd_config")], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const log: string[] = [];
-  server.stderr.on("data", (chunk: Buffer) => log.push(chunk.toString()));
-  await waitForPort(port, server, log);
+  const { port, server } = await onOwnPort([18_000, 20_000], (number) => startOn(number, file));
   const hostKeys = { ed25519: await publicKey(folder, "host_ed25519"), rsa: await publicKey(folder, "host_rsa") };
   const identityFile = join(folder, "id_ed25519");
   return {
@@ -63,7 +57,7 @@ export async function startSshd({ settings = [], keys = ["ed25519", "rsa"] }: Ss
     folder,
     hostKeys,
     stop: async () => {
-      server.kill();
+      await end(server, "SIGTERM");
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -139,44 +133,25 @@ interface Listener {
   listen(port: number, address: string, listening: () => void): unknown;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listening(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function publicKey(folder: string, name: string): Promise<string> {
   const text = await readFile(join(folder, `${name}.pub`), "utf8");
   return text.split(" ").slice(0, 2).join(" ");
 }
 
-async function waitForPort(port: number, server: ChildProcess, log: readonly string[]): Promise<void> {
-  let failure: Error | undefined;
-  server.on("error", (error) => (failure = error));
-  const deadline = Date.now() + startDeadlineMs;
-  while (!(await accepts(port))) {
-    if (failure !== undefined || server.exitCode !== null || Date.now() > deadline) {
-      throw new Error(
-        `sshd did not start (Debian's package openssh-server is needed): ${failure?.message ?? log.join("")}`,
-      );
-    }
-    await sleep(20);
-  }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
-    const settle = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => {
-      settle(true);
-    });
-    socket.once("error", () => {
-      settle(false);
-    });
+/** Undefined where somebody else has the port. */
+async function startOn(port: number, file: string): Promise<{ port: number; server: ChildProcess } | undefined> {
+  const server = spawn("/usr/sbin/sshd", ["-D", "-e", "-f", file, "-p", String(port)], {
+    stdio: ["ignore", "ignore", "pipe"],
   });
+  let log = "";
+  let isOver = false;
+  let failure: Error | undefined;
+  server.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
+  server.on("error", (error) => (failure = error));
+  server.on("close", () => (isOver = true));
+  const listens = (): boolean => log.includes(`Server listening on 127.0.0.1 port ${port}.`);
+  await waitUntil("sshd listens", () => isOver || failure !== undefined || listens());
+  if (listens()) return { port, server };
+  if (log.includes("Address already in use")) return undefined;
+  throw new Error(`sshd did not start (Debian's package openssh-server is needed): ${failure?.message ?? log}`);
 }
