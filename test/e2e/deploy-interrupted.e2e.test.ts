@@ -51,11 +51,13 @@ async function heldApply({ project, app, next }: Deployed): Promise<RunningComma
 /** One v2 serves, deployed once: the second number is the only one after v1. */
 async function expectV2({ project, app, next }: Deployed): Promise<void> {
   expect(await app.versions()).toEqual(["v2"]);
-  await until("v1 is gone", async () => (await app.containers()).length === 1);
-  expect(await app.inShort()).toMatchObject({
-    containers: [`${app.name}-2-web-1 running`],
-    networks: [`${app.name}-2`],
-    deployments: ["#1 good", "#2 current"],
+  await until("v1 is gone, its network too", async () => {
+    expect(await app.inShort()).toMatchObject({
+      containers: [`${app.name}-2-web-1 running`],
+      networks: [`${app.name}-2`],
+      deployments: ["#1 good", "#2 current"],
+    });
+    return true;
   });
   expect(await project.setting("bundle")).toBe(next);
   expect(await project.locks()).toEqual([]);

@@ -235,7 +235,10 @@ test("a program of the app's own migrates where its database is, once for each b
   expect(await runs()).toBe("2");
   await crew.project.rollBack();
   expect(await runs()).toBe("2");
-  expect((await crew.app.inShort()).containers).toEqual(["crew-4-web-1 running", "crew-accessories-db-1 running"]);
+  await waitUntil("only #4 is left", async () => {
+    const { containers } = await crew.app.inShort();
+    return containers.join() === "crew-4-web-1 running,crew-accessories-db-1 running";
+  });
   expect(await crew.project.allState()).not.toContain(password);
 });
 

@@ -30,14 +30,14 @@ export class AppOnServer {
     return containersOf(this.#host.vps, this.name);
   }
 
-  /** The running container of a service; its name ends in `-<service>-1`. */
-  async container(service: string): Promise<ContainerSeen> {
-    const found = (await this.containers()).filter(
-      (each) => each.status === "running" && each.name.endsWith(`-${service}-1`),
-    );
-    const [only, ...others] = found;
-    if (only === undefined || others.length > 0) throw new Error(`${found.length} containers of ${service} run`);
-    return only;
+  /** The one running container of a service, once that of the release before has ended: it does so after the answer to a deploy. */
+  container(service: string): Promise<ContainerSeen> {
+    return waitUntil(`one container of ${service} runs`, async () => {
+      const [only, ...others] = (await this.containers()).filter(
+        (each) => each.status === "running" && each.name.endsWith(`-${service}-1`),
+      );
+      return others.length === 0 && only;
+    });
   }
 
   /** A variable in the running container of a service. */
