@@ -150,7 +150,7 @@ describe("the agent is killed in a deploy, and its client too", () => {
   test("when the edge has switched and the ledger does not know yet", async () => {
     await host.agentProcess.restart();
     const before = await standingOf(app);
-    const next = app.release(before.next).smokedAt("/slow?ms=1500");
+    const next = app.release(before.next).smokedAt("/slow?ms=3000");
     await using load = await app.startLoad();
     const doomed = await startDoomed(host, (options) => app.deploy(next, options));
     await until("the next release answers", async () => (await app.get()).version === before.next.version);
@@ -297,7 +297,7 @@ describe("the host loses its power in a deploy", () => {
 
   test("after the switch, before the ledger knows: the release before serves after the boot", async () => {
     const before = await standingOf(app);
-    const next = app.release(before.next).smokedAt("/slow?ms=1500");
+    const next = app.release(before.next).smokedAt("/slow?ms=3000");
     const doomed = await startDoomed(host, (options) => app.deploy(next, options));
     await until("the next release answers", async () => (await app.get()).version === before.next.version);
     await losePower(doomed);

@@ -13,7 +13,7 @@ import {
   startHeldIn,
   until,
 } from "./fixture/index.ts";
-import type { AgentHost, AppOnHost, TinyWebImage } from "./fixture/index.ts";
+import type { AgentHost, AppOnHost, HostTrace, TinyWebImage } from "./fixture/index.ts";
 
 /** What is left to do after the answer: draining without a connection, stopping, removing. */
 const cleanUpMs = 8_000;
@@ -176,8 +176,9 @@ describe("in the middle of a switch", () => {
     const app = await serving("switching");
     await using load = await app.startLoad();
     await using besideLoad = await beside.startLoad();
-    // On the public route its check takes seconds: the edge has switched, and the ledger not yet.
-    const slow = app.release(v2).smokedAt("/slow?ms=2000", { timeoutSeconds: 20 });
+    // On the public route its check takes as long as the other deploy may: the edge has switched, and the ledger not yet.
+    const checkMs = 6_000;
+    const slow = app.release(v2).smokedAt(`/slow?ms=${checkMs}`, { timeoutSeconds: 20 });
     const doomed = await startDoomed(host, (options) => app.deploy(slow, options));
     await until("the next release answers", async () => (await app.get()).version === "v2");
     await beside.deploy(beside.release(v2));
@@ -185,7 +186,7 @@ describe("in the middle of a switch", () => {
     expect((await app.ledger()).deployments.at(-1)).toMatchObject({ number: 2, status: "started" });
     expect(await app.versionsServed()).toEqual(["v2"]);
 
-    await expectToSettle(app, versionTwo, cleanUpMs);
+    await expectToSettle(app, versionTwo, checkMs + cleanUpMs);
     await expectToSettle(beside, versionTwo, cleanUpMs);
     await doomed.dropClient();
     expect([await app.versionsServed(), await beside.versionsServed()]).toEqual([["v2"], ["v2"]]);
@@ -243,12 +244,17 @@ test("twelve deploys in a row leave nothing behind", async () => {
     }
     await expectToSettle(app, { serving: last, deployments: newestKept(last, 1) }, cleanUpMs);
   };
+  /** Once the images of what is no longer kept have gone, the last to do so. */
+  const trace = (): Promise<HostTrace> =>
+    until("the images of two releases are left", async () => {
+      const found = await hostTrace(host.vps, await host.connection());
+      const names = found.images.filter((each) =>
+        images.some(({ reference }) => each.includes(reference.split("@")[1] ?? "?")),
+      );
+      return names.length === 2 && found;
+    });
   await deployUpTo(4);
-  const before = await hostTrace(host.vps, await host.connection());
-  const names = before.images.filter((each) =>
-    images.some(({ reference }) => each.includes(reference.split("@")[1] ?? "?")),
-  );
-  expect(names).toHaveLength(2);
+  const before = await trace();
   await deployUpTo(12);
-  expect(await hostTrace(host.vps, await host.connection())).toEqual(before);
+  expect(await trace()).toEqual(before);
 }, 90_000);
