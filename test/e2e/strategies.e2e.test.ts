@@ -64,18 +64,26 @@ describe("a worker of which there may be only one", () => {
       });
   }
 
-  /** What the workers noted since the last look. */
+  const log = "/var/lib/docker/volumes/queued_queue/_data/log";
+
+  /** What the workers noted since {@link expectNoted}. */
   async function noted(): Promise<string[]> {
-    const log = "/var/lib/docker/volumes/queued_queue/_data/log";
-    const lines = await host.run(`cat ${log} && : > ${log}`);
+    const lines = await host.run(`cat ${log}`);
     return lines.split("\n").filter((line) => line !== "");
+  }
+
+  /** Forgets it then. A worker that runs has not written its first line yet. */
+  async function expectNoted(expected: string[]): Promise<void> {
+    await until(`${expected.length} lines are noted`, async () => (await noted()).length >= expected.length);
+    expect(await noted()).toEqual(expected);
+    await host.run(`: > ${log}`);
   }
 
   test("ends before the next release starts, under load, and never runs beside its successor", async () => {
     await using load = await app.startLoad();
     await app.deploy(withQueue(v2));
     await expectToSettle(app, { serving: 2, deployments: ["#1 good", "#2 current"], services }, cleanUpMs);
-    expect(await noted()).toEqual(["start v1", "stop v1", "start v2"]);
+    await expectNoted(["start v1", "stop v1", "start v2"]);
     expectFlawless(await load.stop());
   });
 
@@ -86,7 +94,7 @@ describe("a worker of which there may be only one", () => {
     await load.stop();
     const deployments = ["#1 good", "#2 current", "#3 failed"];
     await expectToSettle(app, { serving: 2, deployments, services }, cleanUpMs);
-    expect(await noted()).toEqual(["stop v2", "start v3", "stop v3", "start v2"]);
+    await expectNoted(["stop v2", "start v3", "stop v3", "start v2"]);
   });
 
   test.each([
@@ -100,7 +108,7 @@ describe("a worker of which there may be only one", () => {
     const { startedAtMs } = await crash(host, doomed);
     const deployments = [...before, `#${before.length + 1} failed`];
     await expectToSettle(app, { serving: 2, deployments, services }, startedAtMs + recoveryMs - Date.now());
-    expect(await noted()).toEqual(undone);
+    await expectNoted(undone);
   });
 
   test("runs once when the host loses its power while its successor runs already", async () => {
@@ -113,10 +121,11 @@ describe("a worker of which there may be only one", () => {
     await host.agent.handshake();
     const deployments = [...before, `#${before.length + 1} failed`];
     await expectToSettle(app, { serving: 2, deployments, services }, bootRecoveryMs);
+    await until("the worker from before runs again", async () => (await noted()).at(-1) === "start v2");
     const lines = await noted();
     expect(lines.slice(0, 2)).toEqual(["stop v2", "start v1"]);
-    expect(lines.at(-1)).toBe("start v2");
     expect(lines.join()).not.toContain("two at once");
+    await expectNoted(lines);
   });
 
   test("is handed over when the agent dies after the switch", async () => {
@@ -129,7 +138,7 @@ describe("a worker of which there may be only one", () => {
     const deployments = [...before.map((each) => each.replace("current", "good")), `#${before.length + 1} current`];
     const serving = before.length + 1;
     await expectToSettle(app, { serving, deployments, services }, startedAtMs + recoveryMs - Date.now());
-    expect(await noted()).toEqual(["stop v2", "start v1"]);
+    await expectNoted(["stop v2", "start v1"]);
     await until("v1 serves", async () => (await app.versionsServed()).join() === "v1");
   });
 });
