@@ -13,6 +13,7 @@ import { CommandPlugin } from "../doubles/command-plugin/index.ts";
 import { createVps, type Vps } from "../lab/index.ts";
 import { runChecked, runCommand, type CommandResult } from "../lab/run-command.ts";
 import { waitUntil } from "../lab/wait-until.ts";
+import { sshListens } from "./fixture/agent-host.ts";
 import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
 import { installCommands } from "./project/installed-commands.ts";
 
@@ -302,7 +303,9 @@ describe("a server with an engine", () => {
   });
 
   test("answers where sshd forbids forwarding as well, with and without socat", async () => {
-    await vps.exec("echo 'AllowStreamLocalForwarding no' >>/etc/ssh/sshd_config && service ssh restart");
+    await vps.exec(
+      `echo 'AllowStreamLocalForwarding no' >>/etc/ssh/sshd_config && service ssh restart && ${sshListens}`,
+    );
     const firstConnection = await connectHost(config("deploy"));
     await expect(firstConnection.forwardUnix("/var/lib/ikoma/run/agent.sock")).rejects.toThrow();
     expect((await vps.exec("command -v socat")).code).not.toBe(0);
