@@ -184,9 +184,11 @@ test("destroy leaves no process, mount, namespace, link, rule, control group or 
   const vps = await createVps({ name: "lab-test-trace", kind: "docker" });
   const record = await readRecord(vps.name);
   const link = `ikoma-lab${record?.subnet}:`;
-  expect(await vps.exec("docker run -d node:24-bookworm-slim sleep 100")).toMatchObject({ code: 0 });
+  // A process that names the machine, in the innermost place that there is.
+  const named = `sleep 100; : lab-${vps.name}`;
+  expect(await vps.exec(`docker run -d node:24-bookworm-slim sh -c '${named}'`)).toMatchObject({ code: 0 });
   await vps.cutNetwork();
-  expect(await traces(vps.name, link)).not.toBe("");
+  await waitUntil("it runs", async () => (await traces(vps.name, link)).includes(`sh -c ${named}`));
   await vps.destroy();
   expect(await traces(vps.name, link)).toBe("");
   await expect(access(machineFolder(vps.name))).rejects.toThrow("ENOENT");
