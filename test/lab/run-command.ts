@@ -27,7 +27,11 @@ export const runCommand = (
     const child = spawn(file, args, { detached: true, env: env ?? process.env });
     const output = { stdout: "", stderr: "" };
     const timer = setTimeout(() => {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // All of the group have ended; whoever left it still has the output open.
+      }
       reject(new Error(`${file} ${args.join(" ")}: not done after ${timeoutMs} ms\n${output.stderr}`));
     }, timeoutMs);
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));

@@ -84,6 +84,8 @@ const speaksSsh = (address: string): Promise<boolean> =>
     };
     socket.setTimeout(1_000, settle(false));
     socket.on("error", settle(false));
+    // Hung up on without a word: no time-out comes any more.
+    socket.on("close", settle(false));
     socket.on("data", (data: Buffer) => {
       settle(data.toString("latin1").startsWith("SSH-"))();
     });
