@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { randomInt } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { pino } from "pino";
 import { Compose } from "../../../src/agent/engine/compose.ts";
 import { EngineApi } from "../../../src/agent/engine/engine-api.ts";
@@ -10,6 +11,8 @@ import { openHost } from "../../../src/agent/open-host.ts";
 import { agentPaths } from "../../../src/agent/settings.ts";
 import { FakeEdge } from "./edge.ts";
 import { FakeEngine } from "./engine.ts";
+
+const worker = Number(process.env["JEST_WORKER_ID"] ?? 0);
 
 /**
  * A host as the agent sees it: the real ledger, engine client, compose driver and gate, over doubles of the engine,
@@ -20,7 +23,8 @@ export class TestHost {
   readonly engine: FakeEngine;
   readonly edge: FakeEdge;
   readonly #httpPort: number;
-  readonly #networkPool = `127.${randomInt(16, 250)}.0.0/16`;
+  /** No other worker of Jest draws from the same: two hosts at once with one address would not come up. */
+  readonly #networkPool = `127.${16 + 29 * (worker % 8) + randomInt(29)}.0.0/16`;
   /** Everything that was logged, one JSON a line. */
   readonly logged: string[] = [];
   host: Host;
