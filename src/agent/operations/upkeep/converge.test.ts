@@ -22,9 +22,15 @@ afterEach(async () => {
 
 const deploy = (name: string, more = {}) => run(runner, "release.apply", aRelease(on, name, more));
 
+/** The same by an agent that is there no more: what it would still clean up is not among what the test asks for. */
+async function deployed(name: string, more = {}): Promise<void> {
+  expect(await deploy(name, more)).toMatchObject({ state: "succeeded" });
+  runner = new OperationRunner(on.restart());
+}
+
 describe("cleaning up", () => {
   test("never takes the release that came to serve while it looked around", async () => {
-    await deploy("v1", { drainSeconds: 3600 });
+    await deployed("v1", { drainSeconds: 3600 });
     on.edge.setConnections("shop", "d1-web-1", 1);
     // A clean-up that has asked the engine what is there, and gets its answer only after the next switch.
     const { networks } = on.host;
@@ -71,7 +77,7 @@ describe("cleaning up", () => {
   });
 
   test("of one deployment happens once, however many ask for it", async () => {
-    await deploy("v1");
+    await deployed("v1");
     on.host.deployments.retireCurrent("shop");
     await on.edge.switchTo({ app: "shop", domains: [], routes: [], servers: [] });
     on.edge.setConnections("shop", "d1-web-1", 1);
