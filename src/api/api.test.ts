@@ -216,7 +216,7 @@ describe("events of a host", () => {
     expect(heard.type).toContain("text/event-stream");
     await waitUntil("the second is told", () => heard.text.includes("id: 2\nevent: step\n"));
     await send(3, 3);
-    await waitUntil("the third is told", () => heard.text.includes("id: 3\n"), { deadlineMs: 2_000 });
+    await waitUntil("the third is told", () => heard.text.includes("id: 3\n"), { deadlineMs: 8_000 });
     expect(heard.text).not.toContain("id: 1\n");
     stop();
   });

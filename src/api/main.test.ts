@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "@jest/globals";
+import { freePair } from "../../test/rigs/own-port.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 
@@ -30,7 +30,7 @@ test.each([
 
 test("it serves until it is told to end", async () => {
   const state = await mkdtemp(join(tmpdir(), "ikoma-api-main-"));
-  const port = await freePort();
+  const port = await freePair();
   const api = started({ IKOMA_API_STATE: state, IKOMA_API_PORT: String(port) });
   const ended = once(api, "exit");
   await new Promise<void>((resolve) => {
@@ -43,12 +43,3 @@ test("it serves until it is told to end", async () => {
   expect(await ended).toEqual([0, null]);
   await rm(state, { recursive: true });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
