@@ -19,6 +19,7 @@ let networks: Networks;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "ikoma-engine-"));
   engine = new FakeEngine(join(folder, "engine.sock"));
+  for (const image of ["web", "x"]) engine.images.set(image, {});
   await engine.start();
   api = new EngineApi(engine.socketPath);
   containers = new Containers(api);

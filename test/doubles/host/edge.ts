@@ -4,6 +4,7 @@ import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { routePath } from "../../../src/core/release/release-spec.ts";
 import { IkomaError } from "../../../src/core/errors.ts";
+import { checkEdgeView } from "../../../src/agent/edge/edge-view.ts";
 import { usualWeight } from "../../../src/agent/edge/edge.ts";
 import type {
   Edge,
@@ -29,8 +30,8 @@ interface AppOnEdge {
 
 /**
  * Stands for HAProxy and its driver: routes, servers and their states in memory, and a small real proxy for the public
- * port and the candidate socket. Like the real one it refuses what it knows no backend for, two apps without domains,
- * and to remove a server that serves. Not like it: reloads, health checks, several workers.
+ * port and the candidate socket. Like the real one it refuses what cannot be put into HAProxy's files, what it knows no
+ * backend for, and to remove a server that serves. Not like it: reloads, health checks, several workers.
  */
 export class FakeEdge implements Edge {
   readonly #apps = new Map<string, AppOnEdge>();
@@ -295,16 +296,7 @@ function forward(
 }
 
 function checked(view: EdgeView): EdgeView {
-  const everywhere = view.apps.filter((each) => each.domains.length === 0);
-  if (everywhere.length > 1) {
-    throw new IkomaError(
-      "CONFIG_INVALID",
-      `The apps ${everywhere.map((each) => each.app).join(" and ")} both claim every host name.`,
-    );
-  }
-  const names = view.apps.flatMap((each) => [...new Set(each.domains)]);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw new IkomaError("CONFIG_INVALID", `Two apps claim the host name ${twice}.`);
+  checkEdgeView(view);
   return view;
 }
 

@@ -162,6 +162,7 @@ export class FakeEngine {
   }): Promise<FakeContainer> {
     const id = this.#id();
     const { network, address = "" } = wanted;
+    if (!this.images.has(wanted.image)) throw new Refusal(404, `No such image: ${wanted.image}`);
     if (network !== undefined && !this.networks.has(network)) throw new Refusal(404, `network ${network} not found`);
     const container: FakeContainer = {
       Id: id,
@@ -311,7 +312,9 @@ export class FakeEngine {
     ],
     [
       /^DELETE \/containers\/([^/]+)$/,
-      async (_call, id = "") => {
+      async ({ query }, id = "") => {
+        if (this.#container(id).State.Running && query.get("force") !== "true")
+          throw new Refusal(409, `You cannot remove a running container ${id}. Stop the container before removing`);
         await this.#end(this.#container(id).Id, true);
       },
     ],
@@ -360,7 +363,15 @@ export class FakeEngine {
         return { Volumes: found.map((Name) => ({ Name, Labels: this.volumeLabels.get(Name) ?? null })) };
       },
     ],
-    [/^DELETE \/volumes\/([^/]+)$/, (_call, name = "") => void this.volumes.delete(name)],
+    [
+      /^DELETE \/volumes\/([^/]+)$/,
+      (_call, name = "") => {
+        if (!this.volumes.has(name)) throw new Refusal(404, `get ${name}: no such volume`);
+        if (this.#list(new URLSearchParams({ filters: JSON.stringify({ volume: [name] }) })).length > 0)
+          throw new Refusal(409, `remove ${name}: volume is in use`);
+        this.volumes.delete(name);
+      },
+    ],
     [
       /^GET \/system\/df$/,
       () => ({
@@ -500,8 +511,11 @@ export class FakeEngine {
       IPAM: { Config: { Subnet: string }[] };
     };
     if (this.networks.has(Name)) throw new Refusal(409, `network with name ${Name} already exists`);
+    const subnet = IPAM.Config[0]?.Subnet ?? "";
+    if ([...this.networks.values()].some((each) => overlap(each.subnet, subnet)))
+      throw new Refusal(403, "Pool overlaps with other one on this address space");
     const Id = this.#id();
-    this.networks.set(Name, { Id, Name, Labels, subnet: IPAM.Config[0]?.Subnet ?? "" });
+    this.networks.set(Name, { Id, Name, Labels, subnet });
     return { Id };
   }
 
@@ -595,4 +609,16 @@ function hasLabels(labels: Record<string, string>, wanted: string[]): boolean {
     const [name = "", value] = each.split(/=(.*)/s, 2);
     return value === undefined ? name in labels : labels[name] === value;
   });
+}
+
+/** Whether two subnets, as `10.210.0.0/26`, have an address in common. */
+function overlap(one: string, other: string): boolean {
+  const [first, second] = [one, other].map(rangeOf);
+  return first !== undefined && second !== undefined && first.from < second.to && second.from < first.to;
+}
+
+function rangeOf(subnet: string): { from: number; to: number } {
+  const [address = "", prefix = ""] = subnet.split("/");
+  const from = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  return { from, to: from + 2 ** (32 - Number(prefix)) };
 }
