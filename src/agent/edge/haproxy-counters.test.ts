@@ -56,6 +56,7 @@ test("a worker that finishes after a reload is counted beside the one that took 
     rig().view(shop([server.as("web")]), { app: "blog", domains: ["blog.test"], routes: [], servers: [] }),
   );
   await ask("/fail");
+  await until(async () => (await sums("d1-web-1")).requests >= 3);
   const counters = await rig().edge.counters("shop", ["d1-web-1"]);
   expect(new Set(counters.map((each) => each.worker)).size).toBe(2);
   expect(await sums("d1-web-1")).toEqual({ requests: 3, failed: 2 });
