@@ -19,6 +19,8 @@ test("they hold what they are for", async () => {
   const pages = await generatedPages();
   const errors = pages.get("docs/errors.md") ?? "";
   expect(Object.keys(errorTable).filter((code) => !errors.includes(`| \`${code}\` |`))).toEqual([]);
+  const exitCodes = Object.values(errorTable).map(({ exitCode }) => exitCode);
+  expect(exitCodes.filter((code) => !errors.includes(`\n| ${code} | `))).toEqual([]);
   expect(pages.get("docs/reference/cli.md")).toContain("## `ikoma deploy apply`");
   expect(pages.get("docs/reference/cli.md")).toContain("## `ikoma status`");
   expect(pages.get("docs/reference/configuration.md")).toContain(

@@ -119,6 +119,7 @@ test("no line is wider than the terminal, and no more are drawn than it has rows
     progress.begin({ id: String(number), title: `step ${number} ${"x".repeat(100)}` });
   jest.advanceTimersByTime(80);
   const picture = shown(stderr.text);
+  expect(picture[0]).toMatch(/step \d+ x+/);
   expect(picture.length).toBeLessThanOrEqual(5);
   expect(Math.max(...picture.map((line) => line.length))).toBeLessThanOrEqual(40);
   progress.close();
