@@ -27,8 +27,8 @@ export async function onOwnPort<T>(
  * other worker of Jest draws from the same: they stay free until they are listened on.
  */
 export function freePair(): Promise<number> {
-  const from = 10_000 + 1_000 * (Number(process.env["JEST_WORKER_ID"] ?? 0) % 8);
-  return onOwnPort([from, from + 999], async (port) =>
+  const from = 10_000 + 500 * (Number(process.env["JEST_WORKER_ID"] ?? 0) % 16);
+  return onOwnPort([from, from + 499], async (port) =>
     (await isFree(port)) && (await isFree(port + 1)) ? port : undefined,
   );
 }

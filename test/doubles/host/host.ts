@@ -24,7 +24,7 @@ export class TestHost {
   readonly edge: FakeEdge;
   readonly #httpPort: number;
   /** No other worker of Jest draws from the same: two hosts at once with one address would not come up. */
-  readonly #networkPool = `127.${16 + 29 * (worker % 8) + randomInt(29)}.0.0/16`;
+  readonly #networkPool = `127.${16 + 14 * (worker % 16) + randomInt(14)}.0.0/16`;
   /** Everything that was logged, one JSON a line. */
   readonly logged: string[] = [];
   host: Host;
