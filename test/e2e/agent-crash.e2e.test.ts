@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(async () => {
   process.stdout.write(measured.map((line) => `measured: ${line}\n`).join(""));
   await host[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** From the entry into `switched` on, the ledger says that the new release is the current one. */
 function isSwitched(phase: ReleasePhase): boolean {
@@ -255,7 +255,7 @@ describe("the agent is killed while the accessories change", () => {
     await app.deployAccessories({ db: database }, ["data"]);
     await app.deploy(app.release(v1));
     await query(host.vps, container, "create table stock as select 42 as pieces");
-  }, 60_000);
+  });
 
   test.each(["accepted", "network", "starting", "gating"])("in the phase %s", async (phase) => {
     const changed = {

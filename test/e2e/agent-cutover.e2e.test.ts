@@ -30,7 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   process.stdout.write(measured.map((line) => `measured: ${line}\n`).join(""));
   await host[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** An app whose v1 serves. It stays, so that each test finds a fuller host. */
 async function serving(name: string): Promise<AppOnHost> {

@@ -76,7 +76,7 @@ afterAll(async () => {
   await host[Symbol.asyncDispose]();
   const images = Object.keys(versions).flatMap((name) => [`ikoma/agent:${name}`, `ikoma/edge:${name}`]);
   await runCommand("docker", ["rmi", ...images]);
-}, 60_000);
+});
 
 /** Brings the host to a version, and gives what was told meanwhile. */
 async function install(version: string, onStep: (message: string) => void = () => undefined): Promise<string[]> {

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await host[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 async function containerOf(app: AppOnHost, name: string): Promise<ContainerSeen> {
   const found = (await app.world()).containers.find((each) => each.name === `${app.name}-${name}`);
@@ -206,7 +206,7 @@ describe("what a hand changed of the accessories", () => {
     await app.deployAccessories({ db: database }, ["data"]);
     await app.deploy(app.release(v1));
     await query(host.vps, container, "create table stock as select 42 as pieces");
-  }, 60_000);
+  });
 
   const damages: { what: string; damage: () => Promise<unknown>; path: string; message: RegExp }[] = [
     {
@@ -262,7 +262,7 @@ describe("a ledger that was lost", () => {
     await app.deploy(app.release(v1));
     await app.deploy(app.release(v2));
     await settled(2, ["#1 good", "#2 current"]);
-  }, 60_000);
+  });
 
   function settled(serving: number, deployments: string[]): Promise<number> {
     return expectToSettle(app, { serving, deployments, accessories: ["cache"] }, cleanUpMs);
@@ -296,7 +296,7 @@ describe("a ledger that was lost", () => {
     await settled(4, ["#1 good", "#2 good", "#3 good", "#4 current"]);
     expectFlawless(await load.stop());
     expect(await app.versionsServed()).toEqual(["v2"]);
-  }, 60_000);
+  });
 
   test("in the middle of a deploy, damaged, with records and key gone, is rebuilt from what runs", async () => {
     const before = await standing();
@@ -330,5 +330,5 @@ describe("a ledger that was lost", () => {
     expectFlawless(await load.stop());
     expect(await app.versionsServed()).toEqual(["v1"]);
     expect(await host.run(`ls ${agentFolder} | grep -c ledger.db.unreadable`)).toBe("1");
-  }, 60_000);
+  });
 });

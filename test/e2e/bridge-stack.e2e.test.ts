@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 async function onHost(command: string): Promise<string> {
   const { code, stdout, stderr } = await lab.host.vps.exec(command);
@@ -94,7 +94,7 @@ test("it is deployed over SSH as an app, unprivileged, and its database is reach
   await expect(onHost(`exec 3<>/dev/tcp/${lab.host.vps.address}/5433`)).rejects.toThrow("refused");
   const outputs = await project.shell("pulumi stack output bridge --stack bridge --json");
   expect(JSON.parse(outputs.stdout)).toEqual({ api: bridge.url, host: "vps1" });
-}, 60_000);
+});
 
 test("tokens are made over HTTPS by an administrator, who can do nothing else", async () => {
   agentToken = await bridge.token("agent", "--host", "vps1");
@@ -107,7 +107,7 @@ test("tokens are made over HTTPS by an administrator, who can do nothing else", 
   });
   await admin.close();
   await dialOut();
-}, 60_000);
+});
 
 test("a deploy through it outlives a reload of the edge, and loses and repeats nothing", async () => {
   await until("the agent has dialled out", async () => {
@@ -126,7 +126,7 @@ test("a deploy through it outlives a reload of the edge, and loses and repeats n
     "release.apply succeeded",
     "release.apply succeeded",
   ]);
-}, 60_000);
+});
 
 test("it is replaced while an app is deployed through it, and the host is there again by itself", async () => {
   // A phase that the Bridge's own deploy (`strategy: replace`) does not come to.
@@ -142,7 +142,7 @@ test("it is replaced while an app is deployed through it, and the host is there 
   await bridge.rollBack();
   expect((await bridge.tokens()).map(({ id }) => id)).toEqual([agentToken.id, callerToken.id]);
   expect(await until("the host is reached", liveVersion)).toBe("v1");
-}, 90_000);
+});
 
 test("it is deployed through itself, and a release of it that does not start gives the place back", async () => {
   await bridge.reachHost(throughBridge());
@@ -154,4 +154,4 @@ test("it is deployed through itself, and a release of it that does not start giv
   expect(readApplied(await itself(bridgeBundles[1] ?? "")).apps).toMatchObject({ bridge: { version: "b2" } });
   expect(readFailure(await itself(bridgeBundles[2] ?? ""))).toMatchObject({ code: "RELEASE_CRASHED", exitCode: 10 });
   expect(await until("the host is reached", liveVersion)).toBe("v1");
-}, 90_000);
+});

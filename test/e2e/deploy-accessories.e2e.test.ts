@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Runs SQL as a client on the database's network does: with the password, over TCP. */
 async function query(sql: string): Promise<string[]> {

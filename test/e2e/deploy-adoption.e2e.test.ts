@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 async function standing(): Promise<Pick<ContainerSeen, "id" | "startedAt">[]> {
   const found = [await app.container("web"), await app.container("db")];

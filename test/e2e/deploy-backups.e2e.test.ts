@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** A command on the server, expected to go well. */
 async function onServer(command: string, stdin?: string): Promise<string> {

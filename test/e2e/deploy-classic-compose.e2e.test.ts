@@ -29,7 +29,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Built and bundled by the commands of the example's README. */
 async function bundleOf(version: string): Promise<string> {

@@ -49,7 +49,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 async function onServer(command: string): Promise<string> {
   const { code, stdout, stderr } = await lab.host.vps.exec(command);

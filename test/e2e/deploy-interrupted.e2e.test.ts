@@ -22,7 +22,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 interface Deployed {
   project: AppProject;

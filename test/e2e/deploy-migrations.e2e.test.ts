@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 function write(file: string, sql: string): Promise<void> {
   return writeFile(join(folder, `${file}.sql`), sql);

@@ -24,7 +24,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 describe("plain pulumi and the command work on the same state", () => {
   const unchanged = ["preview", "--diff", "--expect-no-changes"];

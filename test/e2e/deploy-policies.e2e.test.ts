@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 function keyFile(name: string): string {
   return join(project.folder, "..", name);

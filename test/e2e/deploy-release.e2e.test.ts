@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Expects this one release and nothing else of the app, as soon as what drains is gone. */
 async function expectOnly(number: number, deployments: readonly string[]): Promise<void> {

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Number, version and status of each deployment, as `deploy history` shows them. */
 async function statuses(): Promise<string[]> {
@@ -113,7 +113,7 @@ describe("a job that the web waits for", () => {
   beforeAll(async () => {
     stock = await lab.addProject({ name: "stock", compose: webAfterMigration, settings: { drainSeconds: 1 } });
     await stock.project.setSecret("POSTGRES_PASSWORD", password);
-  }, 60_000);
+  });
 
   async function rowsAdded(): Promise<number> {
     const { name } = await stock.app.container("db");

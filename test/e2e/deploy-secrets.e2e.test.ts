@@ -91,7 +91,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Looks at all processes while the work goes on. */
 async function watched<T>(work: Promise<T>): Promise<T> {

@@ -40,7 +40,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Follows what the guide says under a heading; gives what the last block printed. */
 async function guide(heading: string, reference = ""): Promise<string> {

@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 async function bundled(version: string): Promise<string> {
   const what = ["--app", "backend", "--version", version, "--push", `${registry}/backend-bundle`];

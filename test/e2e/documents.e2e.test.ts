@@ -31,7 +31,7 @@ afterAll(async () => {
   await closeHostConnections();
   await vps.destroy();
   await registry.stop();
-}, 60_000);
+});
 
 /** Runs it and expects it to go as the document says; the end of what it printed is why it did not. */
 async function follow(text: string, { exitCode = 0, folder = reader.folder } = {}): Promise<string> {

@@ -40,7 +40,7 @@ afterEach(async () => {
 afterAll(async () => {
   process.stdout.write(measured.map((line) => `measured: ${line}\n`).join(""));
   await host[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** An app whose v1 serves. */
 async function serving(name: string): Promise<AppOnHost> {
@@ -87,7 +87,7 @@ test("a third deploy does not wait while two releases drain, whose long requests
     { version: "v3", fromMs: startedAtMs },
   ];
   expectFlawless(await load.stop(allowed));
-}, 60_000);
+});
 
 test("a dead replica of two is out in about a second, and in again when it is back", async () => {
   const app = await host.addApp("paired");
@@ -157,7 +157,7 @@ describe("in the middle of a switch", () => {
     await until("the agent answers", () => host.agent.handshake());
     await expectToSettle(app, { serving: 1, deployments: ["#1 current", "#2 failed"] }, bootRecoveryMs);
     expect(await app.versionsServed()).toEqual(["v1"]);
-  }, 60_000);
+  });
 
   test("the host is rebooted after the ledger has the switch: the new release serves", async () => {
     const app = await serving("rebooted");
@@ -170,7 +170,7 @@ describe("in the middle of a switch", () => {
     await until("the agent answers", () => host.agent.handshake());
     await expectToSettle(app, versionTwo, bootRecoveryMs);
     expect(await app.versionsServed()).toEqual(["v2"]);
-  }, 60_000);
+  });
 
   test("another app is deployed and gets other domains: both serve what they should, under load", async () => {
     const app = await serving("switching");
@@ -191,7 +191,7 @@ describe("in the middle of a switch", () => {
     await doomed.dropClient();
     expect([await app.versionsServed(), await beside.versionsServed()]).toEqual([["v2"], ["v2"]]);
     for (const report of [await load.stop(), await besideLoad.stop()]) expectFlawless(report);
-  }, 60_000);
+  });
 });
 
 test("two apps with equal names of services and volumes see only their own, and one goes without the other", async () => {
@@ -229,7 +229,7 @@ test("two apps with equal names of services and volumes see only their own, and 
   expect(await heardFromWeb(double, "db")).toEqual([expect.stringContaining("database of double")]);
   expect(await host.run("docker volume ls --quiet | grep -E '^(twin|double)_' | sort")).toBe("double_data\ntwin_data");
   expectFlawless(await load.stop([{ version: "v1" }]));
-}, 60_000);
+});
 
 test("twelve deploys in a row leave nothing behind", async () => {
   const app = await host.addApp("often");
@@ -257,4 +257,4 @@ test("twelve deploys in a row leave nothing behind", async () => {
   const before = await trace();
   await deployUpTo(12);
   expect(await trace()).toEqual(before);
-}, 90_000);
+});

@@ -42,7 +42,7 @@ afterAll(async () => {
   const made = await runChecked("docker", ["image", "ls", "--quiet", `${prefix}-*`]);
   for (const id of new Set(made.split("\n").filter(Boolean)))
     await runChecked("docker", ["image", "rm", "--force", id]);
-}, 60_000);
+});
 
 /** Makes a folder of these files and builds its image there. */
 async function build(name: string, tree: ProjectTree, ...more: string[]): Promise<EndedCommand & { tag: string }> {

@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(async () => {
   process.stdout.write(measured.map((line) => `measured: ${line}\n`).join(""));
   await host[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 /** Takes a lock of the kernel, notes its start and its end, and whether it was the second one. */
 const lockedWorker = `exec 9>/data/lock

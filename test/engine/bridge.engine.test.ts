@@ -78,4 +78,4 @@ test("the Bridge is an app with a certificate and administrators, and tells wher
   );
   await stack.up(bridge);
   expect(released()).toMatchObject({ spec: { services: { api: { environment: { IKOMA_API_ADMINS: second } } } } });
-}, 60_000);
+});

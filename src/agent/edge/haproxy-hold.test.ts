@@ -112,4 +112,4 @@ test("what waits too long, or is one too many, is told that nothing serves; the 
   const after = await appServer("after");
   await rig().edge.switchTo(shop([after.as("web")]));
   expect(await rig().get("/", "shop.test")).toMatchObject({ body: "after /" });
-}, 40_000);
+});

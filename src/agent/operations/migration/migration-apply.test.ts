@@ -179,7 +179,7 @@ test("a table that somebody holds is tried again, and who has it is told", async
   const ended = await migrate(three, { lockSeconds: 0.01 });
   expect(ended).toMatchObject({ error: { code: "MIGRATION_LOCKED", details: { file: "3_age.sql" } } });
   expect(ended.error?.message).toContain("the longest transaction is that of test");
-}, 60_000);
+});
 
 test("an index that fails outside a transaction leaves nothing half-made, and is made by the next run", async () => {
   await migrate({ "1_users": users });
