@@ -174,7 +174,7 @@ test("a leak is found wherever it is, whatever was done to it", async () => {
   await Promise.all([rm(blobs, { recursive: true }), rm(temporary)]);
   await vps.exec("rm /var/lib/ikoma/agent/leak; docker rm leak");
 
-  const argument = runCommand("sh", ["-c", "sleep 0.5", "sh", file.value]);
+  const argument = runCommand("sh", ["-c", "sleep 3", "sh", file.value]);
   let isOver = false;
   void argument.finally(() => (isOver = true));
   const { sightings } = await watchProcesses(() => isOver, all);
