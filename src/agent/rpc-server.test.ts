@@ -182,30 +182,6 @@ describe("a successor that asks for its turn", () => {
     expect(await started).toMatchObject({ state: "running" });
     expect(await caller.call("operation.attach", { key: request.key })).toMatchObject({ state: "succeeded" });
   });
-
-  test("who went away while it had it holds no app when the operation has ended", async () => {
-    const [caller, successor] = [new Client(), new Client()];
-    await successor.call("agent.yield", {});
-    const params = aRequest("bundle.remove", { app: "shop" });
-    caller.socket.write(`${JSON.stringify({ jsonrpc: "2.0", id: 99, method: "operation.start", params })}\n`);
-    await caller.call("app.status", {});
-    caller.socket.destroy();
-    await waitUntil("its connection is closed", async () => (await connections()) === 1);
-    successor.socket.destroy();
-    await waitUntil("the operation has ended", () => {
-      return on.host.journal.find(params.key)?.state === "succeeded" && !runner.isBusy("shop");
-    });
-    expect(runner.leases.held()).toEqual([]);
-  });
-
-  function connections(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      server.getConnections((error, count) => {
-        if (error === null) resolve(count);
-        else reject(error);
-      });
-    });
-  }
 });
 
 describe("an operation whose caller goes before it could begin", () => {

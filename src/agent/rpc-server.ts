@@ -130,8 +130,7 @@ function talk(socket: Socket, host: Host, runner: OperationRunner, handlers: Han
       send({ method, params });
     },
     identify: (holderId) => {
-      // Nobody would tell the leases that one has gone who went while the request waited.
-      if (socket.closed || holders.has(holderId)) return;
+      if (holders.has(holderId)) return;
       holders.add(holderId);
       runner.leases.connected(holderId);
     },
