@@ -1,6 +1,7 @@
 import type * as z from "zod";
 import { explainIssues, type Explained } from "../core/config/explain-issues.ts";
 import {
+  hasUnknown,
   isList,
   isMap,
   propertyOf,
@@ -22,7 +23,8 @@ function leadsToUnknown(value: PropertyValue | undefined, path: readonly (string
   if (value === unknownValue) return true;
   if (value instanceof Secret) return leadsToUnknown(value.value, path);
   const [step, ...rest] = path;
-  if (step === undefined) return false;
+  // Which of several shapes it has may hang on what is unknown in it.
+  if (step === undefined) return value !== undefined && hasUnknown(value);
   if (isMap(value)) return leadsToUnknown(propertyOf(value, String(step)), rest);
   return isList(value) && typeof step === "number" && leadsToUnknown(value[step], rest);
 }
