@@ -77,7 +77,9 @@ export class EdgeRig {
 
   /** A second driver, as after a restart of the agent. */
   newDriver(): Edge {
-    return createHaproxyEdge({ directory: this.directory, startupLog: () => Promise.resolve(this.#log.slice(-4000)) });
+    const startupLog = (): Promise<string> => Promise.resolve(this.#log.slice(-4000));
+    // A reload on a busy machine may take longer than a host has for it.
+    return createHaproxyEdge({ directory: this.directory, startupLog, deadlineMs: 20_000 });
   }
 
   view(...apps: EdgeApp[]): EdgeView {
