@@ -156,8 +156,8 @@ export class EdgeRig {
     return get({ port: this.httpPort, path, headers: { host }, agent: false, ...more });
   }
 
-  getCandidate(path: string, host: string): Promise<Answer> {
-    return get({ socketPath: `${this.directory}/candidate.sock`, path, headers: { host }, agent: false });
+  getCandidate(path: string, host: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return get({ socketPath: `${this.directory}/candidate.sock`, path, headers: { ...headers, host }, agent: false });
   }
 }
 

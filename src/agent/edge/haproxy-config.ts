@@ -232,13 +232,14 @@ ${noRoute("!is_stopping")}
 `;
 }
 
+/** Only the agent reaches it, and says how visitors will come. */
 function candidateFrontend(files: { hosts: string; candidateRoutes: string }, place: HaproxyPlace): string {
   return `
 frontend ikoma_candidate
   bind unix@${haproxyPaths(place.directory).candidateSocket} ${socketOptions(place)}
   http-request set-header X-Request-Id %[uuid()]
   http-request set-header X-Forwarded-For 127.0.0.1
-  http-request set-header X-Forwarded-Proto http
+  http-request set-header X-Forwarded-Proto http unless { req.hdr(X-Forwarded-Proto) -m found }
   http-request set-header X-Forwarded-Host %[req.hdr(host)]
 ${lookUpApp(files.hosts)}
 ${lookUpBackend(files.candidateRoutes)}

@@ -202,6 +202,17 @@ test("candidates answer on the candidate socket and nowhere else", async () => {
   expect(await rig().edge.draining("shop", ["d1-web-1"])).toEqual([]);
 });
 
+test("whoever asks on the candidate socket says how visitors will come", async () => {
+  await serve(shop([(await appServer("d1-web-1")).as("web")]));
+  await rig().edge.addCandidates(shop([(await appServer("d2-web-1")).as("web")]));
+  const told = async (headers: Record<string, string>): Promise<unknown> =>
+    (JSON.parse((await rig().getCandidate("/headers", "shop.test", headers)).body) as Record<string, unknown>)[
+      "x-forwarded-proto"
+    ];
+  expect(await told({})).toBe("http");
+  expect(await told({ "x-forwarded-proto": "https" })).toBe("https");
+});
+
 test("a server that serves is not removed, nor is a route left without one", async () => {
   const web = await appServer("d1-web-1");
   await serve(shop([web.as("web")]));

@@ -1,8 +1,10 @@
 import { request } from "node:http";
-import type { IncomingMessage, RequestOptions } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { request as requestOverTls } from "node:https";
+import type { RequestOptions } from "node:https";
 
 /** Where a request goes: a container or the edge by address, or the edge's candidate socket. */
-export type ProbeTarget = { address: string; port: number } | { socketPath: string };
+export type ProbeTarget = { address: string; port: number; tls?: boolean } | { socketPath: string };
 
 /** What came back, or why nothing did. */
 export type ProbeAnswer = { status: number; body: string } | { failure: string };
@@ -28,6 +30,7 @@ export function probe(
 ): Promise<ProbeAnswer> {
   const where: RequestOptions =
     "socketPath" in target ? { socketPath: target.socketPath } : { host: target.address, port: target.port };
+  const isTls = "tls" in target && target.tls;
   return new Promise((resolve) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const ended = AbortSignal.any([timeout, ...(signal === undefined ? [] : [signal])]);
@@ -37,8 +40,10 @@ export function probe(
     };
     try {
       // Throws for a path or host name that cannot stand in a request.
-      const outgoing = request({
+      const outgoing = (isTls ? requestOverTls : request)({
         ...where,
+        // The edge is asked on its own machine; whom its certificate convinces is not what is asked.
+        ...(isTls && { servername: host, rejectUnauthorized: false }),
         path,
         agent: false,
         signal: ended,

@@ -40,9 +40,7 @@ function check(...checks: object[]): Promise<void> {
   const target = { address: "127.0.0.1", port: (server.address() as AddressInfo).port };
   return runSmokeChecks(
     checks.map((each) => smokeCheck.parse(each)),
-    target,
-    "shop.example",
-    "before the switch",
+    { target, host: "shop.example", where: "before the switch" },
     op,
   );
 }
@@ -73,6 +71,6 @@ test.each([
 test("nobody there to ask is a failure too", async () => {
   const checks = [smokeCheck.parse({ path: "/" })];
   await expect(
-    runSmokeChecks(checks, { address: "127.0.0.1", port: 1 }, "x", "on the public route", op),
+    runSmokeChecks(checks, { target: { address: "127.0.0.1", port: 1 }, host: "x", where: "there" }, op),
   ).rejects.toThrow("ECONNREFUSED");
 });

@@ -7,18 +7,27 @@ import type { ProbeTarget } from "./http-probe.ts";
 /** How far down an answer its text is looked for. A page that a server renders often has more than 64 KiB. */
 const searchedBytes = 1024 * 1024;
 
-/** Asks each check once, in order; throws RELEASE_SMOKE_FAILED at the first wrong answer. `where` is for the message. */
+/** The way that smoke checks take. */
+export interface SmokeRoute {
+  readonly target: ProbeTarget;
+  /** Host name that is asked for. */
+  readonly host: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** In words, for messages. */
+  readonly where: string;
+}
+
+/** Asks each check once, in order; throws RELEASE_SMOKE_FAILED at the first wrong answer. */
 export async function runSmokeChecks(
   checks: readonly SmokeCheck[],
-  target: ProbeTarget,
-  host: string,
-  where: string,
+  { target, host, headers = {}, where }: SmokeRoute,
   op: OperationContext,
 ): Promise<void> {
   for (const check of checks) {
     const answer = await probe(target, {
       path: check.path,
       host,
+      headers,
       timeoutMs: check.timeoutSeconds * 1000,
       bodyBytes: searchedBytes,
       signal: op.signal,

@@ -2,6 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { createSecureContext } from "node:tls";
 import { routePath } from "../../../src/core/release/release-spec.ts";
 import { IkomaError } from "../../../src/core/errors.ts";
 import { checkEdgeView } from "../../../src/agent/edge/edge-view.ts";
@@ -42,6 +44,9 @@ export class FakeEdge implements Edge {
   onDisk: EdgeView | undefined;
   /** Fails the calls of these names with the error, until it is taken out. */
   readonly failures = new Map<keyof Edge, Error>();
+  /** Apps that answer by TLS only, and send all else there. */
+  readonly tlsOnly = new Set<string>();
+  httpsPort = 0;
   /** Files of the configuration that a hand has changed. */
   readonly altered = new Set<string>();
   /** Names of the calls that changed something, in order. */
@@ -56,10 +61,23 @@ export class FakeEdge implements Edge {
       this.#proxy(request_, response, true);
     });
     hidden.listen(candidateSocket);
-    this.#servers.push(open, hidden);
+    const safe = createTlsServer(
+      {
+        SNICallback: (name, done) => {
+          const pem = this.#appOf(name)?.certificatePem;
+          done(null, createSecureContext({ cert: pem, key: pem }));
+        },
+      },
+      (request_, response) => {
+        request_.headers["x-forwarded-proto"] = "https";
+        this.#proxy(request_, response, false);
+      },
+    );
+    safe.listen(0, "127.0.0.1");
+    this.#servers.push(open, hidden, safe);
     await Promise.all(this.#servers.map((each) => once(each, "listening")));
-    const address = open.address();
-    return typeof address === "object" && address !== null ? address.port : httpPort;
+    this.httpsPort = portOf(safe);
+    return portOf(open);
   }
 
   async stop(): Promise<void> {
@@ -259,11 +277,18 @@ export class FakeEdge implements Edge {
       throw new IkomaError("EDGE_FAILED", `HAProxy refused a command: No such backend ${missing}.`);
   }
 
+  #appOf(host: string): EdgeApp | undefined {
+    const apps = this.onDisk?.apps ?? [];
+    return apps.find((each) => each.domains.includes(host)) ?? apps.find((each) => each.domains.length === 0);
+  }
+
   #proxy(incoming: IncomingMessage, response: ServerResponse, isCandidate: boolean): void {
     const host = (incoming.headers.host ?? "").replace(/:\d+$/, "");
-    const app =
-      this.onDisk?.apps.find((each) => each.domains.includes(host)) ??
-      this.onDisk?.apps.find((each) => each.domains.length === 0);
+    const app = this.#appOf(host);
+    if (app !== undefined && this.tlsOnly.has(app.app) && incoming.headers["x-forwarded-proto"] !== "https") {
+      response.writeHead(301, { location: `https://${host}/` }).end("moved");
+      return;
+    }
     const on = app === undefined ? undefined : this.#app(app.app);
     if (isCandidate || on?.held === undefined) {
       forward(incoming, response, on, isCandidate);
@@ -273,6 +298,12 @@ export class FakeEdge implements Edge {
       this.#proxy(incoming, response, isCandidate);
     });
   }
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
 }
 
 function forward(

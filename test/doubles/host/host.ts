@@ -73,7 +73,12 @@ export class TestHost {
   #open(): [Host, () => void] {
     const paths = agentPaths(this.root);
     const settings = {
-      ...{ httpPort: this.#httpPort, httpsPort: 443, networkPool: this.#networkPool, edgeImage: "edge" },
+      ...{
+        httpPort: this.#httpPort,
+        httpsPort: this.edge.httpsPort,
+        networkPool: this.#networkPool,
+        edgeImage: "edge",
+      },
       imageBudgetGb: 10,
     };
     const { host, close } = openHost({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FakeContainer } from "../../../../test/doubles/host/engine.ts";
 import { FullDisk } from "../../../../test/doubles/host/full-disk.ts";
@@ -16,6 +16,7 @@ import {
   webPort,
 } from "../../../../test/doubles/host/inputs.ts";
 import { waitUntil } from "../../../../test/lab/wait-until.ts";
+import { makeCertificates } from "../../../../test/rigs/certificates.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import { probe } from "../../gate/http-probe.ts";
 import { operations } from "../../protocol/operations.ts";
@@ -253,6 +254,20 @@ describe("a bad release", () => {
     expect((await deploy("v2", next)).error).toMatchObject({ code: "EDGE_FAILED" });
     await nothingChanged();
     expect(await deploy("v2", next)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("is told from a good one also where the app answers by TLS only", async () => {
+    await makeCertificates(on.root, "shop", "DNS:shop.example");
+    const [certificate, key] = await Promise.all(["pem", "key"].map((end) => readFile(join(on.root, `shop.${end}`))));
+    const site = { app: "shop", domains: ["shop.example"], certificatePem: `${String(certificate)}${String(key)}` };
+    expect(await run(runner, "site.apply", site)).toMatchObject({ state: "succeeded" });
+    on.edge.tlsOnly.add("shop");
+    const smoke = [{ path: "/", contains: "two" }];
+    expect((await deploy("v2", { program: saying("broken"), smoke })).error).toMatchObject({
+      code: "RELEASE_SMOKE_FAILED",
+      message: expect.stringContaining("broken"),
+    });
+    expect(await deploy("v2", { program: saying("two"), smoke })).toMatchObject({ state: "succeeded" });
   });
 
   test("that somebody is still connected to is told before it has drained", async () => {

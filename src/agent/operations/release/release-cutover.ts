@@ -43,7 +43,7 @@ export async function cutOver(
   await host.edge.switchTo(next);
   tellAway(host, input, op);
   await verifyServed(host, spec.app, servers);
-  await smokeInPublic(host, spec, servers, op);
+  await smokeInPublic(host, spec, next, op);
   await startWorkers(host, spec, deployment.number, placements, op);
 
   await op.enter("baking");
@@ -112,8 +112,14 @@ async function smokeAsCandidate(
   if (spec.smoke.length === 0 || candidate.servers.length === 0) return;
   await host.edge.addCandidates(candidate);
   try {
-    const socketPath = join(host.paths.edge, "candidate.sock");
-    await runSmokeChecks(spec.smoke, { socketPath }, hostNameOf(host, spec.app), "before the switch", op);
+    const route = {
+      target: { socketPath: join(host.paths.edge, "candidate.sock") },
+      host: hostNameOf(host, spec.app),
+      // As visitors will: an app that wants TLS only would send a check by plain HTTP elsewhere.
+      headers: isByTls(candidate) ? { "x-forwarded-proto": "https" } : {},
+      where: "before the switch",
+    };
+    await runSmokeChecks(spec.smoke, route, op);
   } finally {
     await host.edge.removeCandidates(spec.app);
   }
@@ -124,16 +130,22 @@ async function smokeAsCandidate(
 async function smokeInPublic(
   host: Host,
   { app, smoke }: ReleaseSpec,
-  servers: readonly EdgeServer[],
+  next: EdgeApp,
   op: OperationContext,
 ): Promise<void> {
-  const atEdge = { address: "127.0.0.1", port: host.settings.httpPort };
+  const { httpPort, httpsPort } = host.settings;
+  const tls = isByTls(next);
+  const target = { address: "127.0.0.1", port: tls ? httpsPort : httpPort, tls };
   try {
-    await runSmokeChecks(smoke, atEdge, hostNameOf(host, app), "on the public route", op);
+    await runSmokeChecks(smoke, { target, host: hostNameOf(host, app), where: "on the public route" }, op);
   } catch (error) {
-    await verifyServed(host, app, servers);
+    await verifyServed(host, app, next.servers);
     throw error;
   }
+}
+
+function isByTls({ certificatePem }: EdgeApp): boolean {
+  return certificatePem !== undefined;
 }
 
 async function verifyServed(host: Host, app: string, servers: readonly EdgeServer[]): Promise<void> {
