@@ -12,8 +12,13 @@ export interface Clearance {
 
 /** Reads a reason to be outside the windows from the environment: for plain `pulumi up`. */
 export function clearanceOfEnvironment(environment: NodeJS.ProcessEnv): Clearance {
-  const reason = environment["IKOMA_OUTSIDE_WINDOW"] ?? "";
-  return reason === "" ? {} : { outsideWindow: reason };
+  const reason = environment["IKOMA_OUTSIDE_WINDOW"];
+  return isReason(reason) ? { outsideWindow: reason } : {};
+}
+
+/** Whether something was said: a variable of CI that nobody filled in is no reason. */
+export function isReason(text: string | undefined): text is string {
+  return text !== undefined && text.trim() !== "";
 }
 
 /** Holds the changes of one run to the stack's policy, before the first of them. */
@@ -51,7 +56,7 @@ export class ChangeGuard {
 
   /** WINDOW_CLOSED if the app may not be changed now, for a plan to tell. */
   whyClosed(app: string | undefined): IkomaError | undefined {
-    if (this.#clearance.outsideWindow !== undefined) return undefined;
+    if (isReason(this.#clearance.outsideWindow)) return undefined;
     const state = windowState(this.#policy?.windows ?? [], this.#now(), app);
     if (state.isOpen) return undefined;
     const { reason, opensAtMs } = state;

@@ -77,12 +77,15 @@ async function update(
   argv: ApplyArguments,
   { clearance, approvedBy, beforeAnother }: Leave,
 ): Promise<DeployRunResult> {
-  const { runShown } = await import("./deploy-session.ts");
+  const [{ runShown }, { isReason }] = await Promise.all([
+    import("./deploy-session.ts"),
+    import("../../../core/policies/change-guard.ts"),
+  ]);
   const { message } = argv;
   const outsideWindow = argv["outside-window"];
   const note = [
     message,
-    outsideWindow === undefined ? undefined : `outside the deploy windows: ${outsideWindow}`,
+    isReason(outsideWindow) ? `outside the deploy windows: ${outsideWindow}` : undefined,
     approvedBy.length === 0 ? undefined : `approved by ${approvedBy.join(", ")}`,
   ].filter((each) => each !== undefined);
   const notes = { redeploy: argv.redeploy, ...(note.length > 0 && { note: note.join("; ") }) };
