@@ -1,9 +1,10 @@
-import { isNode, isPair, LineCounter, parseDocument, visit, type Document } from "yaml";
+import { isNode, isPair, LineCounter, visit, type Document } from "yaml";
 import * as z from "zod";
 import { bakePolicy, releaseSpec } from "../release/release-spec.ts";
 import { IkomaError } from "../errors.ts";
 import { storeSource } from "../secret-store/store-config.ts";
 import { explainIssues } from "./explain-issues.ts";
+import { readYaml } from "./read-yaml.ts";
 import { appConfig, stackSettings } from "./schema.ts";
 
 /** Where a value comes from. */
@@ -38,10 +39,8 @@ type Path = readonly (string | number)[];
  */
 export function explainConfig(text: string, file: string): EffectiveSetting[] {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines });
-  const [flaw] = document.errors;
-  if (flaw !== undefined) throw new IkomaError("CONFIG_INVALID", `${file} is not readable YAML: ${flaw.message}`);
-  const given = maskSecrets(ownSettings(document));
+  const { document, value: content } = readYaml(text, file, { lineCounter: lines });
+  const given = maskSecrets(ownSettings(content, file));
   const effective = checked(given, file);
   const setting = (path: Path, value: unknown): EffectiveSetting => {
     const line = lineOf(document, lines, path);
@@ -54,8 +53,11 @@ export function explainConfig(text: string, file: string): EffectiveSetting[] {
     .concat(releaseDefaults(effective));
 }
 
-function ownSettings(document: Document): Record<string, unknown> {
-  const config = stackFile.parse(document.toJS())?.config ?? {};
+function ownSettings(content: unknown, file: string): Record<string, unknown> {
+  const read = stackFile.safeParse(content);
+  if (!read.success)
+    throw new IkomaError("CONFIG_INVALID", `${file} is no stack's file: ${z.prettifyError(read.error)}`);
+  const config = read.data?.config ?? {};
   const own = Object.entries(config).filter(([key]) => key.startsWith(prefix));
   return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]));
 }

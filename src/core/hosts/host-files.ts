@@ -1,8 +1,9 @@
 import { readFile, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { isMap, parseDocument, type Document } from "yaml";
+import { isMap } from "yaml";
 import * as z from "zod";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
+import { readYaml } from "../config/read-yaml.ts";
 import { hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
 import { bridgeApp } from "../config/bridge-names.ts";
 import { IkomaError } from "../errors.ts";
@@ -57,7 +58,7 @@ export async function readHostFiles(folder: string): Promise<HostFile[]> {
 }
 
 async function readHostFile(path: string, stack: string): Promise<HostFile> {
-  const parsed = stackFile.safeParse(parseFile(await readFile(path, "utf8"), path).toJS());
+  const parsed = stackFile.safeParse(readYaml(await readFile(path, "utf8"), path).value);
   if (!parsed.success) {
     const problems = explainIssues(stackFile, parsed.error).map(
       (issue) => `${issue.path.slice(1).join(".")}: ${issue.message}`,
@@ -115,7 +116,7 @@ export type HostEntry = Pick<HostConfig, "address" | "hostKey"> & Partial<HostCo
 
 /** The text of a stack's file with a host in `ikoma:hosts`; comments and all else stay. */
 export function editHostEntry(text: string, name: string, entry: HostEntry): string {
-  const document = parseFile(text, "The stack's file");
+  const { document } = readYaml(text, "The stack's file");
   const path = ["config", "ikoma:hosts", name];
   for (const above of [["config"], ["config", "ikoma:hosts"]]) {
     if (!isMap(document.getIn(above))) document.setIn(above, document.createNode({}));
@@ -144,7 +145,7 @@ export async function writeHostEntry(path: string, name: string, entry: HostEntr
 
 /** Takes a host out of a stack's file: its entry and its setup. All else stays, encrypted secrets included. */
 export async function removeHostEntry(path: string, name: string): Promise<void> {
-  const document = parseFile(await readFile(path, "utf8"), path);
+  const { document } = readYaml(await readFile(path, "utf8"), path);
   for (const key of ["ikoma:hosts", "ikoma:setup"]) {
     if (!isMap(document.getIn(["config", key]))) continue;
     document.deleteIn(["config", key, name]);
@@ -158,11 +159,4 @@ async function replaceFile(path: string, text: string, mode: number): Promise<vo
   const partial = `${path}.${process.pid}.partial`;
   await writeFile(partial, text, { mode });
   await rename(partial, path);
-}
-
-function parseFile(text: string, path: string): Document {
-  const document = parseDocument(text);
-  const [problem] = document.errors;
-  if (problem === undefined) return document;
-  throw new IkomaError("CONFIG_INVALID", `${path} is not readable YAML: ${problem.message}`, { cause: problem });
 }

@@ -1,9 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse } from "yaml";
 import * as z from "zod";
 import { bridgeStack } from "../config/bridge-names.ts";
 import { nearestName } from "../config/explain-issues.ts";
+import { readYaml } from "../config/read-yaml.ts";
 import { chosenBackend } from "../engine/backend.ts";
 import { IkomaError } from "../errors.ts";
 
@@ -12,6 +12,7 @@ const namedStacks: readonly string[] = ["hosts", bridgeStack];
 
 const projectFile = z.looseObject({
   name: z.string(),
+  main: z.string().optional(),
   backend: z.looseObject({ url: z.string().optional() }).optional(),
 });
 
@@ -49,13 +50,18 @@ export async function findDeployProject(
   };
 }
 
-async function readProjectFile(folder: string): Promise<z.infer<typeof projectFile>> {
+/**
+ * Reads Pulumi.yaml.
+ *
+ * @throws CONFIG_MISSING, CONFIG_INVALID
+ */
+export async function readProjectFile(folder: string): Promise<z.infer<typeof projectFile>> {
   const path = join(folder, "Pulumi.yaml");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     const hint = "Run in the folder of Pulumi.yaml, or name it with --cwd.";
     throw new IkomaError("CONFIG_MISSING", `There is no Pulumi.yaml in ${folder}.`, { hint, cause });
   });
-  const read = projectFile.safeParse(parse(text));
+  const read = projectFile.safeParse(readYaml(text, path).value);
   if (read.success) return read.data;
   throw new IkomaError("CONFIG_INVALID", `${path} cannot be read: ${z.prettifyError(read.error)}`);
 }

@@ -1,9 +1,10 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
-import { isMap, isNode, isScalar, parse, parseDocument, type Document, type Pair } from "yaml";
+import { isMap, isNode, isScalar, parse, type Document, type Pair } from "yaml";
 import * as z from "zod";
 import { appOfBridge } from "../config/bridge.ts";
 import { explainIssues, nearestName } from "../config/explain-issues.ts";
+import { readYaml } from "../config/read-yaml.ts";
 import { bridgeApp, settingsPath } from "../config/bridge-names.ts";
 import { offlineSetting } from "../config/offline.ts";
 import { appsConfig, bridgeConfig, hostsConfig, type AppConfig, type HostWay } from "../config/schema.ts";
@@ -48,8 +49,8 @@ const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).null
  * @throws CONFIG_INVALID naming the setting that is wrong
  */
 export async function readStackSettings(path: string): Promise<StackSettings> {
-  const document = parseStackFile(await readFile(path, "utf8"), path);
-  const config = stackFile.parse(document.toJS())?.config ?? {};
+  const { value } = readYaml(await readFile(path, "utf8"), path);
+  const config = checked(stackFile, value, undefined, path)?.config ?? {};
   const apps = checked(appsConfig, config[appsKey] ?? {}, appsKey, path);
   const bridge = checked(bridgeConfig.optional(), config[bridgeKey], bridgeKey, path);
   return {
@@ -69,20 +70,15 @@ function secretNamesIn(secrets: unknown): Record<string, string[]> {
   return Object.fromEntries(Object.entries(namedSecrets.parse(secrets)).map(([app, each]) => [app, Object.keys(each)]));
 }
 
-function checked<S extends z.ZodType>(schema: S, value: unknown, key: string, path: string): z.infer<S> {
+/** @param key of the value in the file; undefined for the whole */
+function checked<S extends z.ZodType>(schema: S, value: unknown, key: string | undefined, path: string): z.infer<S> {
   const read = schema.safeParse(value);
   if (read.success) return read.data;
-  const problems = explainIssues(schema, read.error).map(
-    (issue) => `${[key, ...issue.path].join(".")}: ${issue.message}`,
-  );
+  const problems = explainIssues(schema, read.error).map((issue) => {
+    const place = [...(key === undefined ? [] : [key]), ...issue.path].join(".");
+    return place === "" ? issue.message : `${place}: ${issue.message}`;
+  });
   throw new IkomaError("CONFIG_INVALID", `${path}: ${problems.join("; ")}`, { details: { problems } });
-}
-
-function parseStackFile(text: string, path: string): Document {
-  const document = parseDocument(text);
-  const [problem] = document.errors;
-  if (problem === undefined) return document;
-  throw new IkomaError("CONFIG_INVALID", `${path} is not readable YAML: ${problem.message}`, { cause: problem });
 }
 
 /** The app that is meant: the named one, or the only one. */
@@ -148,7 +144,7 @@ export function editAppSettings(
 ): string {
   const base = ["config", ...place];
   const lined = editLines(text, base, set, remove);
-  const document = parseStackFile(lined, "The stack's file");
+  const { document } = readYaml(lined, "The stack's file");
   if (!isMap(document.getIn(base)))
     throw new IkomaError("CONFIG_MISSING", `There are no settings of the app "${app}" (\`${place.join(".")}\`).`);
   const deleted = remove.filter((key) => document.deleteIn([...base, key]));
@@ -164,7 +160,7 @@ interface TextEdit {
 }
 
 function editLines(text: string, base: readonly string[], set: AppEdit["set"], remove: AppEdit["remove"]): string {
-  const settings = parseStackFile(text, "The stack's file").getIn(base);
+  const settings = readYaml(text, "The stack's file").document.getIn(base);
   if (!isMap(settings) || settings.flow === true) return text;
   const lines = new Map(settings.items.flatMap((pair) => oneLine(pair, text)));
   const edits: TextEdit[] = remove

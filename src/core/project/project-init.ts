@@ -1,10 +1,9 @@
 import { existsSync } from "node:fs";
-import { lstat, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { parse } from "yaml";
-import * as z from "zod";
 import { IkomaError } from "../errors.ts";
+import { readProjectFile } from "./deploy-project.ts";
 import { writeNew } from "./new-file.ts";
 import { linkFiles, programPath, projectFiles, type ProjectPlan } from "./project-files.ts";
 
@@ -29,9 +28,7 @@ export async function initProject(folder: string, plan: ProjectPlan): Promise<In
     const isNew = await writeNew(join(folder, name), text);
     (isNew ? written : kept).push(name);
   }
-  const { main } = z
-    .looseObject({ main: z.string().optional() })
-    .parse(parse(await readFile(join(folder, "Pulumi.yaml"), "utf8")));
+  const { main } = await readProjectFile(folder);
   const isLinked = main === programPath;
   if (isLinked) await linkProgram(join(folder, dirname(programPath)));
   return { folder, written, kept, isLinked };

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { isMap, parseDocument } from "yaml";
+import { isMap } from "yaml";
+import { readYaml } from "../config/read-yaml.ts";
 import { IkomaError } from "../errors.ts";
 import { sameKey } from "../policies/approver-key.ts";
 import { writeStackFile } from "../project/deploy-stack-file.ts";
@@ -37,10 +38,7 @@ export function requireFree(
 
 /** The text of a stack's file with a person in one of the lists of `ikoma:store`, or, without a key, taken out. */
 export function editStorePeople(text: string, list: StorePeople, name: string, key: string | undefined): string {
-  const document = parseDocument(text);
-  const [flaw] = document.errors;
-  if (flaw !== undefined)
-    throw new IkomaError("CONFIG_INVALID", `The stack's file is not readable YAML: ${flaw.message}`);
+  const { document } = readYaml(text, "The stack's file");
   const path = ["config", "ikoma:store", list];
   if (key === undefined) document.deleteIn([...path, name]);
   else {
