@@ -199,9 +199,15 @@ test.each([
   expect(ended.stderr === "").toBe(code === 0);
 });
 
-test("a word that is no command names the nearest, and the help to look at", async () => {
-  const { stderr } = await ikoma(["deploy", "aply"]);
-  expect(stderr).toBe('error USAGE Unknown command "aply". Did you mean apply?\n  next: See `ikoma deploy --help`.\n');
+test.each([
+  [["deploy", "aply"], "aply", "apply", "deploy "],
+  [["secrets", "writers", "ad", "anna", "key.pub"], "ad", "add", "secrets writers "],
+  [["-s", "prod", "stauts"], "stauts", "status", ""],
+])("a word that is no command names the nearest, and the help to look at: %j", async (args, word, meant, help) => {
+  const { stderr } = await ikoma(args);
+  expect(stderr).toBe(
+    `error USAGE Unknown command "${word}". Did you mean ${meant}?\n  next: See \`ikoma ${help}--help\`.\n`,
+  );
 });
 
 test("what nobody can be asked names the flag", async () => {

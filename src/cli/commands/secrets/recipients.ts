@@ -16,7 +16,8 @@ interface AddArguments extends PersonArguments {
 const command: CommandModule<GlobalArguments, GlobalArguments> = {
   command: "recipients",
   describe: "Who can read: add somebody, take somebody out, or bring the store to what the settings say",
-  builder: (parser) => parser.command(add).command(remove).command(rewrap).demandCommand(1, "Which command of it?"),
+  builder: (parser) =>
+    parser.command(add).command(remove).command(rewrap).demandCommand(1, "Which command of secrets recipients?"),
   handler: () => undefined,
 };
 

@@ -18,7 +18,7 @@ interface RemoveArguments extends GlobalArguments, SignArguments {
 const command: CommandModule<GlobalArguments, GlobalArguments> = {
   command: "writers",
   describe: "Whose values count: add somebody, or take somebody out and vouch for what they have set",
-  builder: (parser) => parser.command(add).command(remove).demandCommand(1, "Which command of it?"),
+  builder: (parser) => parser.command(add).command(remove).demandCommand(1, "Which command of secrets writers?"),
   handler: () => undefined,
 };
 
