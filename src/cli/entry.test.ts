@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadedIn, tellLoads } from "../../test/rigs/loaded-modules.ts";
@@ -43,8 +43,9 @@ function ikoma(
   nodeArgs: readonly string[] = [],
   more: NodeJS.ProcessEnv = {},
 ): Promise<Ended> {
-  const env = { ...process.env, ...more };
+  const env = { ...process.env };
   for (const name of ["IKOMA_STACK", "FORCE_COLOR", "CI"]) delete env[name];
+  Object.assign(env, more);
   const child = spawn(process.execPath, [...nodeArgs, entry, ...args], {
     cwd: project,
     env,
@@ -113,6 +114,23 @@ test.each([
     code: 2,
     error: { error: { code: "USAGE", hint: expect.stringContaining("--confirm shop") as unknown } },
   });
+});
+
+test("a file that the system refuses is no defect of the program", async () => {
+  const folder = join(project, "refused");
+  await mkdir(join(folder, "Pulumi.prod.yaml"), { recursive: true });
+  await writeFile(join(folder, "Pulumi.yaml"), "name: sample\nruntime: nodejs\n");
+  const { code, stdout } = await ikoma(["config", "explain", "--cwd", folder, "--json"]);
+  expect({ code, ...(JSON.parse(stdout) as object) }).toMatchObject({
+    code: 1,
+    error: { code: "FILE_REFUSED", message: expect.stringContaining("EISDIR") as unknown },
+  });
+});
+
+test("a variable that is there and empty names no stack, and no folder for a cache", async () => {
+  const { code } = await ikoma(["status"], [], { IKOMA_STACK: "", XDG_CACHE_HOME: "" });
+  expect(code).toBe(0);
+  expect(await readdir(project)).not.toContain("ikoma");
 });
 
 test("status tells what runs, for people and for programs", async () => {

@@ -13,7 +13,8 @@ const oldestNodeMajor = 24;
 
 function switchCompileCacheOn(): void {
   // Not the default, a folder under /tmp that every user of the machine could fill with code of theirs.
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  const { XDG_CACHE_HOME: named = "" } = process.env;
+  const cache = named === "" ? join(homedir(), ".cache") : named;
   const folder = join(cache, "ikoma", "compile");
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -41,7 +41,8 @@ export function withGlobalOptions<T>(parser: Argv<T>): Argv<T & GlobalArguments>
     .option("stack", {
       ...oneText,
       alias: "s",
-      default: process.env.IKOMA_STACK,
+      // A variable of CI that nobody filled in is there, and empty.
+      default: process.env.IKOMA_STACK === "" ? undefined : process.env.IKOMA_STACK,
       defaultDescription: "$IKOMA_STACK, or the only one",
       describe: "Stack (environment) to work on",
     })

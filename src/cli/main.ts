@@ -1,5 +1,6 @@
 import { errorTable, IkomaError, toIkomaError } from "../core/errors.ts";
 import { createCommandLine } from "./command-line.ts";
+import { fileError } from "./file-error.ts";
 import { printError } from "./output/envelope.ts";
 
 /**
@@ -13,7 +14,7 @@ export async function main(args: readonly string[]): Promise<number> {
     // A command whose answer is no failure and still no plain "yes" (drift was found) sets it.
     return Number(process.exitCode ?? 0);
   } catch (thrown) {
-    const error = await withCommandHelp(toIkomaError(thrown), args);
+    const error = await withCommandHelp(fileError(thrown) ?? toIkomaError(thrown), args);
     printError(error, { json: args.includes("--json"), color: !args.includes("--no-color") });
     return error.exitCode;
   }

@@ -32,6 +32,11 @@ export const errorTable = {
     meaning: "A setting, a variable of the compose file or a project file is needed and not there.",
     hint: "Set the named value with `pulumi config set` (add --secret for a secret).",
   },
+  FILE_REFUSED: {
+    exitCode: 1,
+    meaning: "A file or folder of the machine that the command runs on cannot be read or written.",
+    hint: "See that it is what it should be, who owns it, and that the disk has room; then run again.",
+  },
   STACK_NOT_FOUND: {
     exitCode: 6,
     meaning: "The project has no stack of that name.",

@@ -7,6 +7,7 @@ import { readYaml } from "../config/read-yaml.ts";
 import { hostSetup, hostsConfig, wayKeys, type HostConfig, type HostSetup, type HostWay } from "../config/schema.ts";
 import { bridgeApp } from "../config/bridge-names.ts";
 import { IkomaError } from "../errors.ts";
+import { errorCode } from "../system-error.ts";
 
 /** The stack that sets hosts up. */
 export const hostsStack = "hosts";
@@ -136,7 +137,10 @@ export function editHostEntry(text: string, name: string, entry: HostEntry): str
  * @returns whether the file changed
  */
 export async function writeHostEntry(path: string, name: string, entry: HostEntry): Promise<boolean> {
-  const before = await readFile(path, "utf8").catch(() => undefined);
+  const before = await readFile(path, "utf8").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
   const after = editHostEntry(before ?? "", name, entry);
   if (after === before) return false;
   await replaceFile(path, after, before === undefined ? 0o644 : (await stat(path)).mode);

@@ -6,6 +6,7 @@ import { nearestName } from "../config/explain-issues.ts";
 import { readYaml } from "../config/read-yaml.ts";
 import { chosenBackend } from "../engine/backend.ts";
 import { IkomaError } from "../errors.ts";
+import { errorCode } from "../system-error.ts";
 
 /** Stacks that hold none of the user's apps, so none of them is the one that is meant when none is named. */
 const namedStacks: readonly string[] = ["hosts", bridgeStack];
@@ -58,6 +59,7 @@ export async function findDeployProject(
 export async function readProjectFile(folder: string): Promise<z.infer<typeof projectFile>> {
   const path = join(folder, "Pulumi.yaml");
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    if (errorCode(cause) !== "ENOENT") throw cause;
     const hint = "Run in the folder of Pulumi.yaml, or name it with --cwd.";
     throw new IkomaError("CONFIG_MISSING", `There is no Pulumi.yaml in ${folder}.`, { hint, cause });
   });
