@@ -133,6 +133,21 @@ test("a variable that is there and empty names no stack, and no folder for a cac
   expect(await readdir(project)).not.toContain("ikoma");
 });
 
+test("an approval is somebody's word, by the key that the shell's own folder has", async () => {
+  const folder = join(project, "approved");
+  await mkdir(folder);
+  const key = `ssh-ed25519 ${"A".repeat(68)}`;
+  await writeFile(join(project, "anna.pub"), `${key} anna\n`);
+  const policy = { approvals: { approvers: { anna: key } } };
+  const config = { "ikoma:policy": policy, "ikoma:apps": { shop: { host: "vps1" } } };
+  await writeFile(join(folder, "Pulumi.yaml"), "name: sample\nruntime: nodejs\n");
+  await writeFile(join(folder, "Pulumi.prod.yaml"), JSON.stringify({ config }));
+  const approve = ["deploy", "approve", "--cwd", folder, "--plan", `sha256:${"a".repeat(64)}`, "-i", "anna"];
+  const [unasked, found] = [await ikoma(approve), await ikoma([...approve, "--yes"])];
+  expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") as unknown });
+  expect(found.stderr).toContain("Which bundle?");
+});
+
 test("status tells what runs, for people and for programs", async () => {
   const [human, json] = await Promise.all([ikoma(["status", "-s", "prod"]), ikoma(["status", "--json"])]);
   expect(human.stdout).toMatch(
@@ -192,6 +207,9 @@ test("config explain shows what is in force and where it is from, and no secret"
   expect(human.stdout).toMatch(/^ikoma:apps +\{\} +Pulumi\.prod\.yaml:2$/m);
   expect(human.stdout).toMatch(/^ikoma:offline +false +default$/m);
   expect(human.stdout).not.toContain("hunter22");
+  const backend = "postgres://ikoma:hunter@22@db.example/states?sslmode=disable&password=hunter22";
+  const { stdout } = await ikoma(["config", "explain"], [], { PULUMI_BACKEND_URL: backend });
+  expect(stdout).toContain("postgres://ikoma:[secret]@db.example/states?sslmode=disable&password=[secret]");
   expect(JSON.parse(json.stdout)).toMatchObject({
     kind: "ConfigExplained",
     data: { stack: "prod", settings: [{ path: "ikoma:apps", origin: { kind: "file", line: 2 } }, { value: false }] },
@@ -209,6 +227,9 @@ test.each([
   [["status", "-s", "nosuch"], 6],
   [["status", "--cwd", "/nowhere"], 2],
   [["deploy", "history"], 2],
+  [["deploy", "history", "--limit", "501"], 2],
+  [["deploy", "plan", "--wait-for-lock", "10m"], 2],
+  [["host", "status", "-s", "nosuch"], 6],
   [["drift", "-s", "nosuch"], 6],
   [["drift", "--app", "blog"], 2],
 ])("%j ends with %d", async (args, code) => {

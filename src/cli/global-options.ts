@@ -31,6 +31,20 @@ export const neededText = {
   coerce: (given: string | string[]) => lastOf(given) ?? "",
 } as const;
 
+/** An option that takes one number; `--wait-for-lock 10m` must not mean the same as none. */
+export function oneNumber(name: string, { least, most = Number.MAX_SAFE_INTEGER }: { least: number; most?: number }) {
+  return {
+    type: "number",
+    requiresArg: true,
+    coerce: (given: number | number[]): number => {
+      const number = [given].flat().at(-1) ?? Number.NaN;
+      if (number >= least && number <= most) return number;
+      const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+      throw new IkomaError("USAGE", `--${name}: a number ${range}.`);
+    },
+  } as const;
+}
+
 function lastOf(given: string | string[] | undefined): string | undefined {
   return [given].flat().at(-1);
 }

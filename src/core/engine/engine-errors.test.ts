@@ -16,6 +16,16 @@ test.each([
   expect(engineFailure([text])).toMatchObject({ code });
 });
 
+test("a file of the passphrase that cannot be read is named", () => {
+  const text =
+    "get stack secrets manager: unable to read PULUMI_CONFIG_PASSPHRASE_FILE: open /x: no such file or directory";
+  expect(engineFailure([`error: ${text}`])).toMatchObject({
+    code: "PASSPHRASE_MISSING",
+    message: text,
+    hint: "Correct PULUMI_CONFIG_PASSPHRASE_FILE, or set PULUMI_CONFIG_PASSPHRASE.",
+  });
+});
+
 test("what is not known is told in the engine's own words", () => {
   expect(engineFailure(["error: one", "", "two"]).message).toBe("one\ntwo");
   expect(engineFailure([""]).message).toBe("The engine failed without saying why.");

@@ -8,6 +8,11 @@ const knownFailures: readonly { pattern: RegExp; code: ErrorCode; message?: stri
   { pattern: /the stack is currently locked by/, code: "STACK_LOCKED" },
   { pattern: /no stack named '[^']*' found/, code: "STACK_NOT_FOUND" },
   {
+    pattern: /unable to read PULUMI_CONFIG_PASSPHRASE_FILE/,
+    code: "PASSPHRASE_MISSING",
+    hint: "Correct PULUMI_CONFIG_PASSPHRASE_FILE, or set PULUMI_CONFIG_PASSPHRASE.",
+  },
+  {
     pattern: /passphrase must be set|PULUMI_CONFIG_PASSPHRASE/,
     code: "PASSPHRASE_MISSING",
     message: "The stack's secrets are encrypted and no passphrase was given.",

@@ -38,9 +38,11 @@ export function sourcesOf(project: DeployProject, env: NodeJS.ProcessEnv): Sourc
   ];
 }
 
-/** A PostgreSQL backend has its login in the address. */
+/** A PostgreSQL backend has its login in the address, or its password behind it. */
 function withoutPassword(url: string): string {
-  return url.replace(/(:\/\/[^/@:]*):[^/@]*@/, "$1:[secret]@");
+  return url
+    .replace(/(:\/\/[^/?#@:]*):[^/?#]*@/, "$1:[secret]@")
+    .replaceAll(/([?&]\w*password=)[^&#]*/gi, "$1[secret]");
 }
 
 /** The sources, then the settings: path, value, origin. */

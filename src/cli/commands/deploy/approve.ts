@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import type { CommandModule } from "yargs";
 import { IkomaError } from "../../../core/errors.ts";
+import { requireConsent } from "../../confirm.ts";
 import { oneText, type GlobalArguments } from "../../global-options.ts";
 import { withAppOption, withBundleOption, withEngineOptions, type EngineArguments } from "./deploy-options.ts";
 import type { DeploySession } from "./deploy-session.ts";
@@ -43,7 +45,7 @@ async function approve(argv: ApproveArguments): Promise<void> {
     ]);
   await inDeploySession(argv, async (session) => {
     const policy = approvalPolicy(session.settings);
-    const signer = await findSigner(policy, argv.identity);
+    const signer = await findSigner(policy, fromShell(argv.identity, startedIn));
     const edit = await bundleEdit(session, argv, startedIn);
     const { plan } = await runShown(session, { operation: "preview", edit, onlyApp: argv.app }, argv);
     if (!changesAnything(plan)) throw new IkomaError("USAGE", "There is nothing to approve: the plan changes nothing.");
@@ -62,9 +64,18 @@ async function approve(argv: ApproveArguments): Promise<void> {
   });
 }
 
+/** The path of a key as the shell meant it: the session works in the project's folder. */
+function fromShell(path: string | undefined, startedIn: string): string | undefined {
+  return path === undefined || path.startsWith("~") ? path : resolve(startedIn, path);
+}
+
 /** What nobody looked at is not approved. */
-function requirePlanOrPerson({ plan, yes }: ApproveArguments): void {
-  if (plan !== undefined || !yes) return;
+function requirePlanOrPerson(argv: ApproveArguments): void {
+  requireConsent(argv, process, {
+    message: "An approval is somebody's word, and nobody is there to be asked.",
+    hint: "Name the plan that you have looked at, and say that you have: --plan DIGEST --yes.",
+  });
+  if (argv.plan !== undefined || !argv.yes) return;
   throw new IkomaError("USAGE", "With --yes nobody sees the plan.", {
     hint: "Name the one that you have looked at: --plan DIGEST, as `ikoma deploy plan` tells it.",
   });

@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { oneText, type GlobalArguments } from "../../global-options.ts";
+import { oneNumber, oneText, type GlobalArguments } from "../../global-options.ts";
 
 /** What the commands that run the engine understand. */
 export interface EngineArguments extends GlobalArguments {
@@ -24,17 +24,17 @@ export function withBundleOption<T>(parser: Argv<T>): Argv<T & { bundle: string 
 /** Declares `--wait-for-lock` and `--wait-for-host`. */
 export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock": number; "wait-for-host": number }> {
   const patience = {
-    type: "number",
-    requiresArg: true,
     default: process.env.CI === undefined || process.env.CI === "" ? 0 : ciPatienceSeconds,
     defaultDescription: `${ciPatienceSeconds} in CI, else 0`,
   } as const;
   return parser
     .option("wait-for-lock", {
+      ...oneNumber("wait-for-lock", { least: 0 }),
       ...patience,
       describe: "Seconds to wait for another run of the stack, or deploy of the app",
     })
     .option("wait-for-host", {
+      ...oneNumber("wait-for-host", { least: 0 }),
       ...patience,
       describe: "Seconds to wait for a host that is away, where it is reached through the API",
     });

@@ -1,6 +1,6 @@
 import type { Argv, CommandModule } from "yargs";
 import type { Deployment } from "../../../agent/protocol/views.ts";
-import type { GlobalArguments } from "../../global-options.ts";
+import { oneNumber, type GlobalArguments } from "../../global-options.ts";
 import { withAppOption } from "./deploy-options.ts";
 
 interface HistoryArguments extends GlobalArguments {
@@ -20,8 +20,7 @@ export default command;
 
 function withLimit<T>(parser: Argv<T>): Argv<T & { limit: number }> {
   return parser.option("limit", {
-    type: "number",
-    requiresArg: true,
+    ...oneNumber("limit", { least: 1, most: 500 }),
     default: 20,
     describe: "How many, the newest first",
   });

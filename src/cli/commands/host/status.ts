@@ -27,6 +27,12 @@ async function showStatus(argv: StatusArguments): Promise<void> {
   ]);
   const all = await readHostFiles(argv.cwd);
   const files = argv.stack === undefined ? all : all.filter((file) => file.stack === argv.stack);
+  if (argv.stack !== undefined && files.length === 0) {
+    const stacks = all.map(({ stack }) => stack).join(", ");
+    throw new IkomaError("STACK_NOT_FOUND", `There is no Pulumi.${argv.stack}.yaml in ${argv.cwd}.`, {
+      hint: `There are: ${stacks === "" ? "none" : stacks}.`,
+    });
+  }
   const names = argv.name === undefined ? [...new Set(files.flatMap((file) => Object.keys(file.hosts)))] : [argv.name];
   if (names.length === 0) {
     throw new IkomaError("CONFIG_MISSING", "No stack's file knows a host.", {
