@@ -1,6 +1,7 @@
 import { errorTable, IkomaError, toIkomaError } from "../core/errors.ts";
 import { createCommandLine } from "./command-line.ts";
 import { fileError } from "./file-error.ts";
+import { heedBrokenOutput, outputWritten } from "./output/broken-output.ts";
 import { printError } from "./output/envelope.ts";
 
 /**
@@ -8,9 +9,10 @@ import { printError } from "./output/envelope.ts";
  * have been printed when it returns; it does not exit by itself.
  */
 export async function main(args: readonly string[]): Promise<number> {
-  leaveQuietlyWhenNobodyReads();
+  heedBrokenOutput();
   try {
     await createCommandLine(args).parseAsync();
+    await outputWritten();
     // A command whose answer is no failure and still no plain "yes" (drift was found) sets it.
     return Number(process.exitCode ?? 0);
   } catch (thrown) {
@@ -18,14 +20,6 @@ export async function main(args: readonly string[]): Promise<number> {
     printError(error, { json: args.includes("--json"), color: !args.includes("--no-color") });
     return error.exitCode;
   }
-}
-
-/** `ikoma status | head -1` closes our stdout: that is no failure. */
-function leaveQuietlyWhenNobodyReads(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
 }
 
 /** Points to the help of the very command, or of what is above a word that is none. */
