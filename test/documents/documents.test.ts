@@ -6,6 +6,7 @@ import { firstDeploy } from "../../src/core/project/project-files.ts";
 import { fencedBlocks } from "../e2e/documents/shell-blocks.ts";
 import { checkout } from "../e2e/fixture/build.ts";
 import { readCommands } from "./read-commands.ts";
+import { readMentions } from "./read-mentions.ts";
 import { readSettings } from "./read-settings.ts";
 
 /** What the documents tell the reader to write and to run is what this version takes; test/e2e runs most of it. */
@@ -52,6 +53,50 @@ test.each(commands)("the commands of %s are commands", async (_, texts) => {
   const named = texts.flatMap((text) => text.match(/^(?!.*#.*ikoma )\s*ikoma /gm) ?? []);
   expect(read.length).toBeGreaterThanOrEqual(named.length);
   for (const words of read) await understand(words);
+});
+
+/** Puts in what a mention leaves out, so that what it does say is read; a group of commands is one as it is. */
+async function understandMention(words: readonly string[]): Promise<void> {
+  let whole = words;
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const flaw = await understand(whole).then(
+      () => "",
+      (error: unknown) =>
+        error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error),
+    );
+    const [, got = "", needed = ""] =
+      /^Not enough non-option arguments: got (\d+), need at least (\d+)$/.exec(flaw) ?? [];
+    const [, options = ""] = /^Missing required arguments?: (.*)$/.exec(flaw) ?? [];
+    if (flaw === "" || flaw.startsWith("Which command of ")) return;
+    if (needed !== "") whole = [...whole, ...Array.from({ length: Number(needed) - Number(got) }, () => "X")];
+    else if (options !== "") whole = [...whole, ...options.split(", ").flatMap((name) => [`--${name}`, "X"])];
+    else if (flaw.startsWith("Not enough arguments following: ")) whole = [...whole, "X"];
+    else throw new Error(`ikoma ${words.join(" ")}: ${flaw}`);
+  }
+  throw new Error(`ikoma ${words.join(" ")}: what it leaves out is not known`);
+}
+
+test.each([
+  ["hints and messages", ["{src,components,stacks}/**/*.ts"], 120],
+  ["documents", ["*.md", "docs/**/*.md"], 100],
+])("the commands that %s name are commands", async (_, patterns, atLeast) => {
+  const mentions = readMentions(...patterns);
+  expect(mentions.length).toBeGreaterThan(atLeast);
+  const wrong: string[] = [];
+  const print = jest.spyOn(console, "log").mockReturnValue();
+  for (const { place, words } of mentions) {
+    await understandMention(words).catch((error: unknown) => wrong.push(`${place} ${String(error)}`));
+  }
+  print.mockRestore();
+  expect(wrong).toEqual([]);
+});
+
+test.each([
+  ["host bootstap", "Did you mean bootstrap?"],
+  ["host bootstrap --instal", "Unknown argument: instal"],
+  ["bundle create … --sing-key ci.key", "Unknown arguments: sing-key"],
+])("a mention with a typing error is found: %s", async (text, flaw) => {
+  await expect(understandMention(text.split(" ").filter((word) => word !== "…"))).rejects.toThrow(flaw);
 });
 
 test("what `ikoma init` says comes next are commands", async () => {
