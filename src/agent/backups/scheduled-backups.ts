@@ -8,7 +8,7 @@ import type { BackupManifest } from "./backup-manifest.ts";
 import type { ScheduleState } from "./backup-schedule.ts";
 import type { BackupTask } from "./backup-task.ts";
 import { provenBackup } from "./ensure-backup.ts";
-import { clearLeftovers } from "./leftovers.ts";
+import { Leftovers } from "./leftovers.ts";
 import { copyWhatIsMissing } from "./offsite/offsite-copies.ts";
 
 const lookEveryMs = 10_000;
@@ -18,10 +18,10 @@ const lookEveryMs = 10_000;
  * way, and one that is under way is broken off for it and caught up later (docs/adr/0016).
  */
 export function startScheduledBackups(host: Host, runner: OperationRunner): void {
-  const uncleared = host.backups.apps().then((apps) => new Set(apps));
+  const uncleared = host.backups.apps().then((apps) => new Map(apps.map((app) => [app, new Leftovers(host, app)])));
   const look = async (): Promise<void> => {
     const left = await uncleared;
-    for (const app of left) clear(host, runner, app, left);
+    for (const app of left.keys()) clear(runner, app, left);
     await lookOnce(host, runner);
     await copyWhatIsMissing(host, runner);
   };
@@ -35,10 +35,10 @@ export function startScheduledBackups(host: Host, runner: OperationRunner): void
 }
 
 /** Takes away what an agent that died has left of an app's backups; tried again while the database does not answer. */
-function clear(host: Host, runner: OperationRunner, app: string, left: Set<string>): void {
+function clear(runner: OperationRunner, app: string, left: Map<string, Leftovers>): void {
   if (isTaken(runner, app)) return;
   void runner.inTurn(app, async () => {
-    if (left.has(app) && (await clearLeftovers(host, app))) left.delete(app);
+    if (await left.get(app)?.clear()) left.delete(app);
   });
 }
 
