@@ -52,6 +52,28 @@ describe("redactor", () => {
     expect(redact(new URLSearchParams({ password: "p@ss/w%rd&x y" }).toString())).toBe("password=[secret]");
   });
 
+  test("knows a value in whichever of its characters a program escapes", () => {
+    const redact = redactor(['a/b&c!d\u00e9f e"g\\h']);
+    const php = String.raw`a\/b&c!d\u00e9f e\"g\\h`;
+    const go = String.raw`a/b\u0026c!d\u00e9f e\"g\\h`;
+    const python = "a/b%26c%21d%C3%A9f%20e%22g%5Ch";
+    const dotnet = "a%2fb%26c!d%c3%a9f+e%22g%5ch";
+    for (const text of [php, go, python, dotnet]) expect(redact(`<${text}>`)).toBe("<[secret]>");
+  });
+
+  test("knows the password of a value that is a URL by itself, also with several hosts", () => {
+    const redact = redactor(["mongodb://shop:p%40ss-word@one:27017,two:27017/shop?w=1", "postgres://u@db/x"]);
+    expect(redact("{ user: 'shop', password: 'p@ss-word', pass: 'p%40ss-word' } at db")).toBe(
+      "{ user: 'shop', password: '[secret]', pass: '[secret]' } at db",
+    );
+  });
+
+  test("masks each line of a key that is given as one", () => {
+    const redact = redactor([String.raw`-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n-----END KEY-----\n`]);
+    expect(redact("MIIEvQIBADAN")).toBe("[secret]");
+    expect(redact("-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B")).not.toMatch(/MIIE|Bgkq/);
+  });
+
   test("masks each line of a key, and a value that compose has escaped", () => {
     const redact = redactor(["-----BEGIN\n  MIIEvQIBADAN\n-----END\n", "pa$word"]);
     expect(redact("bad key: MIIEvQIBADAN")).toBe("bad key: [secret]");
@@ -81,6 +103,26 @@ describe("redactor", () => {
         for (const piece of leftOver(redactor(secrets)(text))) {
           for (const secret of secrets) expect(piece).not.toContain(secret);
         }
+      }),
+    );
+  });
+
+  test("whichever characters are escaped, and how, no secret survives", () => {
+    const spelled = (character: string, way: number): string => {
+      if (/[a-z0-9]/.test(character) || way === 0) return character;
+      if (way === 1) return encodeURIComponent(character);
+      return way === 2
+        ? JSON.stringify(character).slice(1, -1)
+        : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    };
+    const secrets = fc.string({
+      unit: fc.constantFrom("a", "7", "/", "&", '"', "+", " ", "%", "é", "\n"),
+      minLength: 6,
+    });
+    fc.assert(
+      fc.property(secrets, fc.infiniteStream(fc.nat({ max: 3 })), (secret, ways) => {
+        const text = Array.from(secret, (character) => spelled(character, Number(ways.next().value))).join("");
+        expect(redactor([secret])(`<${text}>`)).toBe("<[secret]>");
       }),
     );
   });

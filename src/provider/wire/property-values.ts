@@ -1,3 +1,4 @@
+import { passwordsIn } from "../../core/redaction.ts";
 import { ListValue, NullValue, Struct, Value } from "./proto.ts";
 
 /**
@@ -169,18 +170,5 @@ function collectSecrets(value: PropertyValue, secret: boolean): string[] {
   if (value instanceof Secret) return collectSecrets(value.value, true);
   if (isList(value)) return value.flatMap((each) => collectSecrets(each, secret));
   if (isMap(value)) return Object.values(value).flatMap((each) => collectSecrets(each, secret));
-  return secret && typeof value === "string" && value !== "" ? [value, ...passwordsOf(value)] : [];
-}
-
-function passwordsOf(text: string): string[] {
-  const password = URL.parse(text)?.password ?? "";
-  return password === "" ? [] : [password, decoded(password)];
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return secret && typeof value === "string" && value !== "" ? [value, ...passwordsIn(value)] : [];
 }
