@@ -49,3 +49,10 @@ test("what a script was given on standard input is not in what it printed, line 
   const failure = commandFailure(urn, `Process exited with status 1: ${running}:\n"second-secret": no\nfirst-secret=x`);
   expect(failure.details["log"]).toEqual(['"[secret]": no', "[secret]=x"]);
 });
+
+test("nor is it there where one input is part of another, or a character of it is escaped", () => {
+  withholdInput("hunter22\n");
+  withholdInput('hunter22-and-"more"\n');
+  const failure = commandFailure(urn, `Process exited with status 1: ${running}:\n{"given":"hunter22-and-\\"more\\""}`);
+  expect(failure.details["log"]).toEqual(['{"given":"[secret]"}']);
+});

@@ -1,13 +1,12 @@
 import { errorTable, IkomaError } from "../errors.ts";
+import { redactor } from "../redaction.ts";
 import { stepOf } from "./command-step.ts";
 
-/** Shorter lines of an input are no secrets, and would blacken half of what a script prints. */
-const shortestSecret = 4;
 const withheld = new Set<string>();
 
 /** What this process gives steps on standard input. A failed one may have printed it; the engine masks only the text as a whole. */
 export function withholdInput(stdin: string): void {
-  for (const line of stdin.split("\n")) if (line.trim().length >= shortestSecret) withheld.add(line.trim());
+  withheld.add(stdin);
 }
 
 const shownLines = 20;
@@ -68,6 +67,6 @@ const sshFailures = [
 /** What the script printed: it comes after `running "<the script, quoted>":`. */
 function printedLines(text: string): string[] {
   const output = /running "(?:[^"\\]|\\.)*":\n([\s\S]*)$/.exec(text)?.[1] ?? "";
-  const open = [...withheld].reduce((shown, secret) => shown.replaceAll(secret, "[secret]"), output);
+  const open = redactor([...withheld])(output);
   return open.split("\n").filter((line) => line.trim() !== "");
 }
