@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
-import { promisify } from "node:util";
+import { inspect, promisify } from "node:util";
 import { LocalPostgres, password, user } from "../../../test/rigs/postgres.ts";
 import { SecretStoreRig } from "../../../test/rigs/secret-store.ts";
 import { storeAddress, type StoreAddress } from "./store-address.ts";
@@ -68,6 +68,21 @@ test("a server that takes the connection and says nothing is not waited for", as
     hint: expect.stringContaining("--with-secrets") as unknown,
   });
   silent.close();
+});
+
+test("a server that says the password is told without it, and its words are not kept", async () => {
+  const fields = ["SFATAL", "C08P01", "Mno login anna:another-s3cret here"].map((each) => `${each}\0`).join("");
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(Buffer.byteLength(fields) + 5);
+  const talkative = createServer((socket) => {
+    socket.once("data", () => socket.end(Buffer.concat([Buffer.from("E"), length, Buffer.from(`${fields}\0`)])));
+  }).listen(0, "127.0.0.1");
+  await once(talkative, "listening");
+  const { port } = talkative.address() as AddressInfo;
+  const error = await refused({ ...(await rig.address()), port, password: "another-s3cret" });
+  talkative.close();
+  expect(error).toMatchObject({ message: expect.stringContaining("no login anna:[secret] here") as unknown });
+  expect(inspect(error)).not.toContain("s3cret");
 });
 
 test("of a name with several addresses, none of which answers, it is told why", async () => {

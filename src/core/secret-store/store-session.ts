@@ -136,5 +136,6 @@ function storeError({ label, password }: StoreAddress, cause: unknown): unknown 
   if (state.startsWith("28")) return new IkomaError("STORE_AUTH", `The store ${label} refuses the login: ${said}.`);
   // An SQLSTATE is what the server itself says; names of system errors begin with E.
   const what = /^(?!E)[0-9A-Z]{5}$/.test(state) ? "does not do what it should" : "cannot be reached";
-  return new IkomaError("STORE_UNREACHABLE", `The secret store ${label} ${what}: ${said}.`, { cause });
+  // Without the cause: its message is shown too, and nothing is masked there.
+  return new IkomaError("STORE_UNREACHABLE", `The secret store ${label} ${what}: ${said}.`);
 }
