@@ -63,7 +63,8 @@ async function addOne(store: OpenStore, argv: AddArguments): Promise<void> {
   const { name, recipient } = argv;
   const recipients = { ...store.config.recipients, [name]: recipient };
   if (!storeConfig.shape.recipients.safeParse(recipients).success)
-    throw new IkomaError("USAGE", `"${name}" and "${recipient}" are no name and recipient.`, {
+    // Without what was given: it may be the identity.
+    throw new IkomaError("USAGE", `"${name}" is no name, or what is behind it is no recipient.`, {
       hint: "A name has letters, digits, and . _ @ - only; a recipient is what `ikoma secrets keygen` prints: age1…",
     });
   if (!(await isRecipient(recipient)))

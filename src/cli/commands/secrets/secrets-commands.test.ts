@@ -175,6 +175,13 @@ test("what cannot be done is refused, and changes neither settings nor store", a
   await expect(ikoma(["get", "shop", "KEY", "--reveal", "--at", "two"])).rejects.toThrow("no number of a version");
 });
 
+test("an identity that is given in place of a recipient is not told to whoever reads the log", async () => {
+  await introduce("anna");
+  const refusal = ikoma(["recipients", "add", "ben", "AGE-SECRET-KEY-1HUNTER22"]).catch(String);
+  expect(await refusal).toMatch(/no recipient/);
+  expect(await refusal).not.toContain("HUNTER22");
+});
+
 test("somebody who is no writer is told who is", async () => {
   await introduce("anna");
   await expect(ikoma(["set", "shop", "KEY", ...sign("ben")], "x")).rejects.toMatchObject({
