@@ -80,6 +80,15 @@ describe("up", () => {
     expect(output).toMatch(/^line \d+ of much\n/);
   });
 
+  test("that fails is quoted without half a letter and without half a line, of which no secret could be masked", async () => {
+    const halves = composeThat("printf 'no \\303'; sleep 0.2; printf '\\251t\\303\\251 here' >&1; exit 3");
+    await expect(halves.up(project({}), ["web"])).rejects.toMatchObject({
+      details: { output: "no \u00e9t\u00e9 here" },
+    });
+    const long = composeThat(`echo "invalid: ${"hunter22".repeat(400)}"; exit 3`);
+    await expect(long.up(project({}), ["web"])).rejects.toMatchObject({ details: { output: "" } });
+  });
+
   test("is told to be impossible where there is no compose", async () => {
     await expect(new Compose("/no/such/compose").up(project({}), ["web"])).rejects.toMatchObject({
       code: "HOST_NOT_READY",

@@ -67,11 +67,11 @@ export class Compose {
       // Waited for even then: what it is just creating has to be there before anybody cleans up.
       const stop = stopOnAbort(child, ended);
       let output = "";
-      const collect = (chunk: Buffer): void => {
-        output = (output + chunk.toString("utf8")).slice(-longestOutputBytes);
+      const collect = (chunk: string): void => {
+        output = (output + chunk).slice(-longestOutputBytes);
       };
-      child.stdout.on("data", collect);
-      child.stderr.on("data", collect);
+      // Decoded over the chunks: a secret with half a letter in it would not be found and masked.
+      for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", collect);
       child.on("error", (error) => {
         stop();
         reject(new IkomaError("HOST_NOT_READY", `compose does not run: ${error.message}`, { cause: error }));
@@ -118,11 +118,12 @@ function escapeDollars(value: unknown): unknown {
   return value;
 }
 
-/** The end of a text, in whole lines: a secret that is cut in half would not be found and masked. */
+/** The end of a text, in whole lines (none where the last is too long): a secret that is cut in half would not be found and masked. */
 function lastLines(output: string, length: number): string {
   if (output.length <= length) return output;
-  const tail = output.slice(-length);
-  return tail.slice(tail.indexOf("\n") + 1);
+  const tail = output.slice(-length - 1);
+  const firstBreak = tail.indexOf("\n");
+  return firstBreak === -1 ? "" : tail.slice(firstBreak + 1);
 }
 
 function lastLine(output: string): string {
