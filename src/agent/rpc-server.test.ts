@@ -177,7 +177,7 @@ describe("a successor that asks for its turn", () => {
     const request = aRequest("release.apply", aRelease(on, "v1"));
     const started = caller.call("operation.start", request);
     expect((await caller.call("app.status", {})).apps).toEqual([]);
-    expect(on.host.journal.find(request.key)).toBeUndefined();
+    expect(on.host.journal.running()).toEqual([]);
     successor.socket.destroy();
     expect(await started).toMatchObject({ state: "running" });
     expect(await caller.call("operation.attach", { key: request.key })).toMatchObject({ state: "succeeded" });
@@ -232,9 +232,9 @@ describe("an operation", () => {
   test("tells its events to whoever attaches, and its end", async () => {
     const client = new Client();
     const { key, ...request } = aRequest("release.apply", aRelease(on, "v1"));
-    expect(await client.call("operation.start", { key, ...request })).toMatchObject({ state: "running" });
+    expect(await client.call("operation.start", { key, ...request })).toMatchObject({ key, state: "running" });
     const ended = await client.call("operation.attach", { key });
-    expect(ended).toMatchObject({ state: "succeeded", result: { number: 1 } });
+    expect(ended).toMatchObject({ key, state: "succeeded", result: { number: 1 } });
     const told = client.messages.flatMap((each) => ("method" in each ? [each.params.event.seq] : []));
     expect(told).toEqual(told.map((_each, index) => index + 1));
     const second = new Client();
@@ -247,6 +247,16 @@ describe("an operation", () => {
     expect((await client.call("app.status", {})).apps).toMatchObject([
       { app: "shop", current: { number: 1 }, services: { web: { state: "running" } } },
     ]);
+  });
+
+  test("is known by its caller's key to the caller alone, for secrets may be guessed from that", async () => {
+    const client = new Client();
+    const request = aRequest("bundle.remove", { app: "shop" });
+    const started = await client.call("operation.start", request);
+    await client.call("operation.attach", { key: request.key });
+    expect(await client.call("operation.start", request)).toMatchObject({ ...started, state: "succeeded" });
+    expect(on.host.journal.find(request.key)).toBeUndefined();
+    expect(on.logged.join("\n")).not.toContain(request.key);
   });
 
   test("goes on when its caller goes, and the caller may come back for it", async () => {

@@ -62,6 +62,8 @@ export function serve(host: Host, runner: OperationRunner, ready: Promise<void>)
 }
 
 function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Handlers {
+  // A caller's key may be a digest of an input with secrets, to be guessed at; the host's goes into logs, to the API and into databases.
+  const ownKey = (key: string): string => host.vault.keyedDigest(key);
   return {
     handshake: () => handshake(host),
     "operation.start": async (params, connection) => {
@@ -69,14 +71,17 @@ function handlersOf(host: Host, runner: OperationRunner, yielding: Yielding): Ha
       // Nothing begins that nobody waits for; and a holder who is gone would never be seen to go.
       if (!connection.isOpen()) throw new IkomaError("CANCELLED", "Whoever asked for the operation is gone.");
       connection.identify(params.holder.id);
-      return runner.start(params);
+      const { key } = params;
+      return { ...runner.start({ ...params, key: ownKey(key) }), key };
     },
-    "operation.attach": ({ key, after }, connection) =>
-      runner.attach(key, after, (event) => {
+    "operation.attach": async ({ key, after }, connection) => {
+      const view = await runner.attach(ownKey(key), after, (event) => {
         connection.notify("operation.event", { key, event });
-      }),
+      });
+      return { ...view, key };
+    },
     "operation.cancel": ({ key }) => {
-      runner.cancel(key);
+      runner.cancel(ownKey(key));
       return {};
     },
     "agent.yield": (_params, { self }) => {

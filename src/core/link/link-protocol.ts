@@ -68,7 +68,7 @@ export const sessionAnswer = z.strictObject({
 export const hostEvent = z.strictObject({
   /** Unix time of the host, ms. */
   atMs: z.number(),
-  /** Key, kind, app and holder of the operation. */
+  /** Key (the host's own, not the caller's), kind, app and holder of the operation. */
   operation: z.string(),
   kind: operationKind,
   app: appName,
