@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { thingToApprove } from "./deployer/plan-approvals.ts";
 import { readSecrets } from "./adapters/secrets/read-secrets.ts";
 import { signWithSshKey } from "./policies/ssh-signature.ts";
 
@@ -13,7 +14,7 @@ const nosy = '#!/bin/sh\nprintf "%s" "${IKOMA_STORE_URL-}${IKOMA_STORE_IDENTITY-
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "ikoma-child-"));
-  await writeFile(join(folder, "ssh-keygen"), nosy, { mode: 0o755 });
+  for (const program of ["ssh-keygen", "git"]) await writeFile(join(folder, program), nosy, { mode: 0o755 });
   Object.assign(process.env, {
     IKOMA_STORE_URL: "postgres://anna:s3cret@db.example/secrets",
     IKOMA_STORE_IDENTITY: "AGE-SECRET-KEY-1",
@@ -33,4 +34,12 @@ test("a program that prints a secret has neither the store's login nor an identi
 
 test("nor has the one that signs", async () => {
   expect(await signWithSshKey("a text", "a-key", "ikoma-secret")).toBe("|a-name");
+});
+
+test("nor has git, which is asked for the commit of what is approved", async () => {
+  const stackFile = join(folder, "Pulumi.prod.yaml");
+  await writeFile(stackFile, "config: {}\n");
+  const project = { folder, name: "shop", stackName: "prod", stackFile, backendUrl: undefined };
+  const { commit } = await thingToApprove(project, { hosts: {}, apps: {} }, { stack: "prod", entries: [] }, undefined);
+  expect(commit).toBe("|a-name");
 });

@@ -2,10 +2,11 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { parse } from "yaml";
 import * as z from "zod";
 import { canonicalJson } from "../canonical-json.ts";
+import { parseYaml } from "../config/parse-yaml.ts";
 import { IkomaError } from "../errors.ts";
+import { withoutOwnSecrets } from "../own-secrets.ts";
 import {
   readStatement,
   whyNotCounted,
@@ -107,13 +108,15 @@ const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).null
 
 /** Over what the file says, not how: comments and order do not count; a secret counts as it is encrypted. */
 async function configDigest(path: string): Promise<string> {
-  const config = stackFile.parse(parse(await readFile(path, "utf8")))?.config ?? {};
+  const config = stackFile.parse(parseYaml(await readFile(path, "utf8"), path).toJS())?.config ?? {};
   return `sha256:${createHash("sha256").update(canonicalJson(config)).digest("hex")}`;
 }
 
 async function commitOf(folder: string): Promise<string | null> {
   try {
-    const { stdout } = await promisify(execFile)("git", ["-C", folder, "rev-parse", "--verify", "HEAD"]);
+    const { stdout } = await promisify(execFile)("git", ["-C", folder, "rev-parse", "--verify", "HEAD"], {
+      env: withoutOwnSecrets(),
+    });
     return stdout.trim();
   } catch {
     return null;

@@ -2,11 +2,10 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseDocument } from "yaml";
 import * as z from "zod";
 import { offlineSetting } from "../config/offline.ts";
+import { parseYaml } from "../config/parse-yaml.ts";
 import { hostsConfig, type HostWay } from "../config/schema.ts";
-import { IkomaError } from "../errors.ts";
 import { keptPolicy, type Policy } from "../policies/policy-config.ts";
 import { processExists } from "./process-exists.ts";
 
@@ -34,12 +33,20 @@ export interface HostReach {
 /** How hosts are reached now. Nothing is known where the file is missing or not valid: the program says what is wrong. */
 export async function readHostReach(configFile: string): Promise<HostReach> {
   const text = await readFile(configFile, "utf8").catch(() => "");
-  const content: unknown = parseDocument(text).toJS();
+  const content = contentOf(text, configFile);
   const file = stackFile.safeParse(content);
   const policy = keptPolicy(policyFile.safeParse(content).data?.config["ikoma:policy"]);
   return file.success
     ? { hosts: file.data.config["ikoma:hosts"], offline: file.data.config["ikoma:offline"], policy }
     : { hosts: {}, offline: false, policy };
+}
+
+function contentOf(text: string, configFile: string): unknown {
+  try {
+    return parseYaml(text, configFile).toJS();
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -53,9 +60,7 @@ export async function withConfigOverride<T>(
   settings: readonly { path: readonly string[]; value: unknown }[],
   use: (configFile: string) => Promise<T>,
 ): Promise<T> {
-  const document = parseDocument(await readFile(configFile, "utf8"));
-  const flaw = document.errors[0];
-  if (flaw !== undefined) throw new IkomaError("CONFIG_INVALID", `${configFile}: ${flaw.message}`);
+  const document = parseYaml(await readFile(configFile, "utf8"), configFile);
   for (const { path, value } of settings) {
     if (value === undefined) document.deleteIn(["config", ...path]);
     else document.setIn(["config", ...path], value);
