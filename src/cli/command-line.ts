@@ -144,13 +144,21 @@ export function createCommandLine(args: readonly string[]): Argv {
     .wrap(process.stderr.isTTY ? Math.min(helpColumns, process.stderr.columns) : helpColumns)
     .locale("en")
     .exitProcess(false)
-    .fail(throwFailure);
+    .fail((message: string | undefined, error: Error | undefined) => throwFailure(args, message, error));
 }
 
 /** yargs gives its own findings as a message, and what a handler threw as the error. */
-function throwFailure(message: string | undefined, error: Error | undefined): never {
+function throwFailure(args: readonly string[], message: string | undefined, error: Error | undefined): never {
   if (error !== undefined && error.name !== "YError") throw error;
-  throw new IkomaError("USAGE", message ?? error?.message ?? "The command line cannot be read.");
+  const told = message ?? error?.message ?? "The command line cannot be read.";
+  const unknown = /^Unknown arguments?: (.*)$/s.exec(told)?.[1];
+  const isWord = unknown !== undefined && args.some((word) => `, ${unknown}, `.includes(`, ${word}, `));
+  // What stands there after a secret's name is its value, which belongs into no log.
+  if (isWord && args.includes("secrets") && args.includes("set"))
+    throw new IkomaError("USAGE", "A secret's value is not taken from the command line, which all users can read.", {
+      hint: "Pipe it into the command, or type it when you are asked. What stood there is in the shell's history now.",
+    });
+  throw new IkomaError("USAGE", told);
 }
 
 function mountGroup(parser: Argv, group: Group): void {

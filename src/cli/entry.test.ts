@@ -148,6 +148,16 @@ test("an approval is somebody's word, by the key that the shell's own folder has
   expect(found.stderr).toContain("Which bundle?");
 });
 
+test("a value that is given on the command line is refused and not repeated; a mistyped option is", async () => {
+  const [value, option] = await Promise.all([
+    ikoma(["secrets", "set", "shop", "KEY", "hunter22, or so"]),
+    ikoma(["secrets", "set", "shop", "KEY", "--sing-key", "x"]),
+  ]);
+  expect(value).toMatchObject({ code: 2, stderr: expect.stringMatching(/not taken from the command line/) as unknown });
+  expect(value.stderr).not.toContain("hunter22");
+  expect(option).toMatchObject({ code: 2, stderr: expect.stringContaining("sing-key") as unknown });
+});
+
 test("status tells what runs, for people and for programs", async () => {
   const [human, json] = await Promise.all([ikoma(["status", "-s", "prod"]), ikoma(["status", "--json"])]);
   expect(human.stdout).toMatch(
