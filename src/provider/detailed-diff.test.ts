@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { differences } from "./detailed-diff.ts";
+import { becomesSecret, differences } from "./detailed-diff.ts";
 import { formatPath } from "./wire/property-path.ts";
-import { mapFromJson, Secret, unknownValue, type PropertyMap } from "./wire/property-values.ts";
+import { mapFromJson, Secret, unknownValue, type PropertyMap, type PropertyValue } from "./wire/property-values.ts";
 
 function told(olds: PropertyMap, news: PropertyMap, skip?: readonly string[]): string[] {
   return differences(olds, news, skip).map(({ path, kind }) => `${kind} ${formatPath(path)}`);
@@ -41,6 +41,20 @@ test("a secret is compared by what it holds, and shown by its path alone", () =>
   expect(differences({ a: new Secret({ b: "x" }) }, { a: new Secret({ b: "y" }) })).toEqual([
     { path: ["a", "b"], kind: "update" },
   ]);
+});
+
+test("a value that becomes a secret is no difference, and is known all the same", () => {
+  const olds = { web: { environment: { A: "x", B: new Secret("y") }, list: [1, "z"] }, gone: "g" };
+  const web = (environment: PropertyMap, list: PropertyValue = [1, "z"]): PropertyMap => ({
+    web: { environment, list },
+  });
+  const [a, b] = [new Secret("x"), new Secret("y")];
+  expect(told(olds, { ...web({ A: a, B: b }), gone: "g" })).toEqual([]);
+  expect(becomesSecret(olds, web({ A: a, B: b }))).toBe(true);
+  expect(becomesSecret(olds, { web: new Secret({ environment: { A: "x" } }) })).toBe(true);
+  expect(becomesSecret(olds, web({ A: "x", B: b }, [1, new Secret("z")]))).toBe(true);
+  expect(becomesSecret(olds, web({ A: "x", B: b }))).toBe(false);
+  expect(becomesSecret(olds, web({ A: "x", B: "y", C: new Secret("new") }))).toBe(false);
 });
 
 test("an unknown value counts as changed, null as absent, and skipped names not at all", () => {

@@ -21,6 +21,20 @@ export function differences(olds: PropertyMap, news: PropertyMap, skip: readonly
   return keys.sort().flatMap((key) => compare([key], propertyOf(olds, key), propertyOf(news, key)));
 }
 
+/** Whether a value of `olds` that stays as it is becomes a secret with `news`: what has it in clear must not keep it so. */
+export function becomesSecret(olds: PropertyMap, news: PropertyMap): boolean {
+  return isUncovered(olds, news, false);
+}
+
+function isUncovered(old: PropertyValue | undefined, now: PropertyValue | undefined, isSecret: boolean): boolean {
+  if (old instanceof Secret) return false;
+  if (now instanceof Secret) return isUncovered(old, now.value, true);
+  if (isMap(old) && isMap(now))
+    return Object.keys(now).some((key) => isUncovered(propertyOf(old, key), propertyOf(now, key), isSecret));
+  if (isList(old) && isList(now)) return now.some((each, index) => isUncovered(old[index], each, isSecret));
+  return isSecret && old === now;
+}
+
 function compare(path: PropertyPath, old: PropertyValue | undefined, now: PropertyValue | undefined): Difference[] {
   const before = bare(old);
   const after = bare(now);

@@ -1,7 +1,7 @@
 import type { Drift } from "../agent/protocol/views.ts";
 import { IkomaError } from "../core/errors.ts";
 import { inputProblems } from "./check-inputs.ts";
-import { differences, type Difference } from "./detailed-diff.ts";
+import { becomesSecret, differences, type Difference } from "./detailed-diff.ts";
 import { formatPath, parsePath, withProperty } from "./wire/property-path.ts";
 import {
   isMap,
@@ -40,6 +40,9 @@ export function changes(
 ): Change[] {
   const found = differences(olds, news, handler.silent);
   const changed = found.filter((difference) => handler.isChange?.(difference) ?? true);
+  // Applied once more, it is a secret in the state and to the host, which restarts nothing for that.
+  if (changed.length === 0 && becomesSecret(olds, news))
+    return [{ path: ["secrets"], kind: "update", replaces: false }];
   return changed.map((difference) => ({
     ...difference,
     replaces: handler.identity.includes(String(difference.path[0])),

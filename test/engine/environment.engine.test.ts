@@ -311,3 +311,31 @@ test("a run for one app of several comes with the images that are looked for bef
     "shop ikoma:vps:Release",
   ]);
 });
+
+test("a value that is said to be a secret from now on is told to the host as one, and is in the state no more", async () => {
+  const agent = new FakeAgent();
+  const stack = await environmentStack(agent, "NAME: shop, LEVEL: hunter2-level, DB_PASSWORD: hunter2-db");
+  await stack.up(environment);
+  expect(await stack.stateText()).toContain("hunter2-level");
+  const started = agent.started.length;
+
+  await stack.changeConfig((text) => text.replace(" LEVEL: hunter2-level, DB_PASSWORD: hunter2-db", ""));
+  await setSecret(stack);
+  const level = ["config", "set", "--stack", "dev", "--secret", "--path", "ikoma:secrets.shop.LEVEL", "hunter2-level"];
+  await pulumi(stack, level);
+  const marked = await stack.preview(environment);
+  expect(marked.plan.flatMap(({ changes }) => changes.map(({ path }) => path))).toEqual(["secrets", "secrets"]);
+  expect(JSON.stringify(marked)).not.toContain("hunter2");
+  await stack.up(environment);
+  expect(await stack.stateText()).not.toContain("hunter2");
+  const release = agent.part("shop", "release")?.input;
+  expect(release).toMatchObject({
+    secrets: { LEVEL: "hunter2-level", DB_PASSWORD: "hunter2-db" },
+    source: { env: { NAME: "shop" } },
+  });
+
+  const again = agent.started.length;
+  expect((await stack.up(environment)).changes).toMatchObject({ update: 0 });
+  expect(agent.started.slice(started).map(({ kind }) => kind)).toEqual(["accessories.apply", "release.apply"]);
+  expect(agent.started).toHaveLength(again);
+});
