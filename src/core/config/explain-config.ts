@@ -39,7 +39,7 @@ type Path = readonly (string | number)[];
  */
 export function explainConfig(text: string, file: string): EffectiveSetting[] {
   const lines = new LineCounter();
-  const { document, value: content } = readYaml(text, file, { lineCounter: lines });
+  const { document, value: content } = readYaml(text, file, lines);
   const given = maskSecrets(ownSettings(content, file));
   const effective = checked(given, file);
   const setting = (path: Path, value: unknown): EffectiveSetting => {

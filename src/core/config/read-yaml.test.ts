@@ -1,12 +1,14 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inspect } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { readHostFiles } from "../hosts/host-files.ts";
 import { findDeployProject } from "../project/deploy-project.ts";
 import { readStackSettings } from "../project/deploy-stack-file.ts";
 import { initProject } from "../project/project-init.ts";
 import { explainConfig } from "./explain-config.ts";
+import { readYaml } from "./read-yaml.ts";
 
 let folder: string;
 
@@ -51,4 +53,32 @@ test.each([...notReadable, ...notMeant])("so is a Pulumi.yaml with %s", async (_
   await writeFile(join(folder, "Pulumi.yaml"), text);
   await expect(findDeployProject(folder, "prod")).rejects.toMatchObject(invalid);
   await expect(initProject(folder, { app: "shop", backendUrl: "file://~" })).rejects.toMatchObject(invalid);
+});
+
+const fileWith = (value: string): string => `config:\n  ikoma:secrets:\n    shop:\n      TOKEN: ${value}\n`;
+
+test.each([
+  ["that begins with a reserved character", "@hunter22", "Plain value cannot start with reserved character @", 14],
+  ["that looks like a map", "hunter22: x", "Nested mappings are not allowed in compact mappings", 14],
+  ["that looks like a block", "|hunter22", "Block scalar header includes extra characters", 15],
+  ["that looks like an alias", "*hunter22", "What begins with * stands for an anchor that is not there", 14],
+  ["set twice", "hunter21\n      TOKEN: hunter22", "Map keys must be unique", 7],
+])("a secret %s is told by its place, not quoted", (_what, value, says, column) => {
+  let thrown: unknown;
+  try {
+    readYaml(fileWith(value), "Pulumi.prod.yaml");
+  } catch (error) {
+    thrown = error;
+  }
+  const line = says.startsWith("Map keys") ? 5 : 4;
+  expect(thrown).toMatchObject({
+    code: "CONFIG_INVALID",
+    message: `Pulumi.prod.yaml is not readable YAML: ${says} (line ${line}, column ${column})`,
+  });
+  expect(inspect(thrown)).not.toContain("hunter2");
+});
+
+test("an alias of an anchor that is there is taken", () => {
+  const text = "config:\n  a: &common { x: 1 }\n  b: *common\n";
+  expect(readYaml(text, "Pulumi.prod.yaml").value).toEqual({ config: { a: { x: 1 }, b: { x: 1 } } });
 });

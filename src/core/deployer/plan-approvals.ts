@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import * as z from "zod";
 import { canonicalJson } from "../canonical-json.ts";
-import { parseYaml } from "../config/parse-yaml.ts";
+import { readYaml } from "../config/read-yaml.ts";
 import { IkomaError } from "../errors.ts";
 import { withoutOwnSecrets } from "../own-secrets.ts";
 import {
@@ -108,7 +108,7 @@ const stackFile = z.looseObject({ config: z.record(z.string(), z.unknown()).null
 
 /** Over what the file says, not how: comments and order do not count; a secret counts as it is encrypted. */
 async function configDigest(path: string): Promise<string> {
-  const config = stackFile.parse(parseYaml(await readFile(path, "utf8"), path).toJS())?.config ?? {};
+  const config = stackFile.parse(readYaml(await readFile(path, "utf8"), path).value)?.config ?? {};
   return `sha256:${createHash("sha256").update(canonicalJson(config)).digest("hex")}`;
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import { offlineSetting } from "../config/offline.ts";
-import { parseYaml } from "../config/parse-yaml.ts";
+import { readYaml } from "../config/read-yaml.ts";
 import { hostsConfig, type HostWay } from "../config/schema.ts";
 import { keptPolicy, type Policy } from "../policies/policy-config.ts";
 import { processExists } from "./process-exists.ts";
@@ -63,7 +63,7 @@ export async function withConfigOverride<T>(
   settings: readonly { path: readonly string[]; value: unknown }[],
   use: (configFile: string) => Promise<T>,
 ): Promise<T> {
-  const document = parseYaml(await readFile(configFile, "utf8"), configFile);
+  const { document } = readYaml(await readFile(configFile, "utf8"), configFile);
   for (const { path, value } of settings) {
     if (value === undefined) document.deleteIn(["config", ...path]);
     else document.setIn(["config", ...path], value);

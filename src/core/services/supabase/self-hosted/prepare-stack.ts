@@ -5,7 +5,7 @@ import { readSecrets } from "../../../adapters/secrets/read-secrets.ts";
 import { readBundle } from "../../../bundle/bundle-store.ts";
 import { referenceFrom } from "../../../bundle/bundle-reference.ts";
 import type { BundleManifest } from "../../../bundle/manifest.ts";
-import { parseYaml } from "../../../config/parse-yaml.ts";
+import { readYaml } from "../../../config/read-yaml.ts";
 import { secretsConfig } from "../../../config/schema.ts";
 import { readStackSecret, setStackSecret } from "../../../engine/stack-secrets.ts";
 import type { StackPlace } from "../../../engine/stack-state.ts";
@@ -104,7 +104,7 @@ const stackFile = z.looseObject({ config: z.looseObject({ "ikoma:secrets": reada
 
 /** What is there must be known for certain: it would be made anew, in place of what a database is encrypted with. */
 async function secretSources(path: string, app: string): Promise<Record<string, unknown>> {
-  const apps = stackFile.safeParse(parseYaml(await readFile(path, "utf8"), path).toJS());
+  const apps = stackFile.safeParse(readYaml(await readFile(path, "utf8"), path).value);
   if (!apps.success) throw unreadable(path, "ikoma:secrets");
   const sources = readable.nullish().safeParse(apps.data.config["ikoma:secrets"]?.[app]);
   if (!sources.success) throw unreadable(path, `ikoma:secrets.${app}`);
