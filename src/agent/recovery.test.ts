@@ -122,6 +122,7 @@ test("other operations that were cut off have failed, and their part has changed
 
 test("what is left of a program that migrated and cannot be removed does not keep the agent from starting", async () => {
   const labels = { "dev.ikoma.app": "shop", "dev.ikoma.part": "migration" };
+  on.engine.images.set(imageOf("v1"), {});
   await on.engine.createContainer({ name: "shop-migration-migrate-1", image: imageOf("v1"), labels });
   on.host.journal.begin("key-of-a-migration", "migration.command", "shop", "anna");
   on.engine.refusals.set("DELETE /containers", { status: 500, message: "device busy" });

@@ -7,6 +7,7 @@ let edges: EdgeReplacement;
 
 beforeEach(async () => {
   on = await TestHost.create();
+  for (const image of ["edge", "old-edge"]) on.engine.images.set(image, {});
   edges = new EdgeReplacement(on.host);
   await on.engine.createContainer({ name: "ikoma-edge", image: "edge", restart: "always" });
 });

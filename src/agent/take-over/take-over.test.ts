@@ -11,6 +11,7 @@ let on: TestHost;
 
 beforeEach(async () => {
   on = await TestHost.create();
+  for (const image of ["agent", "edge"]) on.engine.images.set(image, {});
 });
 
 afterEach(async () => {

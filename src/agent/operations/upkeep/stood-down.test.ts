@@ -8,6 +8,7 @@ let on: TestHost;
 
 beforeEach(async () => {
   on = await TestHost.create();
+  on.engine.images.set(imageOf("v1"), {});
 });
 
 afterEach(async () => {
