@@ -358,6 +358,11 @@ export const errorTable = {
     meaning: "A long-lived service (database, cache) did not start or did not become healthy.",
     hint: "Read the log lines above; no release was changed.",
   },
+  DATABASE_MAJOR_CHANGED: {
+    exitCode: 4,
+    meaning: "Another major version of PostgreSQL cannot read the files that a database has; nothing was changed.",
+    hint: "Stay with the version, or move: `ikoma backup create`, give the service a new volume along with the new image, deploy (it begins empty), then `ikoma backup restore` of that backup.",
+  },
   DATABASE_NOT_FOUND: {
     exitCode: 4,
     meaning:

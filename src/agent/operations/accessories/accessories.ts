@@ -13,6 +13,7 @@ import { accessoriesProject } from "../compose-project.ts";
 import { admitAccessories } from "../signed/admission.ts";
 import { restoreContainers } from "../upkeep/restore-containers.ts";
 import { removeImpostors } from "../upkeep/impostors.ts";
+import { refuseAnotherMajor } from "./database-major.ts";
 import { ensureVolumes } from "./required-volumes.ts";
 
 const defaultHealth = releaseSpec.shape.health.parse(undefined);
@@ -27,6 +28,7 @@ export async function applyAccessories(
 ): Promise<OperationResult<"accessories.apply">> {
   await admitAccessories(host, input);
   const { spec, recreateVolumes } = input;
+  await refuseAnotherMajor(host, spec);
   await ensureVolumes(host, spec, recreateVolumes);
   const before = await readAccessories(host, spec.app, spec);
   const known = host.parts.get(spec.app, "accessories", accessoriesSpec);
