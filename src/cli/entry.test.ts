@@ -104,6 +104,19 @@ test("init makes a project of a folder, names it, and tells what comes next", as
   expect(await readFile(join(folder, "Pulumi.yaml"), "utf8")).toMatch(/^name: my-shop\n/);
 });
 
+test("init in a project of Lovable's tells the build that needs no Dockerfile", async () => {
+  const folder = join(project, "lovable");
+  await mkdir(folder);
+  const manifest = { name: "vite_react_shadcn_ts", scripts: { build: "vite build" }, devDependencies: { vite: "^7" } };
+  await writeFile(join(folder, "package.json"), JSON.stringify(manifest));
+  await writeFile(join(folder, "index.html"), "<div id=root></div>");
+  await writeFile(join(folder, "vite.config.ts"), "export default {};\n");
+  const { code, stdout } = await ikoma(["init", "--cwd", folder]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("ikoma project build --push -t REGISTRY/lovable:v1");
+  expect(stdout).not.toContain("docker");
+});
+
 test.each([
   ["nobody can type its name", []],
   ["--yes alone", ["--yes"]],

@@ -30,9 +30,10 @@ const command: CommandModule<GlobalArguments, InitArguments> = {
 export default command;
 
 async function init(argv: InitArguments): Promise<void> {
-  const [{ appNameOf, firstDeploy }, { initProject }, { printResult }] = await Promise.all([
+  const [{ appNameOf, firstDeploy }, { initProject }, { recogniseProject }, { printResult }] = await Promise.all([
     import("../../core/project/project-files.ts"),
     import("../../core/project/project-init.ts"),
+    import("../../core/project/lovable/recognise.ts"),
     import("../output/envelope.ts"),
   ]);
   const wanted = argv.app ?? basename(argv.cwd);
@@ -42,8 +43,16 @@ async function init(argv: InitArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${wanted}" cannot be the name of an app.`, { hint });
   }
   const done = await initProject(argv.cwd, { app, backendUrl: argv.backend });
-  const next = firstDeploy(app);
+  const next = firstDeploy(app, await isLovable(() => recogniseProject(argv.cwd)));
   printResult({ kind: "ProjectInitialised", data: { app, ...done, next }, human: () => render(done, next) }, argv);
+}
+
+/** What cannot be told here `ikoma project inspect` tells. */
+async function isLovable(recognise: () => Promise<{ kind: string }>): Promise<boolean> {
+  return recognise().then(
+    ({ kind }) => kind === "recognised",
+    () => false,
+  );
 }
 
 function render({ written, kept, isLinked }: InitialisedProject, next: readonly string[]): string {

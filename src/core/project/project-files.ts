@@ -72,14 +72,18 @@ config:
 /**
  * What brings a new project's app to its first server, as shell commands. ADDRESS and REGISTRY are the reader's own;
  * `web` is the usual name of the service that is built.
+ *
+ * @param isLovable whether the folder is a project that is built without a Dockerfile
  */
-export function firstDeploy(app: string): string[] {
+export function firstDeploy(app: string, isLovable = false): string[] {
   return newEnvironments
     .slice(0, 1)
     .flatMap(({ stack, host }) => [
       `ikoma host trust ${host} ADDRESS -s ${stack}`,
       `ikoma host bootstrap ${host} --install`,
-      `docker buildx build --push --tag REGISTRY/${app}:v1 .`,
+      isLovable
+        ? `ikoma project build --push -t REGISTRY/${app}:v1 --values values.env`
+        : `docker buildx build --push --tag REGISTRY/${app}:v1 .`,
       `ikoma bundle create --app ${app} --version v1 --image web=REGISTRY/${app}:v1 --push REGISTRY/${app}-bundle`,
       `ikoma deploy apply -s ${stack} --bundle REGISTRY/${app}-bundle:v1`,
     ]);
