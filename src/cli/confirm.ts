@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { IkomaError } from "../core/errors.ts";
+import { isCi } from "./ci.ts";
 
 /** Of the command line, what decides whether a question is asked. */
 export interface ConfirmArguments {
@@ -29,8 +30,7 @@ export function requireConsent(
   { stdin, stderr, env }: Terminals = process,
   { message, hint } = deployConsent,
 ): void {
-  const isCi = env.CI !== undefined && env.CI !== "" && env.CI !== "false";
-  const canAsk = stdin.isTTY === true && stderr.isTTY === true && !json && !isCi;
+  const canAsk = stdin.isTTY === true && stderr.isTTY === true && !json && !isCi(env);
   if (yes || canAsk) return;
   throw new IkomaError("USAGE", message, { hint });
 }

@@ -3,6 +3,7 @@ import { LiveProgress, type Terminal } from "./live-progress.ts";
 import { PlainProgress } from "./plain-progress.ts";
 import type { OutputArguments, TextSink } from "./envelope.ts";
 import type { Progress } from "./steps.ts";
+import { isCi } from "../ci.ts";
 
 export type { Progress } from "./steps.ts";
 
@@ -13,10 +14,6 @@ export function createProgress(
   env: NodeJS.ProcessEnv = process.env,
 ): Progress {
   if (argv.json === true) return new JsonProgress(stderr);
-  const isLive = stderr.isTTY === true && env.TERM !== "dumb" && !isSet(env.CI);
+  const isLive = stderr.isTTY === true && env.TERM !== "dumb" && !isCi(env);
   return isLive ? new LiveProgress(stderr, argv) : new PlainProgress(stderr);
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== "" && value !== "false" && value !== "0";
 }

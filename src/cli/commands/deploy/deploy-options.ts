@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { isCi } from "../../ci.ts";
 import { oneNumber, oneText, type GlobalArguments } from "../../global-options.ts";
 
 /** What the commands that run the engine understand. */
@@ -24,7 +25,7 @@ export function withBundleOption<T>(parser: Argv<T>): Argv<T & { bundle: string 
 /** Declares `--wait-for-lock` and `--wait-for-host`. */
 export function withEngineOptions<T>(parser: Argv<T>): Argv<T & { "wait-for-lock": number; "wait-for-host": number }> {
   const patience = {
-    default: process.env.CI === undefined || process.env.CI === "" ? 0 : ciPatienceSeconds,
+    default: isCi() ? ciPatienceSeconds : 0,
     defaultDescription: `${ciPatienceSeconds} in CI, else 0`,
   } as const;
   return parser

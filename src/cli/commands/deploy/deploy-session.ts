@@ -60,7 +60,7 @@ export async function inDeploySession(
   using interrupt = listenForInterrupt({
     onCancel: () => {
       progress.message(
-        "Cancelling. Hosts go back to what they served. Press Ctrl-C again to leave at once.",
+        "Cancelling. What a host has begun it takes back. Press Ctrl-C again to leave at once.",
         "warning",
       );
     },
