@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { TestHost } from "../../../test/doubles/host/host.ts";
 import { EdgeReplacement } from "./edge-replacement.ts";
 
@@ -37,5 +39,21 @@ test("where the old one had the sockets, the new one makes its own", async () =>
 test("nothing is done where there is none", async () => {
   await edges.endLeftOver(on.host);
   expect(on.engine.calls.filter((each) => !each.startsWith("GET"))).toEqual([]);
+  expect(running()).toEqual(["/ikoma-edge"]);
+});
+
+test("a new edge that goes again hands what it has just accepted to the old one", async () => {
+  await on.engine.createContainer({ name: "ikoma-edge-before", image: "old-edge", restart: "always" });
+  const relay = join(on.host.paths.edge, "relay.sock");
+  await writeFile(relay, "the new one's");
+  await writeFile(`${relay}.before`, "the old one's");
+  const stop = on.host.containers.stop.bind(on.host.containers);
+  const relayed: string[] = [];
+  on.host.containers.stop = async (name, seconds) => {
+    relayed.push(`${name} to ${await readFile(relay, "utf8")}`);
+    await stop(name, seconds);
+  };
+  await edges.undo();
+  expect(relayed).toEqual(["ikoma-edge to the old one's"]);
   expect(running()).toEqual(["/ikoma-edge"]);
 });

@@ -46,11 +46,12 @@ export class EdgeReplacement {
     const { containers } = this.#host;
     const before = await containers.inspect(beforeName);
     if (before === undefined) return;
+    // First, for an edge that ends hands what it has just accepted to the one whose socket is there; its own is closed.
+    for (const socket of await this.#sockets(suffix)) await rename(socket, socket.slice(0, -suffix.length));
     // Its visitors' requests end first; the old one takes all new ones meanwhile.
     await containers.stop(edgeContainerName, undoSeconds);
     await containers.remove(edgeContainerName);
     await containers.rename(beforeName, edgeContainerName);
-    for (const socket of await this.#sockets(suffix)) await rename(socket, socket.slice(0, -suffix.length));
     await containers.start(edgeContainerName);
   }
 

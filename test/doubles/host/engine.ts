@@ -311,6 +311,14 @@ export class FakeEngine {
       },
     ],
     [
+      /^POST \/containers\/([^/]+)\/rename$/,
+      ({ query }, id = "") => {
+        const name = query.get("name") ?? "";
+        if (this.named(name) !== undefined) throw new Refusal(409, `Conflict. The name ${name} is in use`);
+        this.#container(id).Name = `/${name}`;
+      },
+    ],
+    [
       /^DELETE \/containers\/([^/]+)$/,
       async ({ query }, id = "") => {
         if (this.#container(id).State.Running && query.get("force") !== "true")
