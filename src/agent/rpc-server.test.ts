@@ -79,6 +79,16 @@ describe("the socket", () => {
   });
 });
 
+/** Serves anew, as an agent that has just been started: what it answers waits. */
+async function serveUnready(): Promise<PromiseWithResolvers<undefined>> {
+  server.close();
+  await once(server, "close");
+  const ready = Promise.withResolvers<undefined>();
+  server = serve(on.host, runner, ready.promise);
+  await once(server, "listening");
+  return ready;
+}
+
 describe("a request", () => {
   test("gets what its method promises", async () => {
     const client = new Client();
@@ -134,11 +144,7 @@ describe("a request", () => {
   });
 
   test("waits until the agent is ready", async () => {
-    server.close();
-    await once(server, "close");
-    const started = Promise.withResolvers<undefined>();
-    server = serve(on.host, runner, started.promise);
-    await once(server, "listening");
+    const started = await serveUnready();
     const accepted = once(server, "connection") as Promise<[Socket]>;
     const answer = new Client().call("app.history", { app: "shop" });
     const [socket] = await accepted;
@@ -215,11 +221,7 @@ describe("an operation whose caller goes before it could begin", () => {
   });
 
   test("does not begin when the agent is ready", async () => {
-    server.close();
-    await once(server, "close");
-    const ready = Promise.withResolvers<undefined>();
-    server = serve(on.host, runner, ready.promise);
-    await once(server, "listening");
+    const ready = await serveUnready();
     await askAndLeave("0123456789abcdef");
     ready.resolve(undefined);
     await new Client().call("app.status", {});

@@ -5,7 +5,8 @@ import type { Image } from "../engine/images.ts";
 import type { Drift } from "../protocol/views.ts";
 import type { WantedContainer } from "./container-drift.ts";
 
-const mounts = z
+/** The mounts of a service as compose has them in the long form. */
+export const composeMounts = z
   .array(
     z.object({
       type: z.string(),
@@ -28,7 +29,7 @@ export function mountDrift(
   container: Container,
   image: Image | undefined,
 ): Drift[] {
-  const parsed = mounts.safeParse(service["volumes"]);
+  const parsed = composeMounts.safeParse(service["volumes"]);
   // The short form is compose's to read; a bundle never has it.
   if (!parsed.success) return [];
   const wanted = new Map(

@@ -43,13 +43,13 @@ async function init(argv: InitArguments): Promise<void> {
     throw new IkomaError("USAGE", `"${wanted}" cannot be the name of an app.`, { hint });
   }
   const done = await initProject(argv.cwd, { app, backendUrl: argv.backend });
-  const next = firstDeploy(app, await isLovable(() => recogniseProject(argv.cwd)));
+  const next = firstDeploy(app, await isLovable(recogniseProject(argv.cwd)));
   printResult({ kind: "ProjectInitialised", data: { app, ...done, next }, human: () => render(done, next) }, argv);
 }
 
 /** What cannot be told here `ikoma project inspect` tells. */
-async function isLovable(recognise: () => Promise<{ kind: string }>): Promise<boolean> {
-  return recognise().then(
+async function isLovable(recognition: Promise<{ readonly kind: string }>): Promise<boolean> {
+  return recognition.then(
     ({ kind }) => kind === "recognised",
     () => false,
   );

@@ -5,6 +5,7 @@ import { ownLabels } from "../../engine/networks.ts";
 import { restartCounts, waitUntilHealthy } from "../../gate/health-gate.ts";
 import type { Host, OperationContext } from "../../host.ts";
 import type { OperationInput, OperationResult } from "../../protocol/operations.ts";
+import { composeKey } from "../../reading/composed-drift.ts";
 import { needsAnotherContainer } from "../../reading/container-drift.ts";
 import { readAccessories } from "../../reading/read-parts.ts";
 import { reattachToCurrent } from "./accessory-networks.ts";
@@ -98,7 +99,7 @@ export async function removeAccessories(
 
 async function removeDropped(host: Host, app: string, keep: readonly string[]): Promise<void> {
   const containers = await host.containers.list(ownLabels(app, "accessories"));
-  const dropped = containers.filter((each) => !keep.includes(each.Config.Labels?.["com.docker.compose.service"] ?? ""));
+  const dropped = containers.filter((each) => !keep.includes(composeKey(each)));
   await Promise.all(dropped.map((each) => host.containers.stopAndRemove(each.Id)));
 }
 
@@ -116,7 +117,7 @@ async function gate(
 ): Promise<void> {
   const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
   const targets = containers.map((each) => {
-    const service = each.Config.Labels?.["com.docker.compose.service"] ?? "";
+    const service = composeKey(each);
     const asked = spec.services[service];
     const restartsBefore = restarts.get(each.Id) ?? 0;
     const settings = { healthcheck: asked?.["healthcheck"], environment: asked?.environment ?? {} };

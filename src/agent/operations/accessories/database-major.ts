@@ -1,12 +1,11 @@
-import * as z from "zod";
 import type { AccessoriesSpec } from "../../../core/release/release-spec.ts";
 import { IkomaError } from "../../../core/errors.ts";
 import type { Container } from "../../engine/containers.ts";
 import { ownLabels } from "../../engine/networks.ts";
 import { volumeName } from "../../engine/volumes.ts";
 import type { Host } from "../../host.ts";
-
-const mounts = z.array(z.object({ type: z.string(), source: z.string().optional() })).catch([]);
+import { composeKey } from "../../reading/composed-drift.ts";
+import { composeMounts } from "../../reading/mount-drift.ts";
 
 /**
  * PostgreSQL does not open the files of another major version: the database would be stopped for a server that cannot
@@ -18,7 +17,7 @@ const mounts = z.array(z.object({ type: z.string(), source: z.string().optional(
 export async function refuseAnotherMajor(host: Host, spec: AccessoriesSpec): Promise<void> {
   const containers = await host.containers.list(ownLabels(spec.app, "accessories"));
   for (const container of containers) {
-    const service = container.Config.Labels?.["com.docker.compose.service"] ?? "";
+    const service = composeKey(container);
     const asked = spec.services[service];
     const before = majorIn(container.Config.Env);
     if (asked === undefined || before === undefined || !keepsVolume(spec, service, container)) continue;
@@ -37,7 +36,8 @@ function majorIn(environment: readonly string[] | null | undefined): string | un
 }
 
 function keepsVolume({ app, services, volumes }: AccessoriesSpec, service: string, container: Container): boolean {
-  const wanted = mounts.parse(services[service]?.["volumes"]).flatMap(({ type, source }) => {
+  const mounts = composeMounts.safeParse(services[service]?.["volumes"]).data ?? [];
+  const wanted = mounts.flatMap(({ type, source }) => {
     const volume = source === undefined ? undefined : volumes[source];
     return type === "volume" && source !== undefined && volume !== undefined ? [volumeName(app, source, volume)] : [];
   });

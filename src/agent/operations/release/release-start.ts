@@ -12,6 +12,7 @@ import { attachAccessories } from "../accessories/accessory-networks.ts";
 import { edgeServersOf, place, releaseProject, renderRelease } from "../compose-project.ts";
 import type { Placement } from "../compose-project.ts";
 import { restoreContainers } from "../upkeep/restore-containers.ts";
+import { composeKey } from "../../reading/composed-drift.ts";
 
 /** What may be different about a start. */
 interface Start {
@@ -115,7 +116,7 @@ export async function gateTargets(
 ): Promise<GateTarget[]> {
   const containers = await host.containers.list(ownLabels(spec.app, "release", number));
   return placements.map((placement) => {
-    const container = containers.find((each) => each.Config.Labels?.["com.docker.compose.service"] === placement.key);
+    const container = containers.find((each) => composeKey(each) === placement.key);
     const port = spec.routes.find((route) => route.service === placement.service)?.port;
     return {
       app: spec.app,
