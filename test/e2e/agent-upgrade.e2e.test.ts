@@ -1,4 +1,5 @@
 import { Duplex, Transform } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { protocolVersion } from "../../src/agent/protocol/wire.ts";
 import { hostSetup } from "../../src/core/config/schema.ts";
@@ -178,6 +179,25 @@ test("with a newer ledger: what is begun meanwhile waits and is done by the new 
   expect(await schema()).toBe(schemaBefore + 1);
   await expectOnly("e2e-newer");
   expectFlawless(await load.stop([{ version: "v1" }, { version: "v2" }]));
+});
+
+test.each([
+  ["has ended", "ikoma-agent"],
+  ["has given its name away", "ikoma-agent-before"],
+])("a deploy that finds the agent in the moment in which the one before %s waits for the next", async (_, name) => {
+  await host.agent.close();
+  // Between the two the host looks like this for some hundredths of a second.
+  const image = await host.run("docker inspect --format '{{.Image}}' ikoma-agent");
+  await host.run(`docker run --detach --name ikoma-agent-next --label dev.ikoma.part=agent --entrypoint sleep ${image} 60
+docker stop ikoma-agent
+docker rename ikoma-agent ${name} 2>/dev/null || true`);
+  const deploying = app.deploy(app.release(v1));
+  const outcome = expect(deploying).resolves.toMatchObject({ unchanged: true });
+  await sleep(1_000);
+  await host.run(`docker rm --force ikoma-agent-next
+docker rename ${name} ikoma-agent 2>/dev/null || true
+docker start ikoma-agent`);
+  await outcome;
 });
 
 test("an older one is refused where the ledger is newer, and nothing is touched", async () => {

@@ -21,8 +21,13 @@ trap 'kill "$pipe" 2>/dev/null' EXIT HUP TERM
 while kill -0 "$pipe" 2>/dev/null && [ -e "/proc/$agent" ]; do sleep 0.2; done
 `;
 
-const stateScript = `
-docker inspect --format '{{.State.Status}} {{.State.StartedAt}}' ikoma-agent 2>&1 && date +%s%3N
+/** The host's time in ms, and every agent there is: while one takes over from another, neither may bear the name. */
+const agentsScript = `
+exec 2>&1
+agents=$(docker ps --all --quiet --filter label=dev.ikoma.part=agent) || { echo "$agents"; exit 1; }
+date +%s%3N
+# One that is removed in between is no failure.
+for agent in $agents; do docker inspect --format '{{.Name}} {{.State.Status}} {{.State.StartedAt}}' "$agent"; done; true
 `;
 
 /** So long after its start an agent may not listen yet. */
@@ -51,23 +56,23 @@ export async function openAgentStream(connection: SshConnection): Promise<Duplex
   }
 }
 
-/** How long ago the agent was started, in ms by the host's clock. */
+/** How long ago the agent was started, in ms by the host's clock; 0 between the end of one and the start of the next. */
 async function ageOfRunningAgent(connection: SshConnection): Promise<number> {
-  const { code, stdout } = await connection.exec(remoteScript(stateScript));
-  const [first = "", nowMs = ""] = stdout.trim().split("\n");
-  const [status = "", startedAt = ""] = first.split(" ");
-  // For the moment between a crash and Docker's next start of it.
-  if (code === 0 && status === "restarting") return 0;
-  if (code === 0 && status === "running") return Number(nowMs) - Date.parse(startedAt);
-  const answer = code === 0 ? status : stdout.trim();
+  const { code, stdout } = await connection.exec(remoteScript(agentsScript));
+  const answer = stdout.trim();
   const host = hostLabel(connection.host);
   if (/permission denied/i.test(answer)) {
     throw new IkomaError("HOST_UNSUPPORTED", `${host} may not use the Docker engine.`, {
       hint: `Add the user to the group docker, or log in as root.`,
     });
   }
-  if (code === 0) {
-    throw new IkomaError("AGENT_MISSING", `The agent on ${host} does not run: its container is ${answer}.`, {
+  const [nowMs, ...agents] = answer.split("\n").map((line) => line.split(" "));
+  const [, status, startedAt = ""] = agents.find(([name]) => name === "/ikoma-agent") ?? [];
+  if (code === 0 && status === "running") return Number(nowMs) - Date.parse(startedAt);
+  // Docker is about to start it again after a crash, or another one takes over from it.
+  if (code === 0 && agents.some(([, each]) => each === "running" || each === "restarting")) return 0;
+  if (code === 0 && status !== undefined) {
+    throw new IkomaError("AGENT_MISSING", `The agent on ${host} does not run: its container is ${status}.`, {
       hint: "See `docker logs ikoma-agent` on the host, then run `ikoma host bootstrap`.",
     });
   }

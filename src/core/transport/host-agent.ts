@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { AgentClient, type AgentClientOptions } from "./agent-client.ts";
@@ -13,6 +14,9 @@ export interface NamedHost {
 
 /** What is done about a host that is away, where the way to it knows that. */
 export type AwayOptions = Pick<ApiHost, "waitForHostMs" | "onQueued" | "signal">;
+
+const startingMs = 3_000;
+const pauseMs = 100;
 
 /** The agent of a host, whichever way leads there; connected on first use. What a way needs is loaded with it. */
 export async function openHostAgent(
@@ -37,18 +41,33 @@ export async function prewarm(way: HostWay): Promise<void> {
   if ("address" in way) (await import("./host-connections.ts")).prewarmHost(way);
 }
 
-/** @throws AGENT_MISSING */
-function openLocalStream(path: string): Promise<Duplex> {
+/**
+ * An agent that is only just starting, or takes over from another, does not listen yet: it is waited for.
+ *
+ * @throws AGENT_MISSING
+ */
+async function openLocalStream(path: string): Promise<Duplex> {
+  const giveUpAtMs = Date.now() + startingMs;
+  for (;;) {
+    try {
+      return await connectLocally(path);
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const mayBeStarting = code === "ENOENT" || code === "ECONNREFUSED";
+      if (!mayBeStarting || Date.now() > giveUpAtMs)
+        throw new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${message}.`, { cause });
+    }
+    await sleep(pauseMs);
+  }
+}
+
+function connectLocally(path: string): Promise<Duplex> {
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
   const socket = connect(path);
   socket.once("connect", () => {
     resolve(socket);
   });
-  socket.once("error", (cause) => {
-    reject(
-      new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${cause.message}.`, { cause }),
-    );
-  });
+  socket.once("error", reject);
   return promise;
 }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ScriptedAgent } from "../../../test/doubles/scripted-agent.ts";
 import { openHostAgent, wayLabel } from "./host-agent.ts";
 import { openShell } from "./host-shell.ts";
@@ -20,6 +21,16 @@ describe("the agent of this machine", () => {
   test("is reached by its socket", async () => {
     const client = await openHostAgent({ name: "here", way: { socket: agent.path } });
     expect(await client.handshake()).toMatchObject({ agentVersion: "0.1.0" });
+    await client.close();
+  });
+
+  test("is waited for while it starts", async () => {
+    await agent.down();
+    const client = await openHostAgent({ name: "here", way: { socket: agent.path } });
+    const answer = client.handshake();
+    await sleep(300);
+    await agent.listen();
+    expect(await answer).toMatchObject({ agentVersion: "0.1.0" });
     await client.close();
   });
 
