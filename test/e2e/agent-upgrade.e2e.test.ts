@@ -194,9 +194,9 @@ docker rename ikoma-agent ${name} 2>/dev/null || true`);
   const deploying = app.deploy(app.release(v1));
   const outcome = expect(deploying).resolves.toMatchObject({ unchanged: true });
   await sleep(1_000);
-  await host.run(`docker rm --force ikoma-agent-next
-docker rename ${name} ikoma-agent 2>/dev/null || true
-docker start ikoma-agent`);
+  await host.run(`docker rename ${name} ikoma-agent 2>/dev/null || true
+docker start ikoma-agent
+docker rm --force ikoma-agent-next`);
   await outcome;
 });
 
