@@ -6,6 +6,7 @@ import { Approvals } from "./approvals.ts";
 import { Compose } from "./engine/compose.ts";
 import { Containers } from "./engine/containers.ts";
 import { EngineApi } from "./engine/engine-api.ts";
+import { hostRoutes } from "./host-routes.ts";
 import { Images } from "./engine/images.ts";
 import { MountedFiles } from "./engine/mounted-files.ts";
 import { Networks } from "./engine/networks.ts";
@@ -73,7 +74,7 @@ export function openHost({
     journal: new Journal(database, outbox),
     outbox,
     parts: new Parts(database, vault),
-    subnets: new Subnets(database, settings.networkPool),
+    subnets: new Subnets(database, settings.networkPool, hostRoutes),
     imageUse: new ImageUse(database),
     knownVolumes: new KnownVolumes(database),
     approvals: new Approvals(paths.approvals),

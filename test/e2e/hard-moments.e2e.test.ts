@@ -231,6 +231,18 @@ test("two apps with equal names of services and volumes see only their own, and 
   expectFlawless(await load.stop([{ version: "v1" }]));
 });
 
+test("no network is drawn from where the host has a route to", async () => {
+  const route = "10.210.0.0/17";
+  await host.run(`ip route add ${route} dev lo`);
+  const app = await serving("routed");
+  const subnets = await host.run(
+    `docker network ls --quiet --filter label=dev.ikoma.app=${app.name} | xargs docker network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}'`,
+  );
+  await host.run(`ip route del ${route} dev lo`);
+  expect(subnets).toMatch(/^10\.210\.(12[89]|1[3-9]\d|2\d\d)\./);
+  await app.remove();
+});
+
 test("twelve deploys in a row leave nothing behind", async () => {
   const app = await host.addApp("often");
   const images = await Promise.all([0, 1, 2, 3].map((each) => pushTinyWeb(`n${each}`)));

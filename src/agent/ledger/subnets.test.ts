@@ -30,6 +30,15 @@ describe("the pool", () => {
     expect(() => fresh("10.9.0.0/27")).toThrow(expect.objectContaining({ code: "CONFIG_INVALID" }));
   });
 
+  test.each([
+    ["a part of it (a VPN) is left out", ["10.9.0.0/25"], "10.9.0.128/26"],
+    ["an address in it is left out", ["10.9.0.9/32"], "10.9.0.64/26"],
+    ["exactly it, or more than it, says nothing", ["10.9.0.0/24", "10.0.0.0/8"], "10.9.0.0/26"],
+  ])("where the host has a route to %s", (_name, routes, expected) => {
+    const subnets = new Subnets(openDatabase(":memory:"), "10.9.0.0/24", () => routes);
+    expect(subnets.allocate("a", [])).toBe(expected);
+  });
+
   test("may change: what is held stays, nothing else of the old one is given out", () => {
     const database = openDatabase(":memory:");
     const before = new Subnets(database, "10.9.0.0/25");

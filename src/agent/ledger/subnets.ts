@@ -15,9 +15,13 @@ const mostSubnets = 1024;
 export class Subnets {
   readonly #database: DatabaseSync;
   readonly #pool: ReadonlySet<string>;
+  readonly #routes: () => readonly string[];
 
-  constructor(database: DatabaseSync, pool: string) {
+  /** @param routes subnets that the host has a route to; those inside of the pool are somebody else's */
+  constructor(database: DatabaseSync, pool: string, routes: () => readonly string[] = () => []) {
     this.#database = database;
+    // One to all of the pool and more (`10.0.0.0/8`) would leave nothing, and the narrower route wins over it.
+    this.#routes = () => routes().filter((route) => !contains(route, pool));
     const pooled = subnetsOf(pool);
     this.#pool = new Set(pooled);
     transaction(database, () => {
@@ -30,16 +34,17 @@ export class Subnets {
     });
   }
 
-  /** A subnet for `owner` that overlaps none of `inUse`; the one it has already, if it has one. Throws NETWORKS_EXHAUSTED. */
+  /** A subnet for `owner` that overlaps none of `inUse`, nor where the host has a route to; the one it has already, if it has one. Throws NETWORKS_EXHAUSTED. */
   allocate(owner: string, inUse: readonly string[]): string {
     const held = this.#database.prepare("SELECT subnet FROM subnets WHERE owner = ?").get(owner);
     if (held !== undefined) return subnetOf(held);
     const free = this.#database
       .prepare("SELECT subnet FROM subnets WHERE owner IS NULL ORDER BY released_ms, rowid")
       .all();
+    const taken = [...inUse, ...this.#routes()];
     const chosen = free
       .map(subnetOf)
-      .find((each) => this.#pool.has(each) && !inUse.some((other) => overlaps(each, other)));
+      .find((each) => this.#pool.has(each) && !taken.some((other) => overlaps(each, other)));
     if (chosen === undefined)
       throw new IkomaError("NETWORKS_EXHAUSTED", "Every network of this host's pool is in use.");
     this.#database.prepare("UPDATE subnets SET owner = ? WHERE subnet = ?").run(owner, chosen);
@@ -88,14 +93,23 @@ function subnetsOf(pool: string): string[] {
       `The network pool ${pool} is too small; it needs a /${prefixBits} at least.`,
     );
   const count = Math.min(mostSubnets, 2 ** (prefixBits - bits));
-  const first = base(pool) - (base(pool) % 2 ** (32 - bits));
+  const first = base(pool) - (base(pool) % sizeOf(pool));
   return Array.from({ length: count }, (_, index) => `${format(first + index * subnetSize)}/${prefixBits}`);
 }
 
 function overlaps(a: string, b: string): boolean {
   if (!b.includes(".")) return false; // IPv6
-  const sizeOf = (cidr: string): number => 2 ** (32 - Number(cidr.split("/")[1] ?? 32));
   return base(a) < base(b) + sizeOf(b) && base(b) < base(a) + sizeOf(a);
+}
+
+/** Whether all of `part` is in `whole`. */
+function contains(whole: string, part: string): boolean {
+  const first = base(part) - (base(part) % sizeOf(part));
+  return base(whole) <= first && first + sizeOf(part) <= base(whole) + sizeOf(whole);
+}
+
+function sizeOf(cidr: string): number {
+  return 2 ** (32 - Number(cidr.split("/")[1] ?? 32));
 }
 
 function base(cidr: string): number {

@@ -452,7 +452,7 @@ test("images have to be told before they are deployed", async () => {
 test("what may be as intended is told, and made", async () => {
   const db = { image: postgres, ports: ["5432:5432"], volumes: ["/srv/data:/data"], depends_on: ["web"] };
   const { manifest, warnings } = await make(
-    shop({ privileged: true }, { db, cache: { image: postgres, ports: ["127.0.0.1:6379:6379"] } }),
+    shop({ privileged: true }, { db, cache: { image: postgres, ports: ["127.0.0.1:6379:6379"], tmpfs: "/data" } }),
   );
   expect(warnings).toEqual([
     "services.db.ports: 5432:5432 can be reached from outside. The app does not need it; write 127.0.0.1 in front, or remove it.",
@@ -632,9 +632,10 @@ test("a folder without files is refused: what the app writes there would not sta
 test("a folder of migrations goes into the bundle where the file names it, and what would not be run is told", async () => {
   await file("supabase/migrations/1_a.sql", "create table a (id int);\r\n");
   await file("supabase/migrations/2_b.sql", "truncate a;");
-  const db = { db: { image: postgres } };
-  expect((await make(shop({}, db))).manifest).not.toHaveProperty("migrations");
-  const top = { "x-ikoma": { migrations: { path: "./supabase/migrations" } } };
+  const db = { db: { image: postgres, volumes: ["data:/var/lib/postgresql/data"] } };
+  const volumes = { data: {} };
+  expect((await make(shop({}, db, { volumes }))).manifest).not.toHaveProperty("migrations");
+  const top = { volumes, "x-ikoma": { migrations: { path: "./supabase/migrations" } } };
   const { manifest, warnings } = await make(shop({}, db, top));
   expect(manifest.migrations).toMatchObject({
     database: "db",
@@ -658,4 +659,23 @@ test("a program that migrates goes in as it is written", async () => {
   });
   // The database may be elsewhere.
   expect((await make(shop({}, {}, top))).manifest.migrationCommand).toEqual(manifest.migrationCommand);
+});
+
+describe("a database whose data has no name", () => {
+  const data = "services.db: its data is in a volume without a name";
+  test.each<[string, object]>([
+    ["mounts nothing", { image: postgres }],
+    ["mounts a volume without a name", { image: postgres, volumes: ["/var/lib/postgresql/data"] }],
+  ])("is told where it %s", async (_, db) => {
+    expect((await make(shop({}, { db }))).warnings).toEqual([expect.stringContaining(data)]);
+  });
+
+  test.each<[string, object]>([
+    ["in a named volume", { image: postgres, volumes: ["data:/var/lib/postgresql/data"] }],
+    ["in memory", { image: postgres, tmpfs: ["/var/lib/postgresql/data"] }],
+    ["at a path of the host", { image: postgres, volumes: ["/srv/db:/var/lib/postgresql/data"] }],
+  ])("but not where it is %s", async (_, db) => {
+    const { warnings } = await make(shop({}, { db }, { volumes: { data: {} } }));
+    expect(warnings.join()).not.toContain("without a name");
+  });
 });

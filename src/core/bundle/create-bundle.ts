@@ -11,6 +11,7 @@ import { refuseIncludedValues } from "./compose/included-env.ts";
 import { readLocalTexts } from "./compose/local-texts.ts";
 import { withComposeFiles } from "./compose/generated-compose.ts";
 import { migrationPlanOf } from "./compose/migrations-extension.ts";
+import { warnOfNamelessData } from "./compose/nameless-data.ts";
 import { normaliseProject, pinnedService } from "./compose/normalise.ts";
 import type { NormalisedProject } from "./compose/normalise.ts";
 import { readServiceFiles } from "./compose/service-files.ts";
@@ -71,6 +72,7 @@ async function bundleOf(options: CreateBundleOptions, project: ComposeFiles): Pr
   const fileVariables = await readServiceFiles(compose, services, { projectDirectory, included });
   const texts = await readLocalTexts(model, services, projectDirectory);
   const normalised = normaliseProject({ model, services, images, fileVariables, texts }, findings);
+  warnOfNamelessData(services, normalised.services, findings);
   const asked = parseExtension(appExtension, model["x-ikoma"], "x-ikoma").migrations;
   const plan = asked && migrationPlanOf(asked, normalised.services, findings);
   for (const warning of findings.warnings) options.onWarning?.(warning);

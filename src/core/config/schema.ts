@@ -73,7 +73,9 @@ export const hostSetup = z.strictObject({
   networkPool: z
     .cidrv4()
     .default("10.210.0.0/16")
-    .describe("Addresses that releases get their networks from; nothing else on the host may use them."),
+    .describe(
+      "Addresses that releases get their networks from. What another network of the engine uses, or the host has a route to inside of them, is left out.",
+    ),
   imageBudgetGb: z
     .number()
     .positive()
