@@ -19,9 +19,9 @@ export async function ensureEdgeRuns(host: Host): Promise<boolean> {
   const existing = await host.containers.inspect(edgeContainerName);
   if (existing === undefined) await createEdge(host);
   if (existing?.State.Running !== true) await host.containers.start(edgeContainerName);
-  const deadline = Date.now() + startDeadlineMs;
+  const deadline = performance.now() + startDeadlineMs;
   while ((await host.edge.version()) === undefined) {
-    if (Date.now() > deadline) throw await startError(host);
+    if (performance.now() > deadline) throw await startError(host);
     await sleep(pollMs);
   }
   return existing?.State.Running !== true;

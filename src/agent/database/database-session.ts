@@ -66,7 +66,7 @@ export class DatabaseSession implements AsyncDisposable {
    * @throws DATABASE_UNREACHABLE; of a server elsewhere also DATABASE_TLS, DATABASE_AUTH
    */
   static async open(database: DatabaseServer, options: SessionOptions): Promise<DatabaseSession> {
-    const deadline = Date.now() + (options.patienceMs ?? 0);
+    const deadline = performance.now() + (options.patienceMs ?? 0);
     for (;;) {
       try {
         const session = await DatabaseSession.#connect(database, options);
@@ -74,7 +74,7 @@ export class DatabaseSession implements AsyncDisposable {
         return session;
       } catch (error) {
         const isStarting = error instanceof Error && "code" in error && notYet.includes(String(error.code));
-        if (!isStarting || Date.now() >= deadline) throw failure(database, error);
+        if (!isStarting || performance.now() >= deadline) throw failure(database, error);
         await sleep(retryMs, undefined, { signal: options.signal });
       }
     }

@@ -116,8 +116,8 @@ export class ContainerProcess {
   /** Its exit code; to be asked once its output has ended. -1 where the engine does not tell. */
   async exitCode(): Promise<number> {
     this.#watching.abort();
-    const giveUpAtMs = Date.now() + endDeadlineMs;
-    while (Date.now() < giveUpAtMs) {
+    const giveUpAtMs = performance.now() + endDeadlineMs;
+    while (performance.now() < giveUpAtMs) {
       const found = await this.#engine.find(state, `/exec/${this.#id}/json`);
       if (found === undefined) return -1;
       if (!found.Running) return found.ExitCode ?? -1;

@@ -64,17 +64,17 @@ export async function bake(place: BakePlace, release: BakingRelease, op: Operati
 async function watchEdge(edge: Edge, release: BakingRelease, signal: AbortSignal, op: OperationContext): Promise<void> {
   const { policy } = release;
   const tally = new BakeTally();
-  const startedMs = Date.now();
+  const startedMs = performance.now();
   const endMs = startedMs + policy.seconds * 1000;
-  let [heardMs, toldMs] = [startedMs, 0];
+  let [heardMs, toldMs] = [startedMs, -Infinity];
   for (;;) {
-    const isOver = Date.now() >= endMs;
+    const isOver = performance.now() >= endMs;
     const figures = await look(edge, release, tally).catch((error: unknown) => {
-      if (toIkomaError(error).code === "EDGE_FAILED" && Date.now() - heardMs < edgeSilenceMs) return undefined;
+      if (toIkomaError(error).code === "EDGE_FAILED" && performance.now() - heardMs < edgeSilenceMs) return undefined;
       throw error;
     });
     if (figures !== undefined) {
-      heardMs = Date.now();
+      heardMs = performance.now();
       const verdict = judge(figures, policy, isOver);
       if (verdict !== undefined) throw failure(verdict, { ...figures });
       if (isOver || heardMs - toldMs >= tellEveryMs) {

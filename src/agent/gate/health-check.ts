@@ -22,7 +22,7 @@ export type HealthCheck = (signal: AbortSignal) => Promise<ProbeFacts | undefine
 /**
  * The check of a target: its compose health check, else the HTTP probe where it has a port, else that it stays up.
  *
- * @param deadlineMs when the waiting ends, in ms since the epoch: no check outlasts it by much
+ * @param deadlineMs when the waiting ends, in ms of `performance.now()` (a clock that nobody sets): no check outlasts it by much
  */
 export function healthCheckOf(
   containers: Containers,
@@ -34,8 +34,8 @@ export function healthCheckOf(
   const command = healthCommand(target.healthcheck);
   if (command !== undefined) return commandCheck(containers, target, command, deadlineMs, redact);
   if (target.http !== undefined) return httpCheck(target.http, health, redact);
-  const since = Date.now();
-  return () => Promise.resolve(Date.now() - since >= settleMs ? undefined : { kind: "settling" });
+  const since = performance.now();
+  return () => Promise.resolve(performance.now() - since >= settleMs ? undefined : { kind: "settling" });
 }
 
 function commandCheck(
@@ -46,7 +46,7 @@ function commandCheck(
   redact: (text: string) => string,
 ): HealthCheck {
   return async (signal) => {
-    const timeoutMs = Math.min(longestCommandMs, Math.max(pollMs, deadlineMs - Date.now()));
+    const timeoutMs = Math.round(Math.min(longestCommandMs, Math.max(pollMs, deadlineMs - performance.now())));
     const timeout = AbortSignal.timeout(timeoutMs);
     const { code, output } = await containers
       .exec(target.containerId, command, AbortSignal.any([signal, timeout]))

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { TestHost } from "../../../test/doubles/host/host.ts";
 import type { FakeContainer, Program } from "../../../test/doubles/host/engine.ts";
 import { waitUntil } from "../../../test/lab/wait-until.ts";
@@ -29,6 +29,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  jest.restoreAllMocks();
   await on.dispose();
 });
 
@@ -102,6 +103,17 @@ describe("healthy is", () => {
     const before = Date.now();
     await gate([await target("worker", {})]);
     expect(Date.now() - before).toBeGreaterThanOrEqual(400);
+  });
+
+  test("waited for as long as was said, whatever the host's clock is set to meanwhile", async () => {
+    const now = Date.now();
+    let tries = 0;
+    const check = (): { code: number; output: string } => {
+      jest.spyOn(Date, "now").mockReturnValue(now + 3_600_000);
+      return { code: (tries += 1) < 2 ? 1 : 0, output: "" };
+    };
+    await gate([await target("db", { exec: check }, { healthcheck: { test: ["CMD", "check"] } })]);
+    expect(tries).toBe(2);
   });
 
   test("nothing to wait for", async () => {

@@ -30,7 +30,7 @@ export async function waitUntilHealthy(
   health: HealthProbe,
   op: OperationContext,
 ): Promise<void> {
-  const deadline = Date.now() + health.timeoutSeconds * 1000;
+  const deadline = performance.now() + health.timeoutSeconds * 1000;
   const stop = new AbortController();
   const signal = AbortSignal.any([op.signal, stop.signal]);
   try {
@@ -54,13 +54,13 @@ async function waitForOne(
     const container = await containers.inspect(target.containerId);
     if (container === undefined || hasFallen(container, target.restartsBefore ?? 0))
       throw await crashError(containers, target, container, op);
-    const askedAtMs = Date.now();
+    const askedAtMs = performance.now();
     const verdict = await check(signal);
     if (verdict === undefined) return;
     // A check that starts a program takes a processor: at most half of one is taken from what serves.
-    const pauseMs = Math.max(pollMs, Date.now() - askedAtMs);
+    const pauseMs = Math.max(pollMs, performance.now() - askedAtMs);
     signal.throwIfAborted();
-    if (Date.now() > deadline)
+    if (performance.now() > deadline)
       throw await unhealthyError(containers, target, container, health.timeoutSeconds, verdict, op);
     await sleep(Math.min(pauseMs, longestPauseMs), undefined, { signal });
   }

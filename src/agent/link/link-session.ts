@@ -119,9 +119,9 @@ export class LinkSession {
         return await this.#parts.api.json({ ...request, signal: this.#signal });
       } catch (error) {
         this.#signal.throwIfAborted();
-        sinceMs ??= Date.now();
+        sinceMs ??= performance.now();
         const isPassing = error instanceof IkomaError && error.code === "API_UNREACHABLE";
-        if (!isPassing || Date.now() - sinceMs > graceMs) throw error;
+        if (!isPassing || performance.now() - sinceMs > graceMs) throw error;
         await sleep(pauseMs, undefined, { signal: this.#signal });
       }
     }

@@ -30,7 +30,7 @@ export interface StartedJob {
 /** Waits for a job's end and tells meanwhile what it writes. Throws what `failed` makes unless it ended well, in time. */
 export async function awaitJob(host: Host, job: StartedJob, op: OperationContext): Promise<void> {
   const output = new JobOutput(host, job, op);
-  const deadline = Date.now() + job.timeoutSeconds * 1000;
+  const deadline = performance.now() + job.timeoutSeconds * 1000;
   for (;;) {
     const now = await host.containers.inspect(job.container);
     const isOver = now?.State.Running !== true;
@@ -39,7 +39,8 @@ export async function awaitJob(host: Host, job: StartedJob, op: OperationContext
       requireSuccess(now, job, output.end);
       return;
     }
-    if (Date.now() > deadline) throw job.failed(`had not ended after ${job.timeoutSeconds} s`, { log: output.end });
+    if (performance.now() > deadline)
+      throw job.failed(`had not ended after ${job.timeoutSeconds} s`, { log: output.end });
     await sleep(pollMs, undefined, { signal: op.signal });
   }
 }

@@ -27,14 +27,14 @@ export class AgentLock {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const database = new DatabaseSync(path);
     chmodSync(path, 0o600);
-    const giveUpAtMs = Date.now() + deadlineMs;
+    const giveUpAtMs = performance.now() + deadlineMs;
     for (;;) {
       try {
         database.exec("PRAGMA busy_timeout = 0; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
         return new AgentLock(database);
       } catch (error) {
         if (!isLocked(error)) throw error;
-        if (Date.now() > giveUpAtMs) {
+        if (performance.now() > giveUpAtMs) {
           database.close();
           throw new IkomaError("HOST_NOT_READY", "Another agent of this host is at work and does not end.", {
             hint: "Remove the one too many (`docker ps --filter label=dev.ikoma.part=agent`), then run `ikoma host bootstrap`.",

@@ -124,7 +124,7 @@ export class TakeOver {
   }
 
   async #askForTurn(): Promise<Predecessor | undefined> {
-    const giveUpAtMs = Date.now() + waitMs;
+    const giveUpAtMs = performance.now() + waitMs;
     let told: string | undefined;
     for (;;) {
       // One that is starting, or falls again and again, is not asked: it has nothing under way that its ledger
@@ -139,7 +139,7 @@ export class TakeOver {
       predecessor.close();
       if (busy !== told) this.#tell("waiting", `waiting: ${busy}`);
       told = busy;
-      if (Date.now() > giveUpAtMs) throw new IkomaError("DEPLOY_IN_PROGRESS", busy);
+      if (performance.now() > giveUpAtMs) throw new IkomaError("DEPLOY_IN_PROGRESS", busy);
       await sleep(pollMs);
     }
   }

@@ -23,8 +23,11 @@ export class TestHost {
   readonly engine: FakeEngine;
   readonly edge: FakeEdge;
   readonly #httpPort: number;
-  /** No other worker of Jest draws from the same: two hosts at once with one address would not come up. */
-  readonly #networkPool = `127.${16 + 14 * (worker % 16) + randomInt(14)}.0.0/16`;
+  /**
+   * No other worker of this Jest draws from the same, and one of another Jest hardly ever: two hosts at once with one
+   * address would not come up.
+   */
+  readonly #networkPool = `127.${16 + 14 * (worker % 16) + randomInt(14)}.${16 * randomInt(16)}.0/20`;
   /** Everything that was logged, one JSON a line. */
   readonly logged: string[] = [];
   host: Host;

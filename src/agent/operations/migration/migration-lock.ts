@@ -30,13 +30,13 @@ export async function takeMigrationLock(
   waitSeconds: number,
   op: Pick<OperationContext, "step" | "signal">,
 ): Promise<void> {
-  const deadline = Date.now() + waitSeconds * 1000;
+  const deadline = performance.now() + waitSeconds * 1000;
   let isTold = false;
   for (;;) {
     const [row] = await session.rows("SELECT pg_try_advisory_lock($1) AS taken", [lockNumber]);
     if (row?.["taken"] === true) return;
     const who = await holderOf(session);
-    if (Date.now() >= deadline)
+    if (performance.now() >= deadline)
       throw new IkomaError(
         "MIGRATION_LOCKED",
         `Another session migrates the database${who}; waited for ${waitSeconds} s.`,

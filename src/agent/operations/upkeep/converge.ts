@@ -111,8 +111,8 @@ async function retire(
 /** Waits until the edge has no connection to the deployment, at most its own drain time, then takes its servers out. */
 async function drain(host: Host, app: string, number: number): Promise<void> {
   const drainSeconds = host.deployments.input(app, number)?.spec.drainSeconds ?? defaultDrainSeconds;
-  const deadline = Date.now() + drainSeconds * 1000;
-  while (Date.now() < deadline && (await isBusy(host, app, number))) await sleep(drainPollMs);
+  const deadline = performance.now() + drainSeconds * 1000;
+  while (performance.now() < deadline && (await isBusy(host, app, number))) await sleep(drainPollMs);
   const { servers } = await host.edge.served(app);
   const names = servers.map((each) => each.name).filter((name) => deploymentOfServer(name) === number);
   await host.edge.removeServers(app, [...new Set(names)]);

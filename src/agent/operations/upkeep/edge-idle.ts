@@ -11,10 +11,10 @@ export async function untilIdle(
   isMeant: (server: EdgeServerState) => boolean,
   { seconds, signal }: { seconds: number; signal?: AbortSignal },
 ): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = performance.now() + seconds * 1000;
   const isBusy = async (): Promise<boolean> => {
     const servers = await host.edge.draining(app, []);
     return servers.some((each) => isMeant(each) && each.connections > 0);
   };
-  while (Date.now() < deadline && (await isBusy())) await sleep(pollMs, undefined, signal && { signal });
+  while (performance.now() < deadline && (await isBusy())) await sleep(pollMs, undefined, signal && { signal });
 }
