@@ -102,7 +102,7 @@ describe("a release that was rolled back from", () => {
     await using load = await app.startLoad();
     expect(await project.apply("--redeploy")).toMatchObject({ apps: { shop: { version: "v2", number: 5 } } });
     expectFlawless(await load.stop());
-    expect(await project.apply()).toMatchObject({ changed: false });
+    expect(await project.applyAgain()).toEqual([]);
     expect((await statuses()).slice(0, 3)).toEqual(["5 v2 current", "4 v1 good", "3 v2 good"]);
   });
 });
@@ -126,7 +126,7 @@ describe("a job that the web waits for", () => {
   test("runs once for each deployment, with the database in reach, and not where nothing changed", async () => {
     await stock.project.apply("--bundle", await stock.project.bundle(v1));
     expect(await rowsAdded()).toBe(1);
-    expect(await stock.project.apply()).toMatchObject({ changed: false });
+    expect(await stock.project.applyAgain()).toEqual([]);
     expect(await rowsAdded()).toBe(1);
     expect((await stock.app.containers()).map(({ name }) => name).sort()).toEqual([
       "stock-1-web-1",
@@ -167,7 +167,7 @@ describe("a job that the web waits for", () => {
     expectFlawless(await load.stop([{ version: "v2" }]));
     expect(await stock.app.deployments()).toEqual(["#1 good", "#2 current", "#3 failed", "#4 failed"]);
     await stock.project.configure(["env"], {});
-    expect(await stock.project.apply()).toMatchObject({ changed: false });
+    expect(await stock.project.applyAgain()).toEqual([]);
   });
 });
 

@@ -83,7 +83,12 @@ export class AppProject {
     return readApplied(await this.startApply(...more).ended);
   }
 
-  /** The same, expected to fail. */
+  /** {@link apply} where nothing should have to change. Gives what was changed all the same, with why. */
+  async applyAgain(): Promise<Applied["plan"]> {
+    return (await this.apply()).plan.filter(({ operation }) => operation !== "same");
+  }
+
+  /** {@link apply}, expected to fail. */
   async applyBadly(...more: readonly string[]): Promise<Failure> {
     return readFailure(await this.startApply(...more).ended);
   }
