@@ -39,7 +39,7 @@ async function expectOnly(number: number, deployments: readonly string[]): Promi
 
 test("a first deploy serves, and pins what it deployed", async () => {
   const bundle = await project.bundle(v1);
-  expect(bundle).toMatch(/^10\.77\.0\.1:5000\/shop-bundle@sha256:[0-9a-f]{64}$/);
+  expect(bundle).toMatch(/^10\.77\.0\.1:5000\/[\w-]+\/shop-bundle@sha256:[0-9a-f]{64}$/);
   expect(await project.plan("--bundle", bundle)).toMatchObject({ changes: true });
   expect((await app.inShort()).containers).toEqual([]);
 

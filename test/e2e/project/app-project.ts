@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { parseDocument, stringify } from "yaml";
 import * as z from "zod";
@@ -45,6 +45,8 @@ export class AppProject {
   readonly stackFile: string;
   readonly stateFolder: string;
   readonly #home: string;
+  /** A repository of its own: others have an app of the same name, and what they tag or sign must not show here. */
+  readonly #bundles: string;
   readonly #commands: InstalledCommands;
   readonly #shellVariables: Readonly<Record<string, string>>;
 
@@ -54,6 +56,7 @@ export class AppProject {
     this.stackFile = join(this.folder, `Pulumi.${stackName}.yaml`);
     this.stateFolder = join(this.folder, "state");
     this.#home = join(parent, "home");
+    this.#bundles = `${registry}/${basename(parent).toLowerCase()}/${name}-bundle`;
     this.#commands = commands;
     this.#shellVariables = shellVariables;
   }
@@ -74,7 +77,7 @@ export class AppProject {
   /** `ikoma bundle create`, pushed to the registry. Gives the pinned reference. */
   async bundle({ version, reference }: TinyWebImage): Promise<string> {
     const what = ["--app", this.name, "--version", version, "--image", `web=${reference}`];
-    const where = ["--push", `${registry}/${this.name}-bundle`, "--registry-mirror", `docker.io=http://${registry}`];
+    const where = ["--push", this.#bundles, "--registry-mirror", `docker.io=http://${registry}`];
     return (await this.ikomaWell("bundle", "create", ...what, ...where)).trim();
   }
 
