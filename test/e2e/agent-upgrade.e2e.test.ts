@@ -113,9 +113,15 @@ async function lives(of: AppOnHost): Promise<string[]> {
 }
 
 async function schema(): Promise<number> {
+  // Nobody else can read a ledger that the agent, which has just been started again, has not opened yet.
+  await host.agent.handshake();
   const script = `const { DatabaseSync } = require("node:sqlite");
 console.log(new DatabaseSync("/var/lib/ikoma/agent/ledger.db", { readOnly: true }).prepare("PRAGMA user_version").get().user_version);`;
-  return Number((await host.vps.exec("docker exec -i ikoma-agent node --no-warnings -", { stdin: script })).stdout);
+  const { code, stdout, stderr } = await host.vps.exec("docker exec -i ikoma-agent node --no-warnings -", {
+    stdin: script,
+  });
+  if (code !== 0) throw new Error(`the ledger's schema cannot be read: ${stderr}`);
+  return Number(stdout);
 }
 
 /** A client of the time of the older agent. */
