@@ -1,11 +1,11 @@
 import { Duplex, Transform } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { protocolVersion } from "../../src/agent/protocol/wire.ts";
 import { hostSetup } from "../../src/core/config/schema.ts";
 import { installAgent, removeAgent } from "../../src/core/hosts/host-install.ts";
 import { AgentClient } from "../../src/core/transport/agent-client.ts";
 import { openAgentStream } from "../../src/core/transport/agent-stream.ts";
+import type { SshConnection } from "../../src/core/transport/ssh-connection.ts";
 import { runCommand } from "../lab/run-command.ts";
 import { buildAlteredAgent, type Alteration, type AlteredAgent } from "./fixture/altered-agents.ts";
 import { buildAgentImages, preloadImages } from "./fixture/agent-images.ts";
@@ -200,13 +200,32 @@ test.each([
   await host.run(`docker run --detach --name ikoma-agent-next --label dev.ikoma.part=agent --entrypoint sleep ${image} 60
 docker stop ikoma-agent
 docker rename ikoma-agent ${name} 2>/dev/null || true`);
-  const deploying = app.deploy(app.release(v1));
-  const outcome = expect(deploying).resolves.toHaveProperty("number");
-  await sleep(1_000);
+  const looked = Promise.withResolvers<undefined>();
+  const client = new AgentClient(async () => {
+    const connection = await host.connection();
+    const exec: SshConnection["exec"] = async (...args) => {
+      const found = await connection.exec(...args);
+      looked.resolve(undefined);
+      return found;
+    };
+    const { host: reached, closed } = connection;
+    return openAgentStream({
+      host: reached,
+      closed,
+      isLost: false,
+      exec,
+      forwardUnix: (path) => connection.forwardUnix(path),
+      execStream: (command) => connection.execStream(command),
+      close: () => undefined,
+    });
+  });
+  const outcome = expect(app.deploy(app.release(v1), { client })).resolves.toHaveProperty("number");
+  await looked.promise;
   await host.run(`docker rename ${name} ikoma-agent 2>/dev/null || true
 docker start ikoma-agent
 docker rm --force ikoma-agent-next`);
   await outcome;
+  await client.close();
 });
 
 test("an older one is refused where the ledger is newer, and nothing is touched", async () => {

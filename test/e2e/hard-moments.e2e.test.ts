@@ -232,15 +232,18 @@ test("two apps with equal names of services and volumes see only their own, and 
 });
 
 test("no network is drawn from where the host has a route to", async () => {
-  const route = "10.210.0.0/17";
-  await host.run(`ip route add ${route} dev lo`);
-  const app = await serving("routed");
-  const subnets = await host.run(
-    `docker network ls --quiet --filter label=dev.ikoma.app=${app.name} | xargs docker network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}'`,
-  );
-  await host.run(`ip route del ${route} dev lo`);
-  expect(subnets).toMatch(/^10\.210\.(12[89]|1[3-9]\d|2\d\d)\./);
-  await app.remove();
+  const route = "10.210.0.0/17 dev lo";
+  await host.run(`ip route add ${route}`);
+  try {
+    const app = await serving("routed");
+    const subnets = await host.run(
+      `docker network ls --quiet --filter label=dev.ikoma.app=${app.name} | xargs docker network inspect --format '{{range .IPAM.Config}}{{.Subnet}}{{end}}'`,
+    );
+    expect(subnets).toMatch(/^10\.210\.(12[89]|1[3-9]\d|2\d\d)\./);
+    await app.remove();
+  } finally {
+    await host.run(`ip route del ${route}`);
+  }
 });
 
 test("twelve deploys in a row leave nothing behind", async () => {

@@ -22,7 +22,7 @@ export type HealthCheck = (signal: AbortSignal) => Promise<ProbeFacts | undefine
 /**
  * The check of a target: its compose health check, else the HTTP probe where it has a port, else that it stays up.
  *
- * @param deadlineMs when the waiting ends, in ms of `performance.now()` (a clock that nobody sets): no check outlasts it by much
+ * @param deadlineMs when the waiting ends, in ms of `performance.now()`, which nobody sets: no check outlasts it by much
  */
 export function healthCheckOf(
   containers: Containers,

@@ -670,6 +670,11 @@ describe("a database whose data has no name", () => {
     expect((await make(shop({}, { db }))).warnings).toEqual([expect.stringContaining(data)]);
   });
 
+  test("but not of what is no database, whatever its name begins with", async () => {
+    const image = postgres.replace("postgres", "postgres-exporter");
+    expect((await make(shop({}, { metrics: { image } }))).warnings).toEqual([]);
+  });
+
   test.each<[string, object]>([
     ["in a named volume", { image: postgres, volumes: ["data:/var/lib/postgresql/data"] }],
     ["in memory", { image: postgres, tmpfs: ["/var/lib/postgresql/data"] }],

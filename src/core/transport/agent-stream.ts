@@ -1,10 +1,10 @@
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { agentSocketPath } from "../../agent/protocol/wire.ts";
 import { IkomaError } from "../errors.ts";
 import { remoteScript } from "./remote-script.ts";
 import type { SshConnection } from "./ssh-connection.ts";
 import { hostLabel } from "./ssh-errors.ts";
+import { startingMs, whileStarting } from "./while-starting.ts";
 
 /**
  * Pipes its standard streams to the socket: by socat where there is one (123 ms), else by the agent's own `connect`
@@ -30,10 +30,6 @@ date +%s%3N
 for agent in $agents; do docker inspect --format '{{.Name}} {{.State.Status}} {{.State.StartedAt}}' "$agent"; done; true
 `;
 
-/** So long after its start an agent may not listen yet. */
-const startingMs = 3_000;
-const pauseMs = 100;
-
 /**
  * A stream to the agent's socket: forwarded by sshd (7 ms to the first answer), or through a command on the host where
  * that is forbidden. The stream of an agent that is only just starting ends at once.
@@ -41,18 +37,15 @@ const pauseMs = 100;
  * @throws AGENT_MISSING where no agent runs, HOST_UNSUPPORTED where the user may not ask the engine
  */
 export async function openAgentStream(connection: SshConnection): Promise<Duplex> {
-  const giveUpAtMs = Date.now() + startingMs;
-  for (;;) {
-    try {
-      return await connection.forwardUnix(agentSocketPath);
-    } catch (error) {
-      if (error instanceof IkomaError) throw error;
+  try {
+    return await whileStarting(
+      () => connection.forwardUnix(agentSocketPath),
       // sshd says the same of a forbidden forward, of a socket that is not there and of one that nobody listens on.
-      const isStarting = (await ageOfRunningAgent(connection)) < startingMs;
-      if (!isStarting || Date.now() > giveUpAtMs)
-        return connection.execStream(remoteScript(pipeScript, agentSocketPath));
-    }
-    await sleep(pauseMs);
+      async (error) => !(error instanceof IkomaError) && (await ageOfRunningAgent(connection)) < startingMs,
+    );
+  } catch (error) {
+    if (error instanceof IkomaError) throw error;
+    return connection.execStream(remoteScript(pipeScript, agentSocketPath));
   }
 }
 

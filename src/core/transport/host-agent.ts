@@ -1,10 +1,10 @@
 import { connect } from "node:net";
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { HostWay } from "../config/schema.ts";
 import { IkomaError } from "../errors.ts";
 import { AgentClient, type AgentClientOptions } from "./agent-client.ts";
 import type { ApiHost } from "./api-stream.ts";
+import { whileStarting } from "./while-starting.ts";
 
 /** A host by the name that it has in `ikoma:hosts`, and the way to it. */
 export interface NamedHost {
@@ -14,9 +14,6 @@ export interface NamedHost {
 
 /** What is done about a host that is away, where the way to it knows that. */
 export type AwayOptions = Pick<ApiHost, "waitForHostMs" | "onQueued" | "signal">;
-
-const startingMs = 3_000;
-const pauseMs = 100;
 
 /** The agent of a host, whichever way leads there; connected on first use. What a way needs is loaded with it. */
 export async function openHostAgent(
@@ -41,24 +38,19 @@ export async function prewarm(way: HostWay): Promise<void> {
   if ("address" in way) (await import("./host-connections.ts")).prewarmHost(way);
 }
 
-/**
- * An agent that is only just starting, or takes over from another, does not listen yet: it is waited for.
- *
- * @throws AGENT_MISSING
- */
+/** @throws AGENT_MISSING */
 async function openLocalStream(path: string): Promise<Duplex> {
-  const giveUpAtMs = Date.now() + startingMs;
-  for (;;) {
-    try {
-      return await connectLocally(path);
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      const mayBeStarting = code === "ENOENT" || code === "ECONNREFUSED";
-      if (!mayBeStarting || Date.now() > giveUpAtMs)
-        throw new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${message}.`, { cause });
-    }
-    await sleep(pauseMs);
+  try {
+    return await whileStarting(() => connectLocally(path), nobodyListens);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new IkomaError("AGENT_MISSING", `No agent listens on ${path} of this machine: ${message}.`, { cause });
   }
+}
+
+function nobodyListens(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOENT" || code === "ECONNREFUSED";
 }
 
 function connectLocally(path: string): Promise<Duplex> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ScriptedAgent } from "../../../test/doubles/scripted-agent.ts";
 import { openHostAgent, wayLabel } from "./host-agent.ts";
 import { openShell } from "./host-shell.ts";
@@ -28,7 +28,8 @@ describe("the agent of this machine", () => {
     await agent.down();
     const client = await openHostAgent({ name: "here", way: { socket: agent.path } });
     const answer = client.handshake();
-    await sleep(300);
+    // By then it has tried once.
+    await nextTurn();
     await agent.listen();
     expect(await answer).toMatchObject({ agentVersion: "0.1.0" });
     await client.close();

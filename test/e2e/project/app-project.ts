@@ -87,8 +87,8 @@ export class AppProject {
   }
 
   /** {@link apply} where nothing should have to change. Gives what was changed all the same, with why. */
-  async applyAgain(): Promise<Applied["plan"]> {
-    return (await this.apply()).plan.filter(({ operation }) => operation !== "same");
+  async applyAgain(...more: readonly string[]): Promise<Applied["plan"]> {
+    return (await this.apply(...more)).plan.filter(({ operation }) => operation !== "same");
   }
 
   /** {@link apply}, expected to fail. */

@@ -3,6 +3,7 @@ import { bundleMigrationCommand } from "../../migrations/migration-command.ts";
 import { hookTimeoutSeconds, serviceName } from "../../release/release-spec.ts";
 import type { BundleManifest } from "../manifest.ts";
 import type { Findings } from "./findings.ts";
+import { imageName } from "./image-name.ts";
 import type { NormalisedService } from "./normalise.ts";
 
 // The descriptions are the reference: docs/reference/compose-extension.md is made from them.
@@ -85,11 +86,9 @@ function commandService(service: string | undefined, services: Services, finding
 
 /** By its image's name, or the variables of the official image. */
 function isPostgres({ image, definition }: NormalisedService): boolean {
-  const repository = image.split("@", 1)[0]?.replace(/:[^/]*$/, "") ?? "";
-  const name = repository.split("/").at(-1) ?? "";
   const variables = Object.keys(definition.environment ?? {});
   return (
-    /^(postgres|postgresql|postgis|pgvector|timescaledb)/.test(name) ||
+    /^(postgres|postgresql|postgis|pgvector|timescaledb)/.test(imageName(image)) ||
     variables.some((each) => each.startsWith("POSTGRES_"))
   );
 }
